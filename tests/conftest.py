@@ -1,0 +1,124 @@
+"""pytest's side of the portable tests (see portable.py), and MicroPython's names for CPython."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+for _folder in (ROOT / "host", ROOT / "firmware", ROOT):
+    if str(_folder) not in sys.path[:3]:
+        sys.path.insert(0, str(_folder))  # before any `tests` package that others installed
+
+from phantom.port import cpython  # noqa: E402
+from tests import portable  # noqa: E402
+
+cpython.install()
+
+_PORTABLE = re.compile(r"^PORTABLE = True$", re.MULTILINE)
+_TIMEOUT_S = 120  # for a whole file: far beyond any honest one, short of CI's patience
+
+
+def micropython_command() -> str | None:
+    """The MicroPython unix port to test with, or None where none is installed."""
+    chosen = os.environ.get("PHANTOM_MICROPYTHON")
+    if chosen:
+        return chosen
+    bootstrapped = ROOT / "build" / "micropython" / "micropython"
+    return str(bootstrapped) if bootstrapped.exists() else shutil.which("micropython")
+
+
+def require_micropython() -> str:
+    """The interpreter's path; without one the test is skipped, or fails where CI=true."""
+    command = micropython_command()
+    if command:
+        return command
+    remedy = "no MicroPython unix port: run `python3 tools/bootstrap.py`"
+    if os.environ.get("CI") == "true":
+        pytest.fail(remedy, pytrace=False)
+    pytest.skip(remedy)
+
+
+@pytest.fixture(name="micropython", scope="session")
+def _micropython() -> str:
+    return require_micropython()
+
+
+def pytest_collect_file(
+    file_path: Path, parent: pytest.Collector
+) -> "MicroPythonFile | None":
+    named = file_path.suffix == ".py" and file_path.name.startswith("test_")
+    if named and _PORTABLE.search(file_path.read_text(encoding="utf-8")):
+        return MicroPythonFile.from_parent(parent, path=file_path)
+    return None
+
+
+class MicroPythonFile(pytest.File):
+    """The tests of one portable file, run together in one MicroPython process."""
+
+    def collect(self) -> "list[MicroPythonTest]":
+        tests = []
+        for node in ast.parse(self.path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                if node.args.args or node.decorator_list:
+                    raise self.CollectError(
+                        f"{self.path}: {node.name} takes fixtures or has a decorator; "
+                        "a portable test has neither"
+                    )
+                tests.append(node.name)
+        return [
+            MicroPythonTest.from_parent(self, name=f"{name}[micropython]", function=name)
+            for name in tests
+        ]
+
+    def outcomes(self) -> dict[str, str | None]:
+        """None for each test that passed, else what MicroPython printed before it failed."""
+        if not hasattr(self, "_outcomes"):
+            chosen = [item for item in self.session.items if item.parent is self]
+            self._outcomes = self._run([item.function for item in chosen])
+        return self._outcomes
+
+    def _run(self, names: list[str]) -> dict[str, str | None]:
+        module = ".".join(self.path.relative_to(ROOT).with_suffix("").parts)
+        command = [require_micropython(), str(ROOT / "tests" / "portable.py"), module, *names]
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, capture_output=True, text=True, timeout=_TIMEOUT_S
+            )
+            printed, ending = done.stdout, f"{done.stderr}exit status {done.returncode}"
+        except subprocess.TimeoutExpired as expired:
+            printed = (expired.stdout or b"").decode(errors="replace")
+            ending = f"still running after {_TIMEOUT_S} s"
+        outcomes: dict[str, str | None] = {}
+        pending: list[str] = []
+        for line in printed.splitlines():
+            if line.startswith(portable.MARKER):
+                _, verdict, name = line.split(" ", 2)
+                outcomes[name] = None if verdict == "pass" else "\n".join(pending)
+                pending = []
+            else:
+                pending.append(line)
+        for name in names:
+            outcomes.setdefault(name, "\n".join([*pending, f"did not finish: {ending}"]))
+        return outcomes
+
+
+class MicroPythonTest(pytest.Item):
+    """One portable test on MicroPython."""
+
+    def __init__(self, *, function: str, **keywords: object) -> None:
+        super().__init__(**keywords)
+        self.function = function
+
+    def runtest(self) -> None:
+        failure = self.parent.outcomes()[self.function]
+        if failure is not None:
+            pytest.fail(failure, pytrace=False)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        return self.path, None, self.name
