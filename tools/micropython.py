@@ -1,0 +1,190 @@
+"""Where the MicroPython interpreter is that runs the emulated boards, and how it gets onto a machine.
+
+The interpreter is the unix port as the distribution packages it, unmodified. One that is installed is
+preferred. Otherwise its packages, with every library they need, are unpacked into a folder and run in
+place with their own loader: so Debian 12 runs Debian 13's interpreter with no root and no change.
+Standard library only: set-up runs this before anything is installed.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.apt import PrivateApt, Release, SetupFault, Source, own_sources, this_release, unpack
+
+MINIMUM = (1, 24)  # the first with .mpy 6.3, native code as mpy-cross of today compiles it
+VARIABLE = "PHANTOM_MICROPYTHON"
+
+# Releases whose own package is too old or missing, so that asking them would only cost time.
+_TOO_OLD = {"bullseye", "bookworm", "focal", "jammy", "noble"}
+# Releases of the same family that have it, best first; long-lived ones only.
+_NEWER = {"debian": ("trixie",), "ubuntu": ("resolute", "questing")}
+_REMEDY = f"install MicroPython ≥ {MINIMUM[0]}.{MINIMUM[1]}, or name one with {VARIABLE}=/path/to/it"
+
+# What the firmware leans on: littlefs images and the version itself.
+_PROBE = "import sys, vfs; vfs.VfsLfs2; print('%d.%d' % sys.implementation.version[:2])"
+
+
+def state_folder() -> Path:
+    """What set-up makes lives here: build/ of a source tree, else the user's cache folder."""
+    tree = Path(__file__).resolve().parents[1]
+    if (tree / "pyproject.toml").exists():
+        return tree / "build"
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "phantom"
+
+
+def micropython_path(state: Path | None = None) -> Path:
+    """The interpreter to run boards with: $PHANTOM_MICROPYTHON, the one set up here, or one on PATH.
+
+    Raises SetupFault when there is none, or the variable names none.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        if os.access(named, os.X_OK) and Path(named).is_file():
+            return Path(named)
+        raise SetupFault(f"{VARIABLE} names {named}, which is no program: correct it or unset it")
+    made = (state or state_folder()) / "micropython" / "micropython"
+    if made.exists():
+        return made
+    found = shutil.which("micropython")
+    if found:
+        return Path(found)
+    raise SetupFault(f"no MicroPython is set up: run `make setup`, or {_REMEDY}")
+
+
+def version_of(program: Path) -> tuple[int, int] | None:
+    """(major, minor) of an interpreter that can run a board; None when it can't start or lacks a part."""
+    try:
+        done = subprocess.run(
+            [str(program), "-c", _PROBE], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    shown = re.fullmatch(r"(\d+)\.(\d+)", done.stdout.strip())
+    return (int(shown[1]), int(shown[2])) if shown else None
+
+
+def obtain(
+    state: Path, cache: Path, say: Callable[[str], None], log: Callable[[str], None]
+) -> Path:
+    """See that there is an interpreter, fetching its packages if need be; returns its path.
+
+    `say` is told each step in a few words, `log` everything. Packages are kept in `cache`, so a second
+    tree, or this one cleaned, needs no network. Raises SetupFault.
+    """
+    if os.environ.get(VARIABLE):
+        return _checked(micropython_path(state))
+    folder = state / "micropython"
+    made = folder / "micropython"
+    if made.exists() and _good(made):
+        return made
+    shutil.rmtree(folder, ignore_errors=True)
+    found = shutil.which("micropython")
+    if found and _good(Path(found)):
+        return Path(found)
+    release = this_release()
+    archives = _kept_archives(cache, release) or _fetch(cache, release, say, log)
+    say("unpacking")
+    half_made = folder.with_name("micropython.new")
+    shutil.rmtree(half_made, ignore_errors=True)
+    unpack(archives, half_made / "root")
+    half_made.rename(folder)
+    _write_launcher(made, folder / "root")
+    return _checked(made)
+
+
+def _good(program: Path) -> bool:
+    version = version_of(program)
+    return version is not None and version >= MINIMUM
+
+
+def _checked(program: Path) -> Path:
+    version = version_of(program)
+    if version is None:
+        raise SetupFault(f"{program} doesn't run as MicroPython with littlefs: {_REMEDY}")
+    if version < MINIMUM:
+        raise SetupFault(f"{program} is MicroPython {version[0]}.{version[1]}: {_REMEDY}")
+    return program
+
+
+def _archive_folder(cache: Path, release: Release) -> Path:
+    return cache / f"micropython-{release.codename}-{os.uname().machine}"
+
+
+def _kept_archives(cache: Path, release: Release) -> list[Path]:
+    """The packages of an earlier, completed fetch; empty when there was none."""
+    folder = _archive_folder(cache, release)
+    try:
+        kept = [folder / name for name in (folder / "complete").read_text().split()]
+    except OSError:
+        return []
+    return kept if all(path.exists() for path in kept) else []
+
+
+def _fetch(
+    cache: Path, release: Release, say: Callable[[str], None], log: Callable[[str], None]
+) -> list[Path]:
+    faults: list[str] = []
+    for source in _sources(release):
+        say(f"asking {release.family.title()} {source.suite}")
+        apt = PrivateApt(cache / "apt" / source.suite, source, log)
+        try:
+            apt.update()
+            version = apt.version("micropython")
+            if not version or not _recent(version):
+                faults.append(f"{source.suite} has {version or 'none'}")
+                continue
+            say(f"fetching {version} from {source.suite}")
+            archives = apt.download(["micropython"], dependencies=True)
+        except SetupFault as fault:
+            faults.append(str(fault))
+            continue
+        folder = _archive_folder(cache, release)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        kept = [Path(shutil.copy(archive, folder)) for archive in archives]
+        (folder / "complete").write_text("\n".join(path.name for path in kept))
+        shutil.rmtree(apt.folder, ignore_errors=True)
+        return kept
+    raise SetupFault(f"MicroPython can't be fetched ({'; '.join(faults)}): {_REMEDY}")
+
+
+def _sources(release: Release) -> list[Source]:
+    own = () if release.codename in _TOO_OLD else (release.codename,)
+    suites = dict.fromkeys((*own, *_NEWER.get(release.family, ())))
+    try:
+        return [source for suite in suites for source in own_sources(release, suite)]
+    except SetupFault as fault:
+        raise SetupFault(f"{fault}: {_REMEDY}") from fault
+
+
+def _recent(version: str) -> bool:
+    numbers = re.match(r"(?:\d+:)?(\d+)\.(\d+)", version)
+    return bool(numbers) and (int(numbers[1]), int(numbers[2])) >= MINIMUM
+
+
+def _write_launcher(launcher: Path, root: Path) -> None:
+    """A program that runs the unpacked interpreter with the loader and libraries it came with."""
+    program = root / "usr/bin/micropython"
+    loader = next(
+        (path for top in ("", "usr") if (path := root / top / _loader(program)).exists()), None
+    )
+    if loader is None:
+        raise SetupFault(f"the unpacked MicroPython has no loader {_loader(program)}: {_REMEDY}")
+    libraries = sorted({str(path.parent) for path in root.rglob("lib*.so.*")})
+    command = [str(loader), "--library-path", ":".join(libraries), str(program)]
+    launcher.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    launcher.chmod(0o755)
+
+
+def _loader(program: Path) -> str:
+    """The loader that an ELF program names as its interpreter, without the leading slash."""
+    found = re.search(rb"/(lib[\w./-]*/ld[\w.-]*\.so\.\d+)\0", program.read_bytes())
+    if not found:
+        raise SetupFault(f"{program} names no loader: {_REMEDY}")
+    return found[1].decode()

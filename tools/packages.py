@@ -1,0 +1,243 @@
+"""The tree's Python environment: made with what a fresh Debian or Ubuntu has, filled as locked.
+
+Every package comes with its hash in a lock file, is downloaded once into a cache folder, and is
+installed from there with no index asked: so a complete cache needs no network, and a Python without
+pip or ensurepip (python3-venv isn't installed) borrows the distribution's pip without root.
+Standard library only: set-up runs this before anything is installed.
+"""
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.apt import PrivateApt, SetupFault, own_sources, this_release, unpack
+from tools.progress import Progress
+
+# The only locked packages published as sources alone (pure Python). All others must come as wheels,
+# so that no compiler is needed and nothing unlocked is fetched to build with.
+SOURCE_ONLY = ("esptool",)
+
+# A user's settings that would send packages elsewhere than into this environment.
+_MISLEADING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_NO_BINARY", "PIP_ONLY_BINARY")
+_MISLEADING += ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+
+_UNREACHABLE = re.compile(
+    r"NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|"
+    r"Failed to establish|name resolution|Network is unreachable|ConnectionError|Connection refused"
+)
+# The distribution's pip trusts what its package ca-certificates lists, which git and Python don't pull in.
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+_BUNDLE = Path("pip-whl") / "certificates.pem"
+
+
+class Environment:
+    """`.venv` of the tree `root`, filled from `cache`."""
+
+    def __init__(self, root: Path, cache: Path, progress: Progress) -> None:
+        self.root = root
+        self.folder = root / ".venv"
+        self.python = self.folder / "bin" / "python"
+        self._cache = cache
+        self._progress = progress
+        self._installing = self.folder / "phantom-installing"
+        self._pip_command: list[str] = []
+
+    def make(self) -> None:
+        """Make the environment; one that was interrupted while packages went in is made afresh."""
+        if self.folder.exists() and (self._installing.exists() or not self._works()):
+            shutil.rmtree(self.folder)
+        if not self.folder.exists():
+            # Without pip: that part fails where python3-venv isn't installed, and pip comes next.
+            made = [sys.executable, "-m", "venv", "--without-pip", str(self.folder)]
+            self._run(made, "the environment can't be made")
+        self._pip_command = self._find_pip()
+
+    def install(self, lock: Path) -> str:
+        """Install what a lock file names, all of it by hash; returns a remark on how much that was."""
+        binary, source = split_lock(lock.read_text())
+        wheels = self._cache / "wheels"
+        self._download(binary, wheels, "--only-binary=:all:")
+        self._installing.touch()
+        self._install(binary, wheels, "--only-binary=:all:")
+        if source:
+            # Built by the locked build tools that have just been installed.
+            self._download(source, wheels, "--no-build-isolation")
+            self._install(source, wheels, "--no-build-isolation")
+        self._installing.unlink()
+        return f"{binary.count('==') + source.count('==')} packages"
+
+    def install_project(self) -> None:
+        """Install the tree itself, editable: changes show without another set-up."""
+        quiet = ["--no-deps", "--no-index", "--no-build-isolation", "--force-reinstall"]
+        self._pip(["install", *quiet, "--editable", str(self.root)], "the project can't be installed")
+
+    def install_aside(self, lock: Path, target: Path) -> None:
+        """Install a lock file's packages into `target`, out of the environment's sight."""
+        requirements, _ = split_lock(lock.read_text())
+        wheels = self._cache / "wheels"
+        self._download(requirements, wheels, "--only-binary=:all:")
+        half_made = target.with_name(target.name + ".new")
+        shutil.rmtree(half_made, ignore_errors=True)
+        self._install(requirements, wheels, "--only-binary=:all:", f"--target={half_made}")
+        shutil.rmtree(target, ignore_errors=True)
+        half_made.rename(target)
+
+    def _works(self) -> bool:
+        """Whether the environment's Python runs: its base may have been upgraded or moved away."""
+        try:
+            done = subprocess.run(
+                [str(self.python), "-c", "import sys; print(sys.prefix)"],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+        except OSError:
+            return False
+        return done.stdout.strip() == str(self.folder)
+
+    def _find_pip(self) -> list[str]:
+        """How to run a pip on this environment: its own if it can have one, else one borrowed."""
+        own = [str(self.python), "-m", "pip"]
+        if any(self.folder.glob("lib/python3*/site-packages/pip/__main__.py")):
+            return own
+        if importlib.util.find_spec("ensurepip") and self._succeeds(
+            str(self.python), "-m", "ensurepip", "--default-pip"
+        ):
+            return own
+        borrowed = [sys.executable, "-m", "pip", "--python", str(self.python)]
+        if importlib.util.find_spec("pip") and self._succeeds(*borrowed, "--version"):
+            return borrowed
+        wheel = self._distribution_pip()
+        command = [str(self.python), f"{wheel}/pip", "install", "--no-index", str(wheel)]
+        self._run(command, "pip can't be installed")
+        return own
+
+    def _succeeds(self, *command: str) -> bool:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        self._progress.log(f"$ {' '.join(command)}\n{done.stdout}{done.stderr}")
+        return done.returncode == 0
+
+    def _distribution_pip(self) -> Path:
+        """pip's own wheel, and the certificates it needs, from the distribution's packages."""
+        root = self._cache / "pip-whl"
+        if not list(root.rglob("pip-*.whl")):
+            self._progress.say("fetching pip")
+            try:
+                self._fetch_pip(root)
+            except SetupFault as fault:
+                raise SetupFault(
+                    f"this Python has no pip, and none can be fetched ({fault}): "
+                    "check the network, or install python3-venv"
+                ) from fault
+        return max(root.rglob("pip-*.whl"))
+
+    def _fetch_pip(self, root: Path) -> None:
+        release = this_release()
+        source = own_sources(release, release.codename)[0]
+        apt = PrivateApt(self._cache / "apt" / "pip", source, self._progress.log)
+        apt.update()
+        half_made = root.with_name("pip-whl.new")
+        shutil.rmtree(half_made, ignore_errors=True)
+        packages = ["python3-pip-whl", "ca-certificates"]
+        unpack(apt.download(packages, dependencies=False), half_made)
+        authorities = sorted(half_made.glob("usr/share/ca-certificates/mozilla/*.crt"))
+        bundle = "".join(path.read_text() for path in authorities)
+        (half_made / _BUNDLE.name).write_text(bundle)
+        half_made.rename(root)
+        shutil.rmtree(apt.folder)
+
+    def _download(self, requirements: str, wheels: Path, *how: str) -> None:
+        """Have every package in the cache; asks the index only when the cache isn't complete."""
+        tag = f"{requirements}{sys.version_info[:2]}{os.uname().machine}"
+        complete = wheels / f"{hashlib.sha256(tag.encode()).hexdigest()[:16]}.complete"
+        if complete.exists() or not requirements:
+            return
+        wheels.mkdir(parents=True, exist_ok=True)
+        index_cache = self._cache / "pip"
+        where = ["--dest", str(wheels), "--find-links", str(wheels), f"--cache-dir={index_cache}"]
+        total = requirements.count("==")
+        self._pip(
+            ["download", "--no-deps", "--require-hashes", "--retries=2", *how, *where],
+            "the packages can't be downloaded",
+            requirements=requirements,
+            counting=("fetching", total),
+        )
+        complete.touch()
+        shutil.rmtree(index_cache, ignore_errors=True)  # the wheels are kept; not twice
+
+    def _install(self, requirements: str, wheels: Path, *how: str) -> None:
+        self._progress.say("installing")
+        self._pip(
+            ["install", "--no-deps", "--require-hashes", "--no-index", *how]
+            + ["--find-links", str(wheels)],
+            "the packages can't be installed",
+            requirements=requirements,
+            counting=("installing", requirements.count("==")),
+        )
+
+    def _pip(
+        self,
+        arguments: list[str],
+        fault: str,
+        requirements: str = "",
+        counting: tuple[str, int] | None = None,
+    ) -> None:
+        command = [*self._pip_command, "--disable-pip-version-check", "--no-input", *arguments]
+        if requirements:
+            listed = self.root / "build" / "requirements.txt"
+            listed.write_text(requirements)
+            command += ["--requirement", str(listed)]
+        self._run([*command, "--progress-bar=off"], fault, counting)
+
+    def _run(
+        self, command: list[str], fault: str, counting: tuple[str, int] | None = None
+    ) -> None:
+        """Run a tool with its output in the log, telling progress how far it has come."""
+        self._progress.log("$ " + " ".join(command))
+        env = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+        env |= {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
+        bundle = self._cache / _BUNDLE
+        if bundle.exists() and not _CERTIFICATES.exists():
+            env.setdefault("PIP_CERT", str(bundle))
+        said: list[str] = []
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace", env=env, cwd=self.root,
+        ) as process:  # fmt: skip
+            assert process.stdout is not None
+            for line in process.stdout:
+                said.append(line)
+                self._progress.log(line)
+                seen = re.match(r"(?:Collecting|Processing|Requirement already satisfied:) (\S+)", line)
+                if seen and counting:
+                    done = sum(line.startswith(("Collecting ", "Processing ")) for line in said)
+                    name = re.split(r"[=<>~!;]", seen[1].rsplit("/", 1)[-1])[0]
+                    self._progress.say(f"{counting[0]} {name} ({done} of {counting[1]})")
+                elif line.startswith("Installing collected packages"):
+                    self._progress.say("unpacking")
+        if process.returncode:
+            raise SetupFault(self._explain(fault, "".join(said)))
+
+    def _explain(self, fault: str, said: str) -> str:
+        if "No space left" in said:
+            return f"{fault}: the disk is full: free about 1 GB"
+        if "CERTIFICATE_VERIFY_FAILED" in said or "TLS CA certificate bundle" in said:
+            return f"{fault}: no trusted certificates: install the package ca-certificates"
+        if _UNREACHABLE.search(said):
+            return f"{fault}: the package index can't be reached: check the network, then run again"
+        errors = re.findall(r"^(?:ERROR|error): (.+)", said, re.MULTILINE)
+        reason = errors[-1] if errors else (said.strip().splitlines() or ["no reason given"])[-1]
+        return f"{fault}: {reason} (all that was said: {self._progress.log_path})"
+
+
+def split_lock(text: str) -> tuple[str, str]:
+    """A lock file's requirements, comments dropped: (those that come as wheels, those as sources)."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    entries = re.split(r"\n(?=\S)", "\n".join(lines))
+    entries = [entry for entry in entries if entry and "sys_platform == 'win32'" not in entry]
+    source = [entry for entry in entries if entry.split("==")[0] in SOURCE_ONLY]
+    binary = [entry for entry in entries if entry not in source]
+    return "".join(f"{entry}\n" for entry in binary), "".join(f"{entry}\n" for entry in source)
