@@ -35,9 +35,9 @@ CHANNELS = const(4)
 MORE = const(1)
 
 # Payload bytes a peer may send on each channel before it has seen a WINDOW. AUDIO opens with a stream.
-INITIAL_WINDOW = (0, 8192, 0, 4096)
+INITIAL_WINDOW = (0, 4096, 0, 4096)
 # A message of several frames may not grow beyond this; the connection is closed when it does.
-MAX_MESSAGE = const(8192)
+MAX_MESSAGE = const(4096)
 
 HELLO = const(1)
 PING = const(2)

@@ -1,0 +1,1 @@
+"""What differs from board to board, one folder each; `boards.emulated` runs one in a process."""

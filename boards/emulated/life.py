@@ -1,0 +1,74 @@
+"""One life of an emulated board, from power-on to reset: runs in the MicroPython unix port.
+
+    micropython -X heapsize=N life.py facts.json
+
+The flash image is mounted at / as littlefs2, the modules in stubs/ stand before the interpreter's
+own, and then boot.py and main.py run from the flash as on the chip (ports/esp32/main.c).
+"""
+
+import sys
+
+import vfs
+
+_HERE = __file__[: __file__.rfind("/")] if "/" in __file__ else "."
+
+
+def _start(facts_path):
+    import ujson
+
+    with open(facts_path) as f:
+        facts = ujson.load(f)
+    vfs.mount(vfs.VfsPosix(_HERE + "/stubs"), "/.stubs")
+    sys.path[:] = ["/.stubs", ".frozen", "", "/lib"]
+    import _board
+
+    _board.start(facts)
+    import _tasks
+
+    sys.modules["_asyncio"] = _tasks
+    sys.modules["gc"] = _Collector(facts["gc_us"])
+    from _flash import Flash
+
+    flash = Flash(facts["flash"], facts["vfs_start"], facts["vfs_end"])
+    vfs.umount("/")
+    vfs.mount(vfs.VfsLfs2(flash), "/")
+
+
+class _Collector:
+    """`gc` whose collections take as long as the chip's."""
+
+    def __init__(self, pause_us):
+        import gc
+
+        self._gc = gc
+        self._pause_us = pause_us
+
+    def __getattr__(self, name):
+        return getattr(self._gc, name)
+
+    def collect(self):
+        from _board import machine_sleep_us
+
+        self._gc.collect()
+        machine_sleep_us(self._pause_us)
+
+
+def _run(name):
+    try:
+        with open(name) as f:
+            source = f.read()
+    except OSError:
+        return True
+    try:
+        exec(compile(source, name, "exec"), {"__name__": "__main__"})
+    except SystemExit:
+        raise
+    except BaseException as error:
+        sys.print_exception(error)
+        return False
+    return True
+
+
+_start(sys.argv[1])
+if _run("/boot.py"):
+    _run("/main.py")

@@ -1,0 +1,81 @@
+"""The chips an emulated board can be: what the firmware can feel of each.
+
+Figures are of stock MicroPython images and ESP-IDF; see docs/emulation.md for each one's source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+
+# Unix-port objects are about twice as large as the chip's (8-byte words), byte buffers are not.
+OBJECT_GROWTH = 2
+# The emulator's own modules live in the same heap; measured after start-up, rounded up.
+STUBS_BYTES = 72 * KIB
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One chip. Heap in the chip's bytes; times in microseconds of the machine."""
+
+    name: str
+    board: str
+    max_hz: int
+    heap_bytes: int  # what MicroPython's heap reaches before the IDF runs short
+    ring_bytes: int  # the renderer's share of it: bytes, so not doubled
+    dma_bytes: int  # internal RAM that I2S may take
+    ibuf_bytes: int
+    i2s_ports: int
+    loop_us: int  # one idle turn of the event loop
+    gc_us: int  # one collection
+    flash_erase_us: int = 80_000
+    dac_delay_us: int = 1150  # FIFO 0.7 ms + PCM5102 0.45 ms
+
+    @property
+    def heap_argument(self) -> int:
+        """Bytes for the unix port's `-X heapsize`."""
+        return (self.heap_bytes - self.ring_bytes) * OBJECT_GROWTH + self.ring_bytes + STUBS_BYTES
+
+
+PROFILES = {
+    p.name: p
+    for p in (
+        Profile(
+            name="esp32",
+            board="esp32_generic",
+            max_hz=240_000_000,
+            heap_bytes=128 * KIB,
+            ring_bytes=48 * KIB,
+            dma_bytes=32 * KIB,
+            ibuf_bytes=16 * KIB,
+            i2s_ports=2,
+            loop_us=500,
+            gc_us=2500,
+        ),
+        Profile(
+            name="esp32s3",
+            board="esp32_generic_s3",
+            max_hz=240_000_000,
+            heap_bytes=2048 * KIB,
+            ring_bytes=1024 * KIB,
+            dma_bytes=64 * KIB,
+            ibuf_bytes=32 * KIB,
+            i2s_ports=2,
+            loop_us=500,
+            gc_us=6000,
+        ),
+        Profile(
+            name="esp32c3",
+            board="esp32_generic_c3",
+            max_hz=160_000_000,
+            heap_bytes=144 * KIB,
+            ring_bytes=48 * KIB,
+            dma_bytes=32 * KIB,
+            ibuf_bytes=16 * KIB,
+            i2s_ports=1,
+            loop_us=900,
+            gc_us=4000,
+        ),
+    )
+}

@@ -1,0 +1,40 @@
+"""`time` as on the ESP32: ticks wrap at 2**30 and run on the board's own crystal."""
+
+from micropython import const
+
+import utime as _host
+from _board import ticks as _ticks
+
+_MASK = const(0x3FFFFFFF)
+_HALF = const(0x20000000)
+
+time = _host.time
+time_ns = _host.time_ns
+gmtime = _host.gmtime
+localtime = _host.localtime
+mktime = _host.mktime
+sleep = _host.sleep
+sleep_ms = _host.sleep_ms
+sleep_us = _host.sleep_us
+
+
+def ticks_us():
+    return _ticks() & _MASK
+
+
+def ticks_ms():
+    return (_ticks() // 1000) & _MASK
+
+
+def ticks_cpu():
+    return _ticks() & _MASK
+
+
+def ticks_add(ticks, delta):
+    if not -_HALF < delta < _HALF:
+        raise OverflowError("ticks interval overflow")
+    return (ticks + delta) & _MASK
+
+
+def ticks_diff(a, b):
+    return ((a - b + _HALF) & _MASK) - _HALF

@@ -1,0 +1,5 @@
+"""Runs the device."""
+
+from phantom import device
+
+device.main()

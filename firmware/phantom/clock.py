@@ -1,0 +1,214 @@
+"""House time on a device: offset and skew between the board's ticks and the house.
+
+`HouseClock` is fed four-stamp exchanges and answers what house time a tick is. No sockets, no
+waiting: `now` is a parameter. See `envelope` for the fit and `exchange` for the datagrams.
+
+Points are kept in buckets of a second, each with its least delay in either direction, for a
+window of 64 s. The skew is the middle of all skews that fit the window about as well as the best
+one: with little history that is near zero, with much it is sharp.
+"""
+
+from array import array
+from time import ticks_diff
+
+from micropython import const
+
+from .envelope import BIAS, FIELDS, SKEW_UNIT, TIME_MASK, edges
+
+_BUCKETS = const(64)
+_BUCKET = const(1024)  # 1/1024 s
+# Crystals are within 50 ppm each (docs/protocol.md); a fit beyond that is noise.
+_MAX_SKEW = const(100 * 64)
+# Widening of the best fit's gap that counts as "about as well": 1/32 of it, at least 6 us.
+_TOLERANCE_SHIFT = const(5)
+_TOLERANCE = const(6 * 64)
+# Exchanges before the clock is believed: the burst on joining is ten.
+_ENOUGH = const(5)
+# A round trip over this tells nothing.
+_MAX_RTT_US = const(1000000)
+# Exchanges in a row that contradict the belief by more than this: the timeline has changed.
+_CONTRADICTIONS = const(4)
+_CONTRADICTION_US = const(2000)
+
+
+class HouseClock:
+    """Offset and skew of house time against one board's `ticks_us`."""
+
+    def __init__(self):
+        self._points = array("i", bytes(4 * FIELDS * _BUCKETS))
+        self._out = array("i", bytes(16))
+        self.version = 0  # counts fits: whoever caches a conversion looks here
+        self.generation = -1
+        self.rtt_us = 0
+        self.best_rtt_us = 0
+        self.samples = 0
+        self._forget()
+        self._ticks_last = None
+        self._ticks_high = 0  # unwrapped ticks of _ticks_last
+
+    def _forget(self):
+        self._count = 0  # buckets in use
+        self._newest = 0
+        self._base = None  # house minus unwrapped ticks, us, about which points are kept
+        self._at = 0  # unwrapped ticks of the fit
+        self._offset_x64 = 0  # house minus ticks there, from _base, 1/64 us
+        self.skew = 0  # 1/64 ppm: house gains on ticks
+        self.gap_us = 0
+        self.synced = False
+        self.samples = 0
+        self._against = 0
+        self.best_rtt_us = 0
+
+    def unwrap(self, ticks):
+        """Ticks as a count that never wraps. Must be called every few minutes."""
+        if self._ticks_last is None:
+            self._ticks_last = ticks
+            self._ticks_high = ticks
+        d = ticks_diff(ticks, self._ticks_last)
+        if d > 0:
+            self._ticks_last = ticks
+            self._ticks_high += d
+            return self._ticks_high
+        return self._ticks_high + d
+
+    def house_us(self, ticks):
+        """House time, us, at board ticks (within some minutes of now)."""
+        t = self.unwrap(ticks)
+        return t + self._base + ((self._offset_x64 + self._drift_x64(t)) >> 6)
+
+    def skew_ppb(self):
+        """How much faster house time runs than the board's ticks, in parts per 10**9."""
+        return self.skew * 1000 // SKEW_UNIT
+
+    def _drift_x64(self, t):
+        # (us * 1/64 ppm) is 1e-6/64 us.
+        return (t - self._at) * self.skew // 1000000
+
+    def sample(self, t1, t4, t2, hold, generation):
+        """An exchange: sent at ticks t1, back at ticks t4, seen by the server at house time t2 for
+        `hold` us. Returns False if it was refused."""
+        rtt = ticks_diff(t4, t1) - hold
+        if rtt < 0 or rtt > _MAX_RTT_US:
+            return False
+        if generation != self.generation:
+            self.generation = generation
+            self._forget()
+        self.rtt_us = rtt
+        if not self.best_rtt_us or rtt < self.best_rtt_us:
+            self.best_rtt_us = rtt
+        sent = self.unwrap(t1)
+        came = self.unwrap(t4)
+        there = t2 - sent
+        back = t2 + hold - came
+        if self._base is None:
+            self._base = (there + back) >> 1
+        there -= self._base
+        back -= self._base
+        if self.synced and self._contradicts(there, back, came):
+            return False
+        self._keep(there, back, came)
+        self.samples += 1
+        return True
+
+    def _contradicts(self, there, back, came):
+        belief = (self._offset_x64 + self._drift_x64(came)) >> 6
+        if back - _CONTRADICTION_US <= belief <= there + _CONTRADICTION_US:
+            self._against = 0
+            return False
+        self._against += 1
+        if self._against >= _CONTRADICTIONS:
+            generation = self.generation
+            self._forget()
+            self.generation = generation
+        return True
+
+    def _keep(self, there, back, came):
+        points = self._points
+        time = (came * 128 // 125000) & TIME_MASK
+        there = (there << 6) + BIAS
+        back = (back << 6) + BIAS
+        at = self._newest * FIELDS
+        if self._count and (time - points[at]) & TIME_MASK < _BUCKET:
+            # Same bucket: each direction keeps its best, carried to the bucket's own moment.
+            move = (self.skew * ((time - points[at]) & TIME_MASK)) >> 10
+            if there - move < points[at + 1]:
+                points[at + 1] = there - move
+            if back - move > points[at + 2]:
+                points[at + 2] = back - move
+            return
+        self._newest = (self._newest + 1) % _BUCKETS
+        if self._count < _BUCKETS:
+            self._count += 1
+            if self._count == 1:
+                self._newest = 0
+        at = self._newest * FIELDS
+        points[at] = time
+        points[at + 1] = there
+        points[at + 2] = back
+
+    def fit(self, now):
+        """Draw the line anew from the window, for ticks `now`. True once house time is known."""
+        if self.samples < _ENOUGH:
+            return False
+        t = self.unwrap(now)
+        time = (t * 128 // 125000) & TIME_MASK
+        best = self._peak(time)
+        gap = self._gap(time, best)
+        if gap < 0:
+            # No line fits between the clouds: some point lies. Start over.
+            generation = self.generation
+            self._forget()
+            self.generation = generation
+            return False
+        tolerance = max(_TOLERANCE, gap >> _TOLERANCE_SHIFT)
+        low = self._side(time, best, -_MAX_SKEW, gap - tolerance)
+        high = self._side(time, best, _MAX_SKEW, gap - tolerance)
+        skew = (low + high) >> 1
+        edges(self._points, self._count, time, skew, self._out)
+        self._offset_x64 = ((self._out[0] + self._out[1]) >> 1) - BIAS
+        self.gap_us = (self._out[0] - self._out[1]) >> 6
+        self._at = t
+        self.skew = skew
+        self.synced = True
+        self.version += 1
+        if not -0x8000000 < self._offset_x64 < 0x8000000:
+            self._rebase()
+        return True
+
+    def _gap(self, time, skew):
+        edges(self._points, self._count, time, skew, self._out)
+        return self._out[0] - self._out[1]
+
+    def _peak(self, time):
+        # The gap is concave in the skew; its slope is the difference of the two edges' ages.
+        low, high = -_MAX_SKEW, _MAX_SKEW
+        while low < high:
+            middle = (low + high) >> 1
+            edges(self._points, self._count, time, middle, self._out)
+            slope = self._out[2] - self._out[3]
+            if slope > 0:
+                low = middle + 1
+            elif slope < 0:
+                high = middle
+            else:
+                return middle
+        return low
+
+    def _side(self, time, inside, outside, least):
+        # The last skew from `inside` towards `outside` whose gap is at least `least`.
+        while abs(outside - inside) > 1:
+            middle = (inside + outside) // 2
+            if self._gap(time, middle) >= least:
+                inside = middle
+            else:
+                outside = middle
+        return inside
+
+    def _rebase(self):
+        shift = self._offset_x64 >> 6
+        self._base += shift
+        self._offset_x64 -= shift << 6
+        points = self._points
+        for i in range(self._count):
+            points[i * FIELDS + 1] -= shift << 6
+            points[i * FIELDS + 2] -= shift << 6

@@ -1,0 +1,384 @@
+"""The device's end of the multiplexed link: a few boxes may be connected at once.
+
+Bytes are read into one buffer per connection and parsed where they lie; audio goes straight from
+there into the jitter buffer. Only control messages allocate.
+"""
+
+import socket
+from time import ticks_add, ticks_diff
+
+from micropython import const
+
+from . import dsp
+from .wire import LINK_PORT, PROTOCOL, audio, mux
+
+# Two boxes at a time: the one that plays and one that takes over, plus one being refused.
+CONNECTIONS = const(3)
+# A segment of TCP on Wi-Fi.
+_READ_BYTES = const(1440)
+# Reads a turn: a TCP window of 5760 bytes, so one connection can't keep the loop to itself.
+_READS_A_TURN = const(4)
+# Silence that means the peer is gone: three times its pings, as every peer pings once a second.
+_DEAD_MS = const(3000)
+_PING_MS = const(1000)
+# What may wait to be sent; reports are small, and a peer that does not read them is dead soon.
+_SEND_BYTES = const(6144)
+# The longest LINK message is a hello.
+_LINK_BYTES = const(16 + 32)
+# Byte counts start over below this, so that they stay small integers (1.5 h of stereo are 1 GB).
+_FOLD = const(0x10000000)
+# A granted window is told when it has moved by this many chunks.
+_WINDOW_CHUNKS = const(4)
+
+
+class Connection:
+    """One accepted TCP connection."""
+
+    def __init__(self, listener, sock, peer, now_ms):
+        self._listener = listener
+        self._socket = sock
+        self.host = peer[0]
+        self.identity = None  # set by its hello
+        self.rpc = None
+        self._in = bytearray(_READ_BYTES)
+        self._head = bytearray(mux.HEADER_BYTES)
+        self._got = 0  # bytes of _head
+        self._channel = -1  # of the payload being read
+        self._left = 0  # bytes of it still to come
+        # Link messages may come between the pieces of a longer RPC message.
+        self._messages = (bytearray(_LINK_BYTES), bytearray(mux.MAX_MESSAGE))
+        self._lengths = [0, 0]
+        self._more = False
+        self._audio_head = bytearray(audio.HEADER_BYTES)
+        self._audio_got = 0
+        self._audio_at = -1  # where the payload goes in the ring, -1: nowhere
+        self._audio_chunk = 0
+        self._audio_size = 0
+        self._received = [0] * mux.CHANNELS  # cumulative payload bytes by channel
+        self._granted = list(mux.INITIAL_WINDOW)
+        self._told = list(mux.INITIAL_WINDOW)
+        self._folded = [0] * mux.CHANNELS  # what all three above have been lowered by
+        self._limit = list(mux.INITIAL_WINDOW)  # what the peer grants
+        self._sent = [0] * mux.CHANNELS
+        self._out = bytearray(_SEND_BYTES)
+        self._out_at = 0
+        self._out_end = 0
+        self._out_view = memoryview(self._out)
+        self._heard_ms = now_ms
+        self._spoke_ms = now_ms
+        self.sink = None  # the ring that audio goes to, while this peer feeds us
+        self.sink_stream = 0
+
+    # Receiving
+
+    def poll(self, now_ms):
+        """One turn. False when the connection is over."""
+        try:
+            for _ in range(_READS_A_TURN):
+                n = self._socket.readinto(self._in)
+                if n is None:
+                    break
+                if n == 0:
+                    return False
+                self._heard_ms = now_ms
+                self._feed(n)
+            if ticks_diff(now_ms, self._heard_ms) > _DEAD_MS:
+                return False
+            if ticks_diff(now_ms, self._spoke_ms) > _PING_MS:
+                self.link_message(mux.ping(now_ms))
+                self._spoke_ms = now_ms
+            self._grant()
+            return self._flush()
+        except mux.MalformedFrame as error:
+            self._listener.malformed += 1
+            self.goodbye(mux.REASON_MALFORMED)
+            print("link:", self.host, "closed:", error)
+            return False
+        except OSError:
+            return False
+
+    def _feed(self, n):
+        at = 0
+        while at < n:
+            if self._channel < 0:
+                take = min(mux.HEADER_BYTES - self._got, n - at)
+                dsp.copy_bytes(self._head, self._got, self._in, at, take)
+                self._got += take
+                at += take
+                if self._got == mux.HEADER_BYTES:
+                    self._begin()
+                continue
+            take = min(self._left, n - at)
+            if self._channel == mux.AUDIO:
+                self._audio(at, take)
+            elif self._channel <= mux.RPC:
+                to = self._lengths[self._channel]
+                dsp.copy_bytes(self._messages[self._channel], to, self._in, at, take)
+                self._lengths[self._channel] = to + take
+            at += take
+            self._left -= take
+            if not self._left:
+                self._end()
+
+    def _begin(self):
+        head = self._head
+        channel = head[0]
+        length = head[2] | head[3] << 8
+        if channel >= mux.CHANNELS or length > mux.MAX_PAYLOAD or head[1] & ~mux.MORE:
+            raise mux.MalformedFrame("channel %d, %d bytes" % (channel, length))
+        if self.identity is None and channel != mux.LINK:
+            raise mux.MalformedFrame("no hello")
+        if channel != mux.LINK:
+            self._received[channel] += length
+            if self._received[channel] > self._granted[channel]:
+                raise mux.MalformedFrame("window of channel %d overrun" % channel)
+        self._got = 0
+        self._channel = channel
+        self._left = length
+        self._more = bool(head[1] & mux.MORE)
+        if channel == mux.AUDIO:
+            self._audio_got = 0
+            self._audio_at = -1
+            self._audio_size = length
+        elif channel <= mux.RPC and self._lengths[channel] + length > len(self._messages[channel]):
+            raise mux.MalformedFrame("message on channel %d is too long" % channel)
+        if not length:
+            self._end()
+
+    def _end(self):
+        channel = self._channel
+        self._channel = -1
+        if channel == mux.AUDIO:
+            if self._audio_at >= 0 and self.sink is not None:
+                self.sink.commit(self._audio_chunk)
+            return
+        if self._more or channel > mux.RPC:
+            return
+        size = self._lengths[channel]
+        self._lengths[channel] = 0
+        message = bytes(memoryview(self._messages[channel])[:size])
+        if channel == mux.LINK:
+            self._link(message)
+        elif channel == mux.RPC:
+            self.rpc.receive(message)
+
+    def _audio(self, at, take):
+        done = self._audio_got
+        if done < audio.HEADER_BYTES:
+            part = min(audio.HEADER_BYTES - done, take)
+            dsp.copy_bytes(self._audio_head, done, self._in, at, part)
+            done += part
+            self._audio_got = done
+            at += part
+            take -= part
+            if done == audio.HEADER_BYTES:
+                self._place()
+        if not take:
+            return
+        if self._audio_at >= 0:
+            to = self._audio_at + done - audio.HEADER_BYTES
+            dsp.copy_bytes(self.sink.memory, to, self._in, at, take)
+        self._audio_got = done + take
+
+    def _place(self):
+        head = self._audio_head
+        ring = self.sink
+        if ring is None or head[0] | head[1] << 8 != self.sink_stream:
+            return
+        chunk = head[4] | head[5] << 8 | head[6] << 16 | head[7] << 24
+        if chunk >= 0x3FFFFFFF or self._audio_size != ring.frame_bytes():
+            return
+        self._audio_chunk = chunk
+        self._audio_at = ring.place(chunk)
+        if self._audio_at < 0:
+            ring.late += 1
+
+    def _link(self, message):
+        if not message:
+            raise mux.MalformedFrame("empty link message")
+        kind = message[0]
+        if kind == mux.HELLO:
+            self._hello(message)
+        elif self.identity is None:
+            raise mux.MalformedFrame("no hello")
+        elif kind == mux.PING:
+            self.link_message(mux.pong(mux.parse_nonce(message)))
+        elif kind == mux.WINDOW:
+            channel, limit = mux.parse_window(message)
+            self._limit[channel] = limit
+        elif kind == mux.GOODBYE:
+            raise OSError(0)
+        elif kind != mux.PONG:
+            raise mux.MalformedFrame("link message %d" % kind)
+
+    def _hello(self, message):
+        protocol, role, identity, boot, installation = mux.parse_hello(message)
+        if protocol != PROTOCOL:
+            self.goodbye(mux.REASON_PROTOCOL)
+            raise OSError(0)
+        self.identity = identity
+        self._listener.greet(self)
+
+    # Windows
+
+    def _grant(self):
+        for channel in (mux.RPC, mux.BULK):
+            self._granted[channel] = self._received[channel] + mux.MAX_MESSAGE
+            if self._granted[channel] - self._told[channel] >= mux.MAX_MESSAGE // 2:
+                self._tell(channel)
+        ring = self.sink
+        if ring is None:
+            return
+        limit = ring.window(self._received[mux.AUDIO])
+        if limit > self._granted[mux.AUDIO]:
+            self._granted[mux.AUDIO] = limit
+        if self._granted[mux.AUDIO] - self._told[mux.AUDIO] >= _WINDOW_CHUNKS * ring.frame_bytes():
+            self._tell(mux.AUDIO)
+
+    def _tell(self, channel):
+        self._told[channel] = self._granted[channel]
+        self.link_message(mux.window(channel, self._folded[channel] + self._granted[channel]))
+        if self._received[channel] > _FOLD:
+            self._received[channel] -= _FOLD
+            self._granted[channel] -= _FOLD
+            self._told[channel] -= _FOLD
+            self._folded[channel] += _FOLD
+
+    def feed_from(self, ring, stream):
+        """Take audio of `stream` from this peer into `ring`, or none."""
+        self.sink = ring
+        self.sink_stream = stream
+        self._audio_at = -1
+
+    # Sending
+
+    def link_message(self, payload):
+        """Queue a LINK message."""
+        self._queue(mux.LINK, payload, 0)
+
+    def send_message(self, message):
+        """Queue an RPC message, whole or not at all. False if it does not fit just now."""
+        frames = len(message) // mux.MAX_PAYLOAD + 1
+        room = mux.room(self._limit[mux.RPC], self._sent[mux.RPC])
+        if len(message) > room or not self._room(len(message) + frames * mux.HEADER_BYTES):
+            return False
+        at = 0
+        while len(message) - at > mux.MAX_PAYLOAD:
+            self._queue(mux.RPC, message[at : at + mux.MAX_PAYLOAD], mux.MORE)
+            at += mux.MAX_PAYLOAD
+        self._queue(mux.RPC, message[at:], 0)
+        self._sent[mux.RPC] = (self._sent[mux.RPC] + len(message)) & 0xFFFFFFFF
+        return True
+
+    def goodbye(self, reason):
+        """Say why, as far as the socket takes it at once."""
+        self.link_message(mux.goodbye(reason))
+        try:
+            self._flush()
+        except OSError:
+            pass
+
+    def _room(self, size):
+        if self._out_at and self._out_end + size > _SEND_BYTES:
+            dsp.copy_bytes(self._out, 0, self._out, self._out_at, self._out_end - self._out_at)
+            self._out_end -= self._out_at
+            self._out_at = 0
+        return self._out_end + size <= _SEND_BYTES
+
+    def _queue(self, channel, payload, flags):
+        size = len(payload)
+        if not self._room(size + mux.HEADER_BYTES):
+            return
+        end = self._out_end
+        mux.pack_header_into(self._out, end, channel, size, flags)
+        end += mux.HEADER_BYTES
+        dsp.copy_bytes(self._out, end, payload, 0, size)
+        self._out_end = end + size
+
+    def _flush(self):
+        while self._out_at < self._out_end:
+            n = self._socket.write(self._out_view[self._out_at : self._out_end])
+            if not n:
+                return True
+            self._out_at += n
+        self._out_at = 0
+        self._out_end = 0
+        return True
+
+    def close(self):
+        """Let go of the socket."""
+        self.identity = None
+        self._socket.close()
+
+
+class Listener:
+    """Accepts boxes. `greet(connection)` is called when one has said hello, `lost(connection)`
+    when it is gone; `identity` and `boot` are ours."""
+
+    def __init__(self, identity, boot, greet, lost, port=LINK_PORT):
+        self._identity = identity
+        self._boot = boot
+        self._greet = greet
+        self._lost = lost
+        self._port = port
+        self._socket = None
+        self._next_try_ms = None
+        self.connections = []
+        self.malformed = 0  # connections closed for breaking the protocol
+
+    def poll(self, now_ms):
+        """One turn over all connections."""
+        if self._socket is None:
+            self._listen(now_ms)
+            return
+        for connection in self.connections:
+            if not connection.poll(now_ms):
+                self._drop(connection)
+                return
+
+    def accept(self, now_ms):
+        """Take a waiting connection; a few times a second is enough."""
+        if self._socket is None or len(self.connections) >= CONNECTIONS:
+            return
+        try:
+            sock, peer = self._socket.accept()
+        except OSError:
+            return
+        sock.setblocking(False)
+        try:
+            sock.setsockopt(6, 1, 1)  # TCP_NODELAY: answers are small
+        except OSError:
+            pass
+        self.connections.append(Connection(self, sock, peer, now_ms))
+
+    def _listen(self, now_ms):
+        if self._next_try_ms is not None and ticks_diff(now_ms, self._next_try_ms) < 0:
+            return
+        self._next_try_ms = ticks_add(now_ms, 1000)
+        s = None
+        try:
+            s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            s.setsockopt(1, socket.SO_REUSEADDR, 1)
+            s.bind(("0.0.0.0", self._port))
+            s.listen(2)
+            s.setblocking(False)
+            self._socket = s
+        except OSError as error:
+            print("link: can't listen on port", self._port, error)
+            if s is not None:
+                s.close()
+
+    def greet(self, connection):
+        """A connection's hello came: answer it, and let it replace an older one of the same box."""
+        for other in self.connections:
+            if other is not connection and other.identity == connection.identity:
+                other.goodbye(mux.REASON_REPLACED)
+                self._drop(other)
+                break
+        connection.link_message(mux.hello(mux.ROLE_DEVICE, self._identity, self._boot))
+        self._greet(connection)
+
+    def _drop(self, connection):
+        connection.close()
+        self.connections.remove(connection)
+        self._lost(connection)

@@ -1,0 +1,1 @@
+"""The modules that touch hardware: `board` on a microcontroller, `cpython` under the tests."""

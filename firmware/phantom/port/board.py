@@ -1,0 +1,89 @@
+"""The board's hardware: clock speed, DAC, Wi-Fi, identity. Nothing else imports `machine`."""
+
+import os
+import select
+
+import machine
+import network
+from machine import I2S, Pin
+from micropython import const
+
+_FRAME_BYTES = const(4)
+_DESCRIPTOR_FRAMES = const(256)  # fixed in ports/esp32/machine_i2s.c
+
+
+def full_speed(hz):
+    """Stock images start at 160 MHz; `hz` is the board's best."""
+    try:
+        machine.freq(hz)
+    except ValueError:
+        # The image can't: play on at what there is.
+        print("board: can't run at", hz, "Hz")
+
+
+def identity():
+    """The chip's own id as hex digits."""
+    return machine.unique_id().hex()
+
+
+def random32():
+    """A number that another boot or board does not have."""
+    return int.from_bytes(os.urandom(4), "little")
+
+
+def restart():
+    """Start over as after power-on."""
+    machine.reset()
+
+
+def open_dac(dac):
+    """(I2S in asyncio mode, number of its descriptors) for a board's `dac` facts."""
+    ibuf = dac["ibuf"]
+    i2s = I2S(
+        dac.get("i2s", 0),
+        sck=Pin(dac["sck"]),
+        ws=Pin(dac["ws"]),
+        sd=Pin(dac["sd"]),
+        mode=I2S.TX,
+        bits=16,
+        format=I2S.STEREO,
+        rate=48000,
+        ibuf=ibuf,
+    )
+    # The first poll switches to asyncio mode for good: writes return at once with what they took.
+    poller = select.poll()
+    poller.register(i2s, select.POLLOUT)
+    poller.poll(0)
+    poller.unregister(i2s)
+    return i2s, max(2, ibuf // (_DESCRIPTOR_FRAMES * _FRAME_BYTES))
+
+
+class Radio:
+    """The Wi-Fi station."""
+
+    def __init__(self, hostname):
+        network.hostname(hostname)
+        self._wlan = network.WLAN(network.WLAN.IF_STA)
+
+    def join(self, ssid, key):
+        """Connect and stay connected; the driver reconnects by itself, for ever."""
+        wlan = self._wlan
+        wlan.active(True)
+        # Power save answers after up to a second; awake it is 2 to 7 ms.
+        wlan.config(pm=wlan.PM_NONE)
+        wlan.connect(ssid, key)
+
+    def connected(self):
+        """Whether there is an address."""
+        return self._wlan.isconnected()
+
+    def address(self):
+        """Our IPv4 address."""
+        return self._wlan.ipconfig("addr4")[0]
+
+    def rssi(self):
+        """Signal strength, dBm, or None if the driver does not tell."""
+        try:
+            return self._wlan.status("rssi")
+        except (OSError, ValueError):
+            return None

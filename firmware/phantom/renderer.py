@@ -1,0 +1,338 @@
+"""Plays one stream in time: for each block of 256 frames it hands the DAC the right ones.
+
+For a block that will start to sound at a known tick, house time says which frame of the stream is
+due. The difference to the frame that is next in line is the error:
+
+    within half a frame          copy 256 frames
+    beyond it                    take 255 or 257 frames and resample them to 256
+    beyond 20 ms, or after a gap fade out, jump to the frame that is due, fade in
+
+A stream starts inside running silence: the block in which frame 0 is due carries silence up to it.
+
+All positions are in thousandths of a frame ("mf") relative to an anchor chunk, so that they are
+31-bit small integers: 1 us is 48 mf. The anchor moves with every fit of the clock.
+"""
+
+from time import ticks_diff
+
+from micropython import const
+
+from . import dsp
+from .ring import ChunkRing
+from .wire import CHUNK_FRAMES, audio
+
+IDLE = const(0)
+SYNCING = const(1)  # a stream is open but house time is not known
+WAITING = const(2)  # its first frame lies ahead
+PLAYING = const(3)
+STARVED = const(4)  # its chunks are missing
+STATE_NAMES = ("idle", "syncing", "waiting", "playing", "starved")
+
+_FRAME_MF = const(1000)
+_BLOCK_MF = const(256000)
+_MF_PER_US = const(48)
+_MF_PER_THIRD = const(16)
+# Half a frame decides which way is nearer; a little more keeps noise from flipping it.
+_TRIM_MF = const(540)
+# 20 ms: faster to jump, muted, than to trim (multi-room practice is 2 to 50 ms).
+_JUMP_MF = const(960000)
+# Positions beyond this from the anchor are not computed: 5.6 s.
+_FAR_MF = const(0x10000000)
+# Anchors older than this are drawn anew even without a fit, so that products stay small.
+_ANCHOR_US = const(2000000)
+
+_UNITY_Q15 = const(32768)
+# The stage holds what is left of a block, the block after it and the frame of look-ahead.
+_STAGE_FRAMES = const(1024)
+_NEED_FRAMES = const(258)
+_LAST_CHUNK = const(0x3FFFFFFF)
+
+
+class Renderer:
+    """One stream at a time, from `ring_bytes` of jitter buffer to blocks for an output."""
+
+    def __init__(self, clock, ring_bytes):
+        self._clock = clock
+        self._output = None  # set by attach
+        self.ring = ChunkRing(ring_bytes)
+        self._stage = bytearray(_STAGE_FRAMES * 4)
+        self._mono = bytearray(CHUNK_FRAMES * 2)
+        self.state = IDLE
+        self.stream = 0
+        self.codec = 0
+        self.channels = 0
+        self._start_us = 0
+        self._end = _LAST_CHUNK  # first chunk that is not played any more
+        # Reader: frame _offset of chunk _chunk is next; the stage holds _staged frames from _at on.
+        self._chunk = 0
+        self._offset = 0
+        self._at = 0
+        self._staged = 0
+        # Anchor: at ticks _anchor the stream is _anchor_mf after the start of chunk _anchor_chunk.
+        self._anchor = 0
+        self._anchor_mf = 0
+        self._anchor_chunk = 0
+        self._anchor_version = -1
+        self._aligned = False
+        self._gain = 0  # what the last block ended with
+        self._volume = _UNITY_Q15
+        self._volume_step = _UNITY_Q15
+        self.error_mf = 0
+        self.underruns = 0  # times the stream was due and not there
+        self.trims = 0
+        self.realigns = 0
+
+    def attach(self, output):
+        """Render for this output: it tells when its blocks sound."""
+        self._output = output
+
+    # Control
+
+    def open(self, stream, start_us, codec, channels, first_chunk):
+        """Play `stream`, whose chunk 0 is due at house time `start_us`. The one before is dropped."""
+        self.ring.open(audio.payload_bytes(codec, channels), first_chunk)
+        self.stream = stream
+        self.codec = codec
+        self.channels = channels
+        self._start_us = start_us
+        self._end = _LAST_CHUNK
+        self._chunk = first_chunk
+        self._unstage()
+        self._aligned = False
+        self._gain = 0 if first_chunk else self._volume
+        self._anchor_version = -1
+        self.state = SYNCING
+
+    def close(self, at_chunk=None):
+        """Stop before chunk `at_chunk`, or now."""
+        if at_chunk is not None and self.state != IDLE:
+            self._end = at_chunk
+            return
+        self.stream = 0
+        self.state = IDLE
+
+    def volume(self, gain_q15, ramp_blocks):
+        """Go to a gain within `ramp_blocks` blocks of 5.3 ms."""
+        self._volume = gain_q15
+        self._volume_step = max(1, abs(gain_q15 - self._gain) // max(1, ramp_blocks))
+
+    def error_us(self):
+        """The last block's believed error, microseconds; positive is late."""
+        return self.error_mf // _MF_PER_US
+
+    # Blocks
+
+    def render(self, block, number):
+        """Fill `block` (1024 bytes) as the output's block `number`. Allocates nothing."""
+        if self.state == IDLE or not self._anchored():
+            self._quiet(block, 0)
+            return
+        due = self._due_mf(number)
+        if not self._aligned:
+            self._begin(block, due)
+            return
+        here = (self._chunk - self._anchor_chunk) * _BLOCK_MF + self._offset * _FRAME_MF
+        error = due - here
+        self.error_mf = error
+        if error > _JUMP_MF or error < -_JUMP_MF:
+            self._leave(block)
+            return
+        take = CHUNK_FRAMES
+        if error > _TRIM_MF:
+            take += 1
+            self.trims += 1
+        elif error < -_TRIM_MF:
+            take -= 1
+            self.trims += 1
+        if self._fill():
+            self._make(block, take)
+        else:
+            self._run_out(block)
+
+    def _make(self, block, take):
+        # `take` staged frames become one block.
+        if self.channels == 2:
+            dsp.resample(block, 0, self._stage, self._at * 2, 2, take)
+        else:
+            dsp.resample(self._mono, 0, self._stage, self._at, 1, take)
+            dsp.spread(block, 0, self._mono, 0, CHUNK_FRAMES)
+        self._advance(take)
+        self._fade(block, self._volume)
+        if self._chunk >= self._end:
+            self.close()
+
+    def _begin(self, block, due):
+        # Not in the stream yet: silence, or the block in which it starts.
+        here = (self._chunk - self._anchor_chunk) * _BLOCK_MF + self._offset * _FRAME_MF
+        lead = here - due  # how far ahead of this block's start the reader's frame is due
+        if lead >= _BLOCK_MF - _FRAME_MF // 2:
+            self._quiet(block, 0)
+            self.state = WAITING
+            return
+        if lead < -_FRAME_MF // 2:
+            # Its time has passed: go to the frame that is due at this block's end.
+            self._seek(due + _BLOCK_MF)
+            self._quiet(block, 0)
+            return
+        silent = (lead + _FRAME_MF // 2) // _FRAME_MF
+        if not self._fill():
+            if self.state == WAITING:
+                self.underruns += 1
+            self.state = STARVED
+            self._quiet(block, 0)
+            return
+        sound = CHUNK_FRAMES - silent
+        self._quiet(block, 0)
+        if self.channels == 2:
+            dsp.copy(block, silent * 2, self._stage, self._at * 2, sound * 2)
+        else:
+            dsp.spread(block, silent * 2, self._stage, self._at, sound)
+        self._advance(sound)
+        self._aligned = True
+        self.state = PLAYING
+        self.error_mf = silent * _FRAME_MF - lead
+        self._fade(block, self._volume)
+
+    def _leave(self, block):
+        # Far off: this block fades out where it stands, the next ones begin anew.
+        self._fill()
+        self._fade_away(block)
+        self._aligned = False
+        self.realigns += 1
+
+    def _run_out(self, block):
+        # The next chunk is not here: what is left fades out.
+        self._fade_away(block)
+        self._aligned = False
+        self.state = STARVED
+        self.underruns += 1
+
+    def _fade_away(self, block):
+        frames = min(self._staged, CHUNK_FRAMES)
+        dsp.silence(block, 0, CHUNK_FRAMES * 2)
+        if self.channels == 2:
+            dsp.copy(block, 0, self._stage, self._at * 2, frames * 2)
+        else:
+            dsp.spread(block, 0, self._stage, self._at, frames)
+        if frames:
+            dsp.gain(block, 0, frames, self._gain, 0)
+        self._gain = 0
+        self._advance(frames)
+
+    def missed(self):
+        """The output ran dry: what was rendered for a block may sound later than it was meant to."""
+        if self._aligned:
+            self._aligned = False
+            self._gain = 0
+            self.underruns += 1
+            self.realigns += 1
+
+    # The reader
+
+    def _fill(self):
+        # Stage enough for any block; False if the chunk for it is missing. Beyond the end is silence.
+        ring = self.ring
+        while self._staged < _NEED_FRAMES:
+            over = ring.next >= self._end
+            if not over and not ring.ready():
+                return False
+            channels = self.channels
+            if self._at:
+                left = self._staged * channels
+                dsp.copy(self._stage, 0, self._stage, self._at * channels, left)
+                self._at = 0
+            if over:
+                ring.next += 1
+                dsp.silence(self._stage, self._staged * channels, CHUNK_FRAMES * channels)
+            else:
+                self._decode(ring.take(), self._staged * channels)
+            self._staged += CHUNK_FRAMES
+        return True
+
+    def _decode(self, at, to):
+        channels = self.channels
+        memory = self.ring.memory
+        if self.codec == audio.PCM16:
+            dsp.copy(self._stage, to, memory, at >> 1, CHUNK_FRAMES * channels)
+            return
+        for channel in range(channels):
+            dsp.decode_adpcm(
+                self._stage, to + channel, channels, memory, at, dsp.ADPCM_TABLES
+            )
+            at += audio.ADPCM_CHANNEL_BYTES
+
+    def _advance(self, frames):
+        self._at += frames
+        self._staged -= frames
+        offset = self._offset + frames
+        while offset >= CHUNK_FRAMES:
+            offset -= CHUNK_FRAMES
+            self._chunk += 1
+        self._offset = offset
+
+    def _unstage(self):
+        self._at = 0
+        self._staged = 0
+        self._offset = 0
+
+    def _seek(self, mf):
+        # Make the first chunk that starts at or after a stream position the reader's.
+        chunk = self._anchor_chunk - (-mf // _BLOCK_MF)
+        self._unstage()
+        if chunk > self.ring.next:
+            self.ring.skip_to(chunk)
+        self._chunk = self.ring.next
+        self._gain = 0
+        if self._chunk >= self._end:
+            self.close()
+
+    # Time
+
+    def _anchored(self):
+        clock = self._clock
+        if not clock.synced:
+            return False
+        now = self._output.now
+        if (
+            clock.version != self._anchor_version
+            or ticks_diff(now, self._anchor) > _ANCHOR_US
+        ):
+            self._drop_anchor(now)
+        return True
+
+    def _drop_anchor(self, now):
+        # The only place with large integers: a few times a second, or once a fit.
+        clock = self._clock
+        position = (clock.house_us(now) - self._start_us) * _MF_PER_US
+        chunk = self._chunk
+        mf = position - chunk * _BLOCK_MF
+        if mf > _FAR_MF:
+            mf = _FAR_MF
+        elif mf < -_FAR_MF:
+            mf = -_FAR_MF
+        self._anchor = now
+        self._anchor_mf = mf
+        self._anchor_chunk = chunk
+        self._anchor_version = clock.version
+
+    def _due_mf(self, number):
+        # The stream position that is due when the output's block `number` starts to sound.
+        x3 = self._output.sounds_x3(number, self._anchor)
+        drift = ((x3 >> 8) * self._clock.skew) // 15625
+        return self._anchor_mf + x3 * _MF_PER_THIRD + drift
+
+    # Level
+
+    def _quiet(self, block, at):
+        dsp.silence(block, at, CHUNK_FRAMES * 2 - at)
+
+    def _fade(self, block, to):
+        start = self._gain
+        if start < to:
+            to = min(to, start + self._volume_step)
+        elif start > to:
+            to = max(to, start - self._volume_step)
+        dsp.gain(block, 0, CHUNK_FRAMES, start, to)
+        self._gain = to
+        if to == self._volume:
+            self._volume_step = _UNITY_Q15  # the next fade-in takes one block again
