@@ -11,8 +11,9 @@ One file a boot, little-endian, made of records with an 8-byte header `<IHH`:
     RUN      payload u32 count: so many consecutive descriptors, all EMPTY or all SILENT
     (none)   payload 1024 bytes: 256 frames of interleaved stereo s16
 
-Frame j of descriptor k left the DAC at `t0_ns + (k * 256 + j) * 1e9 / rate_actual`, in nanoseconds of
-the machine's CLOCK_MONOTONIC. The file grows while the board plays and may end in half a record.
+Frame j of descriptor k left the DAC at `t0_ns + (k * 256 + j) * 1e9 / rate_actual`, in nanoseconds
+of the machine's CLOCK_MONOTONIC. The file grows while the board plays and may end in half a
+record.
 """
 
 from __future__ import annotations
@@ -161,8 +162,9 @@ class CaptureReader:
 class SegmentCapture:
     """Everything one segment recorded, as arrays.
 
-    `sound` int64 (n,): descriptors with PCM, ascending; `offsets` int64 (n,): where their bytes lie
-    in the file; `runs` int64 (m, 3): (first descriptor, count, flags) of the silence between them.
+    `sound` int64 (n,): descriptors with PCM, ascending; `offsets` int64 (n,): where their bytes
+    lie in the file; `runs` int64 (m, 3): (first descriptor, count, flags) of the silence between
+    them.
     """
 
     segment: Segment
@@ -172,7 +174,7 @@ class SegmentCapture:
     data: npt.NDArray[np.uint8] = field(repr=False)
 
     def pcm(self, first: int = 0, stop: int | None = None) -> Frames:
-        """Frames of the sounding descriptors `first` to `stop` (positions in `sound`): (n, 256, 2)."""
+        """Sounding blocks at positions `first` to `stop` of `sound`, (n, 256, 2)."""
         offsets = self.offsets[first:stop]
         if len(offsets) == 0:
             return np.zeros((0, BLOCK_FRAMES, 2), np.int16)

@@ -1,9 +1,9 @@
-"""Accounts for every frame of a stream: which were left out, sounded twice, or gave way to silence.
+"""Accounts for every frame of a stream: which were left out, repeated, or gave way to silence.
 
-Between two placed blocks the stream must advance as far as the DAC did. One frame more or less is a
-trim, the renderer's own means of steering; more is a jump. Silence between the first and the last
-block is a dropout: EMPTY descriptors mean that the DMA ran dry (an underrun), written silence that
-the firmware had nothing to play.
+Between two placed blocks the stream must advance as far as the DAC did. One frame more or less is
+a trim, the renderer's own means of steering; more is a jump. Silence between the first and the
+last block is a dropout: EMPTY descriptors mean that the DMA ran dry (an underrun), written silence
+that the firmware had nothing to play.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from boards.emulated.capture import BLOCK_FRAMES, EMPTY
+from boards.emulated.capture import BLOCK_FRAMES, EMPTY, Ints
 from tools.measure.align import NEAR_SILENCE, NS_PER_FRAME, Played, Stretch
 from tools.measure.canonical import Canonical
 
@@ -96,10 +96,7 @@ def _dropouts(
         frames = (until_us * 1e3 - segment.t0_ns) * segment.rate_actual / 1e9
         last = max(last, min(recorded.ends, int(frames // BLOCK_FRAMES)))
     found: list[Dropout] = []
-    for index, count, flags in recorded.runs:
-        begin, stop = max(int(index), first), min(int(index + count), last)
-        if begin >= stop:
-            continue
+    for begin, stop, flags in _merged(recorded.runs, first, last):
         before = int(np.searchsorted(stretch.descriptor, begin)) - 1
         frame = int(
             stretch.frame[before]
@@ -108,11 +105,25 @@ def _dropouts(
         )
         wanted = canonical.picked(frame, frame + (stop - begin) * BLOCK_FRAMES, pick)
         loud = bool((np.abs(wanted.astype(np.int32)) > NEAR_SILENCE).any())
-        underrun = bool(flags & EMPTY)
-        if underrun and 0 <= frame < len(canonical) or loud:
+        underrun = bool(flags & EMPTY) and 0 <= frame < len(canonical)
+        if underrun or loud:
             time_ns = recorded.segment.time_ns(begin * BLOCK_FRAMES)
             found.append(Dropout(stretch.boot, time_ns, stop - begin, underrun))
     return found
+
+
+def _merged(runs: Ints, first: int, last: int) -> list[tuple[int, int, int]]:
+    """Adjoining silences as one, clipped to descriptors first..last: (begin, stop, flags)."""
+    merged: list[tuple[int, int, int]] = []
+    for index, count, flags in runs.tolist():
+        begin, stop = max(index, first), min(index + count, last)
+        if begin >= stop:
+            continue
+        if merged and merged[-1][1] == begin:
+            begin, flags = merged[-1][0], merged[-1][2] | flags
+            merged.pop()
+        merged.append((begin, stop, flags))
+    return merged
 
 
 @dataclass(frozen=True)

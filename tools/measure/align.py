@@ -1,9 +1,9 @@
-"""Lays a board's captures beside the stream: which frame left the DAC when, and how wrong that was.
+"""Lays a board's captures beside the stream: which frame left the DAC when, how wrong it was.
 
 The true error of a block is the instant its first placed frame left the DAC minus the instant the
-stream's arithmetic asks for, `start_us + frame / 48000 s`: positive is late. House time of a lone box
-is the machine's CLOCK_MONOTONIC, which captures are written in, so nothing is estimated here but the
-frame's number, and that is exact.
+stream's arithmetic asks for, `start_us + frame / 48000 s`: positive is late. House time of a lone
+box is the machine's CLOCK_MONOTONIC, which captures are written in, so nothing is estimated here
+but the frame's number, and that is exact.
 """
 
 from __future__ import annotations
@@ -187,14 +187,17 @@ def _first_sound(
     canonical: Canonical,
     pick: str,
 ) -> tuple[int, float]:
-    """(stream frame that sounded first, when); `lead` is the first block found, at `lead_frame`."""
+    """(stream frame that sounded first, when); `lead`, at `lead_frame`, is the first found."""
     block = lead
     while block > 0 and descriptor[block - 1] == descriptor[block] - 1:
         block -= 1
     within = int(np.argmax(pcm[block].any(axis=1)))
     dac_frame = int(descriptor[block]) * BLOCK_FRAMES + within
     frame = lead_frame - (int(descriptor[lead]) * BLOCK_FRAMES - dac_frame)
-    if frame > 0 and np.abs(canonical.picked(0, frame, pick).astype(np.int32)).max() <= NEAR_SILENCE:
+    if (
+        frame > 0
+        and np.abs(canonical.picked(0, frame, pick).astype(np.int32)).max() <= NEAR_SILENCE
+    ):
         dac_frame -= frame
         frame = 0
     return frame, recorded.segment.time_ns(dac_frame)

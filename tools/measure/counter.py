@@ -1,8 +1,8 @@
 """Music that is its own frame counter: every sample tells which stream frame it is.
 
-Both channels of stream frame n hold (n mod 65536) - 32768, so left, right, both and the mono mix are
-all the counter, and 1.365 s go by before a value comes again. It lives on PCM16 at full volume only:
-a gain or a lossy codec would count wrong.
+Both channels of stream frame n hold (n mod 65536) - 32768, so left, right, both and the mono mix
+are all the counter, and 1.365 s go by before a value comes again. It lives on PCM16 at full volume
+only: a gain or a lossy codec would count wrong.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def counter(first: int, frames: int) -> Frames:
     return np.stack((values, values), axis=1)
 
 
-def read(pcm: Frames, expected: npt.NDArray[np.float64]) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+def read(
+    pcm: Frames, expected: npt.NDArray[np.float64]
+) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
     """Where in the stream each block is.
 
     Args:

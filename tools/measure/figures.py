@@ -17,7 +17,8 @@ Floats = npt.NDArray[np.float64]
 # A board counts as in time again from the first block after which it stays this near for HOLD_S.
 IN_TIME_US = 1000.0
 _HOLD_S = 1.0
-# Between two placed blocks this far apart (frames) the error is interpolated; beyond, it's unknown.
+# Between two placed blocks this far apart (frames) the error is interpolated; beyond, it's
+# unknown.
 _REACH_FRAMES = 3 * BLOCK_FRAMES
 # A report is compared with the truth if a block was placed this near to it.
 _REPORT_REACH_NS = 50e6
@@ -97,11 +98,9 @@ def belief_gaps(board: Played, beliefs: Sequence[Belief]) -> Floats:
         return np.zeros(0)
     at = np.array([belief.house_us for belief in beliefs], np.float64) * 1e3
     said = np.array([belief.error_us for belief in beliefs], np.float64)
-    nearest = np.searchsorted(board.time_ns, at).clip(1, max(1, len(board.time_ns) - 1))
-    near = np.minimum(
-        np.abs(board.time_ns[nearest - 1] - at),
-        np.abs(board.time_ns[min(1, len(board.time_ns) - 1) and nearest] - at),
-    )
+    after = np.searchsorted(board.time_ns, at)
+    padded = np.concatenate(([-np.inf], board.time_ns, [np.inf]))
+    near = np.minimum(at - padded[after], padded[after + 1] - at)
     true = np.interp(at, board.time_ns, board.error_us)
     return np.abs(said - true)[near <= _REPORT_REACH_NS]
 
@@ -109,7 +108,7 @@ def belief_gaps(board: Played, beliefs: Sequence[Belief]) -> Floats:
 def believed_gap(
     boards: Sequence[Played], beliefs: Mapping[str, Sequence[Belief]]
 ) -> dict[str, float | None]:
-    """`believed_gap_us`: the distribution of `belief_gaps` over all boards and reports together."""
+    """`believed_gap_us`: the distribution of `belief_gaps` over all boards and reports."""
     gaps = [belief_gaps(board, beliefs.get(board.board, ())) for board in boards]
     return distribution(np.concatenate(gaps) if gaps else np.zeros(0))
 

@@ -5,9 +5,9 @@ How far a block is from a stretch of the canonical PCM is told by the residual o
     r = 1 - (x.y)^2 / ((x.x)(y.y)),  0 for the same sound at any volume, 1 for no likeness,
 
 summed over both outputs (least squares; the same as one minus the squared normalised correlation).
-The walk assumes that a block follows its predecessor, tests that for many blocks at once against the
-positions one frame to either side, and searches only where the assumption fails: at a trim, a gap,
-a jump. Blocks too quiet or too even to tell are left out, not guessed.
+The walk assumes that a block follows its predecessor, tests that for many blocks at once against
+the positions one frame to either side, and searches only where the assumption fails: at a trim, a
+gap, a jump. Blocks too quiet or too even to tell are left out, not guessed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from tools.measure.canonical import Canonical
 
 # Residual up to which a block counts as found; IMA-ADPCM of loud noise stays near 0.02.
 LIMIT = 0.35
-# The best position's residual must be this far below every other's (beyond NEAR frames) to be unique.
+# The best position's residual must be this far below every other's (beyond NEAR frames) to be
+# unique.
 _UNIQUE = 0.6
 _NEAR = 3
 # A shift of one frame is judged only where the residuals differ by this share.
@@ -55,7 +56,7 @@ def residual(block: npt.NDArray[np.float64], canonical: npt.NDArray[np.float64])
 
 
 def search(block: Frames, canonical: Canonical, pick: str, expected: int, span: int) -> int | None:
-    """The stream frame of a block's start within `expected` ± `span`, or None if none is certain."""
+    """Stream frame of a block's start within `expected` ± `span`; None if none is certain."""
     x = block.astype(np.float64)
     energy = float((x * x).sum())
     if energy < _QUIET * x.size:
