@@ -12,7 +12,8 @@ Written for two machines that differ: Xtensa has 32-bit words, x64 has 64-bit wo
 and 32-bit values without their sign. Hence `(x ^ 0x8000) - 0x8000` for a sample, intermediate
 values within 31 bits, and stores that are masked to 16 bits (which CPython insists on).
 Samples are often kept in offset binary (`x ^ 0x8000`, 0..65535), where clamping is cheap.
-The first three parameters live in registers, the rest on the stack: hot names come first.
+On Xtensa the first two parameters live in registers and all else on the stack, so `dst_at` is
+reused as the running index. Costs are in `phantom bench dsp`.
 """
 
 import array
@@ -25,22 +26,59 @@ UNITY_Q15 = micropython.const(32768)
 
 @micropython.viper
 def copy(dst: ptr16, dst_at: int, src: ptr16, src_at: int, count: int):
-    """Copy `count` samples forward; an overlapping move toward lower addresses is safe."""
-    end = src_at + count
-    while src_at < end:
-        dst[dst_at] = src[src_at]
+    """Copy `count` samples forward; an overlapping move toward lower addresses is safe.
+
+    Two samples at a time (three times as fast) where both offsets are even.
+    """
+    count += dst_at
+    src_at -= dst_at
+    if not (int(uint(dst) | uint(src)) & 3 | (dst_at | src_at) & 1):
+        to = ptr32(dst)
+        words = ptr32(src)
+        src_word = src_at >> 1
+        last = (count >> 1) - 4
+        dst_at >>= 1
+        while dst_at <= last:
+            to[dst_at] = words[dst_at + src_word]
+            dst_at += 1
+            to[dst_at] = words[dst_at + src_word]
+            dst_at += 1
+            to[dst_at] = words[dst_at + src_word]
+            dst_at += 1
+            to[dst_at] = words[dst_at + src_word]
+            dst_at += 1
+        dst_at <<= 1
+    while dst_at < count:
+        dst[dst_at] = src[dst_at + src_at]
         dst_at += 1
-        src_at += 1
 
 
 @micropython.viper
 def copy_bytes(dst: ptr8, dst_at: int, src: ptr8, src_at: int, count: int):
-    """Copy `count` bytes forward; all offsets in bytes."""
-    end = src_at + count
-    while src_at < end:
-        dst[dst_at] = src[src_at]
+    """Copy `count` bytes forward, as copy() does; all offsets in bytes.
+
+    Four bytes at a time (six times as fast) where dst_at - src_at is a multiple of 4.
+    """
+    count += dst_at
+    src_at -= dst_at
+    if count - dst_at >= 8 and not (int(uint(dst) | uint(src)) | src_at) & 3:
+        while dst_at & 3:
+            dst[dst_at] = src[dst_at + src_at]
+            dst_at += 1
+        to = ptr32(dst)
+        words = ptr32(src)
+        src_word = src_at >> 2
+        last = (count >> 2) - 2
+        dst_at >>= 2
+        while dst_at <= last:
+            to[dst_at] = words[dst_at + src_word]
+            dst_at += 1
+            to[dst_at] = words[dst_at + src_word]
+            dst_at += 1
+        dst_at <<= 2
+    while dst_at < count:
+        dst[dst_at] = src[dst_at + src_at]
         dst_at += 1
-        src_at += 1
 
 
 @micropython.viper
@@ -112,24 +150,59 @@ def resample(dst: ptr16, dst_at: int, src: ptr16, src_at: int, channels: int, n_
     Output frame i lies at input position i * n_in / 256, so the phase is whole again where the
     next block starts. 255 and 257 need one frame of look-ahead: src holds n_in + 1 frames from
     src_at. dst and src must not overlap.
+
+    Interpolates with the cubic through two frames on either side (Catmull and Rom, 1974), since
+    a straight line would dull the treble of every trimmed block: 2 dB at 10 kHz instead of 0.5.
     """
-    other = (n_in - 256) * channels
+    if n_in == 256:
+        channels <<= 8
+        src_at -= dst_at
+        channels += dst_at
+        while dst_at < channels:
+            dst[dst_at] = src[dst_at + src_at]
+            dst_at += 1
+        return
     channel = 0
     while channel < channels:
-        dst[dst_at + channel] = src[src_at + channel]
+        dst[dst_at] = src[src_at]
+        # b .. c is the interval that the output frame lies in, at t / 256; offset binary.
+        b = src[src_at] ^ 0x8000
+        c = b  # stands in for frame -1, whose weight would be below 0.002
+        at = src_at + channels
+        t = 256
+        t_step = -1
+        last = dst_at + channels * 254
+        if n_in == 257:
+            c = src[at] ^ 0x8000
+            at += channels
+            t = 0
+            t_step = 1
+            last += channels
+        d = src[at] ^ 0x8000
+        while dst_at < last:
+            dst_at += channels
+            at += channels
+            t += t_step
+            a = b
+            b = c
+            c = d
+            d = src[at] ^ 0x8000
+            k3 = d - a + 3 * (b - c)
+            x = (k3 * t >> 5) + ((a - b - b + c - k3) << 3)  # below 2**22: x * t has 31 bits
+            x = (x * t >> 8) + ((c - a) << 3)
+            x = b + (x * t + 2048 >> 12)
+            if x >> 16:
+                if x < 0:
+                    x = 0
+                else:
+                    x = 0xFFFF
+            dst[dst_at] = x ^ 0x8000
+        if n_in == 255:  # frame 255 would need a frame beyond the look-ahead
+            dst_at += channels
+            dst[dst_at] = c + (d - c + 128 >> 8) ^ 0x8000
         channel += 1
-    i = 1
-    while i < 256:
-        dst_at += channels
-        src_at += channels
-        channel = 0
-        while channel < channels:
-            at = src_at + channel
-            x = (src[at] ^ 0x8000) - 0x8000
-            y = (src[at + other] ^ 0x8000) - 0x8000
-            dst[dst_at + channel] = (x + ((y - x) * i + 128 >> 8)) & 0xFFFF
-            channel += 1
-        i += 1
+        src_at += 1
+        dst_at += 1 - 255 * channels
 
 
 # Standard IMA step sizes (IMA Digital Audio Focus and Technical Working Group, 1992).

@@ -44,7 +44,7 @@ _ANCHOR_US = const(2000000)
 _UNITY_Q15 = const(32768)
 # The stage holds what is left of a block, the block after it and the frame of look-ahead.
 _STAGE_FRAMES = const(1024)
-_NEED_FRAMES = const(258)
+_TRIM_FRAMES = const(258)
 _LAST_CHUNK = const(0x3FFFFFFF)
 
 
@@ -137,15 +137,11 @@ class Renderer:
         if error > _JUMP_MF or error < -_JUMP_MF:
             self._leave(block)
             return
-        take = CHUNK_FRAMES
-        if error > _TRIM_MF:
-            take += 1
+        if (error > _TRIM_MF or error < -_TRIM_MF) and self._fill(_TRIM_FRAMES):
             self.trims += 1
-        elif error < -_TRIM_MF:
-            take -= 1
-            self.trims += 1
-        if self._fill():
-            self._make(block, take)
+            self._make(block, CHUNK_FRAMES + 1 if error > 0 else CHUNK_FRAMES - 1)
+        elif self._fill(CHUNK_FRAMES):
+            self._make(block, CHUNK_FRAMES)
         else:
             self._run_out(block)
 
@@ -167,7 +163,8 @@ class Renderer:
         lead = here - due  # how far ahead of this block's start the reader's frame is due
         if lead >= _BLOCK_MF - _FRAME_MF // 2:
             self._quiet(block, 0)
-            self.state = WAITING
+            if self.state == SYNCING:
+                self.state = WAITING
             return
         if lead < -_FRAME_MF // 2:
             # Its time has passed: go to the frame that is due at this block's end.
@@ -175,7 +172,7 @@ class Renderer:
             self._quiet(block, 0)
             return
         silent = (lead + _FRAME_MF // 2) // _FRAME_MF
-        if not self._fill():
+        if not self._fill(CHUNK_FRAMES):
             if self.state == WAITING:
                 self.underruns += 1
             self.state = STARVED
@@ -195,7 +192,7 @@ class Renderer:
 
     def _leave(self, block):
         # Far off: this block fades out where it stands, the next ones begin anew.
-        self._fill()
+        self._fill(CHUNK_FRAMES)
         self._fade_away(block)
         self._aligned = False
         self.realigns += 1
@@ -229,10 +226,10 @@ class Renderer:
 
     # The reader
 
-    def _fill(self):
-        # Stage enough for any block; False if the chunk for it is missing. Beyond the end is silence.
+    def _fill(self, frames):
+        # Stage `frames` frames; False if the chunk for them is missing. Beyond the end is silence.
         ring = self.ring
-        while self._staged < _NEED_FRAMES:
+        while self._staged < frames:
             over = ring.next >= self._end
             if not over and not ring.ready():
                 return False

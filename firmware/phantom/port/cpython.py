@@ -36,7 +36,7 @@ def ptr32(buffer: Any) -> memoryview:
     return _view(buffer, "I", 4)
 
 
-class uint(int):  # noqa: N801 - viper's name
+class uint(int):
     """Viper's unsigned word; a buffer's address counts as 0, that is as aligned."""
 
     def __new__(cls, value: object) -> "uint":
@@ -125,4 +125,4 @@ def install() -> None:
         if not hasattr(time, function.__name__):
             setattr(time, function.__name__, function)
     if not hasattr(asyncio, "sleep_ms"):
-        setattr(asyncio, "sleep_ms", async_sleep_ms)
+        asyncio.__dict__["sleep_ms"] = async_sleep_ms

@@ -1,0 +1,105 @@
+"""The play cursor against a DAC model that knows the truth."""
+
+from phantom.cursor import Cursor
+from tests.firmware.dma import PERIOD, VirtualI2S
+from tests.portable import Random
+
+PORTABLE = True
+
+_START = 1000000  # board ticks when the DAC is made
+
+
+def _ticks(x3):
+    return _START + x3 // 3
+
+
+def _turn(i2s, cursor, random, cost=60):
+    """Write blocks, numbered in their first bytes, until the ring is full."""
+    while True:
+        before = i2s.now
+        i2s.advance(i2s.now + random.between(1, cost))
+        number = cursor.accepted
+        took = i2s.write(number.to_bytes(4, "little"))
+        i2s.advance(i2s.now + random.between(1, cost))
+        if not took:
+            cursor.refused(_ticks(before))
+            return
+        cursor.took(_ticks(i2s.now) + 1)
+
+
+def _run(i2s, cursor, random, until, pause):
+    while i2s.now < until:
+        _turn(i2s, cursor, random)
+        i2s.advance(i2s.now + random.between(*pause))
+
+
+def _truth(i2s):
+    return {
+        int.from_bytes(content, "little"): time
+        for time, content in i2s.played
+        if content is not None
+    }
+
+
+def _worst(i2s, cursor, last=50):
+    truth = _truth(i2s)
+    newest = sorted(truth)[-last:]
+    return max(abs(cursor.start_x3(n, _START) - truth[n]) for n in newest)
+
+
+def test_the_cursor_finds_the_boundary_within_microseconds():
+    for seed in range(1, 6):
+        random = Random(seed)
+        i2s = VirtualI2S(16)
+        cursor = Cursor(16, _START)
+        _run(i2s, cursor, random, 400 * PERIOD, (900, 2400))
+        assert cursor.locked
+        assert cursor.underruns == 0
+        assert cursor.width_us() <= 25, cursor.width_us()
+        assert _worst(i2s, cursor) <= 40  # thirds of a microsecond
+
+
+def test_the_cursor_is_right_about_every_block_from_the_first():
+    random = Random(9)
+    i2s = VirtualI2S(8)
+    cursor = Cursor(8, _START)
+    _run(i2s, cursor, random, 300 * PERIOD, (900, 1500))
+    truth = _truth(i2s)
+    assert truth[0] == 8 * PERIOD  # the first block sounds N buffers after construction
+    for number in truth:
+        if number > 200:
+            assert abs(cursor.start_x3(number, _START) - truth[number]) < PERIOD // 20
+
+
+def test_an_underrun_moves_the_cursor_by_whole_blocks():
+    for seed in range(1, 9):
+        random = Random(seed)
+        i2s = VirtualI2S(16)
+        cursor = Cursor(16, _START)
+        _run(i2s, cursor, random, 300 * PERIOD, (900, 1800))
+        # The board is elsewhere for 20 to 60 blocks; its ring holds 15.
+        i2s.advance(i2s.now + random.between(20 * PERIOD, 60 * PERIOD))
+        _run(i2s, cursor, random, i2s.now + 60 * PERIOD, (900, 1800))
+        assert cursor.underruns > 0
+        assert _worst(i2s, cursor, 20) <= 60, (seed, _worst(i2s, cursor, 20))
+
+
+def test_a_short_absence_is_no_underrun():
+    random = Random(3)
+    i2s = VirtualI2S(16)
+    cursor = Cursor(16, _START)
+    _run(i2s, cursor, random, 200 * PERIOD, (900, 1800))
+    i2s.advance(i2s.now + 13 * PERIOD)
+    _run(i2s, cursor, random, i2s.now + 50 * PERIOD, (900, 1800))
+    assert cursor.underruns == 0
+    assert _worst(i2s, cursor) <= 60
+
+
+def test_numbers_stay_small_over_an_hour_of_blocks():
+    random = Random(4)
+    i2s = VirtualI2S(16)
+    cursor = Cursor(16, _START)
+    _run(i2s, cursor, random, 2000 * PERIOD, (900, 2400))
+    # The reference follows the blocks, so no product outgrows 31 bits.
+    assert cursor.accepted - cursor._ref_block < 100
+    assert abs(cursor.start_x3(cursor.accepted, _ticks(i2s.now))) < 40 * PERIOD
