@@ -49,13 +49,25 @@ def _micropython() -> str:
     return require_micropython()
 
 
-def pytest_collect_file(
-    file_path: Path, parent: pytest.Collector
-) -> "MicroPythonFile | None":
-    named = file_path.suffix == ".py" and file_path.name.startswith("test_")
-    if named and _PORTABLE.search(file_path.read_text(encoding="utf-8")):
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "MicroPythonFile | None":
+    name = file_path.name
+    portable_name = name.startswith(("test_", "micropython_")) and file_path.suffix == ".py"
+    if portable_name and _PORTABLE.search(file_path.read_text(encoding="utf-8")):
         return MicroPythonFile.from_parent(parent, path=file_path)
     return None
+
+
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> "_NotForCPython | None":
+    if module_path.name.startswith("micropython_"):  # named on the command line
+        return _NotForCPython.from_parent(parent, path=module_path)
+    return None
+
+
+class _NotForCPython(pytest.Module):
+    def collect(self) -> "list[pytest.Item]":
+        return []
 
 
 class MicroPythonFile(pytest.File):
@@ -88,7 +100,12 @@ class MicroPythonFile(pytest.File):
         command = [require_micropython(), str(ROOT / "tests" / "portable.py"), module, *names]
         try:
             done = subprocess.run(
-                command, cwd=ROOT, capture_output=True, text=True, timeout=_TIMEOUT_S
+                command,
+                cwd=ROOT,
+                capture_output=True,
+                check=False,
+                text=True,
+                timeout=_TIMEOUT_S,
             )
             printed, ending = done.stdout, f"{done.stderr}exit status {done.returncode}"
         except subprocess.TimeoutExpired as expired:

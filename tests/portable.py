@@ -12,10 +12,12 @@ How to write one: a `tests/firmware/test_NAME.py` with the line `PORTABLE = True
         with raises(ValueError):
             rpc.reply(None, True)
 
-pytest then collects every test function twice: as usual, and as `test_NAME[micropython]`, which runs
-in the MicroPython unix port (one process a file). So such a file imports only what both have, and
-its tests take no fixtures and no parameters. `from tests.portable import raises, Random` is there
-for both. Modules beside the test are imported as `from tests.firmware.NAME import …`.
+pytest then collects every test function twice: as usual, and as `test_NAME[micropython]`, which
+runs in the MicroPython unix port (one process a file). So such a file imports only what both
+have, and its tests take no fixtures and no parameters. `from tests.portable import raises,
+Random` is there for both. Modules beside the test are imported as `from tests.firmware.NAME
+import …`. What only MicroPython can show (that nothing is allocated, say) goes into a file of the
+same kind named `micropython_NAME.py`, which runs there only.
 
 MicroPython is found in this order: $PHANTOM_MICROPYTHON, build/micropython/micropython (what
 tools/bootstrap.py installs), `micropython` on the PATH. Without it these tests are skipped with
@@ -31,7 +33,7 @@ import sys
 MARKER = "\x02portable"
 
 
-class raises:
+class raises:  # noqa: N801 - reads like a statement
     """Context manager: the block must raise `kind`; the exception is kept as `.value`."""
 
     def __init__(self, kind):
@@ -42,7 +44,7 @@ class raises:
         return self
 
     def __exit__(self, kind, value, _traceback):
-        assert kind is not None, "%s was not raised" % self.kind.__name__
+        assert kind is not None, self.kind.__name__ + " was not raised"
         self.value = value
         return issubclass(kind, self.kind)
 
@@ -74,7 +76,7 @@ def _main(module, names):
     for name in names:
         try:
             getattr(namespace, name)()
-        except Exception as error:  # noqa: BLE001 - a test may fail in any way
+        except Exception as error:
             sys.print_exception(error, sys.stdout)
             print(MARKER, "fail", name)
         else:

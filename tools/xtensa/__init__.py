@@ -6,6 +6,6 @@ memory and counts; viper.py calls a kernel as MicroPython would. So the code tha
 against the reference bit by bit, and its instructions are counted.
 """
 
-from .viper import Kernel, Kernels, load
+from .viper import Kernel, Kernels, Skewed, load
 
-__all__ = ["Kernel", "Kernels", "load"]
+__all__ = ["Kernel", "Kernels", "Skewed", "load"]

@@ -7,12 +7,13 @@ time inside the runtime's own functions are not in it.
 """
 
 import importlib
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .machine import CYCLES, INSTRUCTIONS, SAR, Fault, Memory
+from .machine import CYCLES, INSTRUCTIONS, SAR, MachineError, Memory
 
 Call = Callable[[int, list[int]], int]
 # (registers, memory, call) -> the next block's address, or None at the function's return.
@@ -107,7 +108,7 @@ def decode(code: bytes) -> list[Instruction]:
     ]
     end = instructions[-1].address + instructions[-1].size if instructions else entry
     if end != len(code):
-        raise Fault(f"unknown instruction at {end:#x}: {code[end : end + 3].hex()}")
+        raise MachineError(f"unknown instruction at {end:#x}: {code[end : end + 3].hex()}")
     return instructions
 
 
@@ -137,7 +138,7 @@ def translate(instructions: list[Instruction], base: int) -> dict[int, Block]:
 def _compile(block: list[Instruction], following: Instruction | None, base: int) -> Block:
     stalls = sum(
         after.uses(before.loads)
-        for before, after in zip(block, [*block[1:], *([following] if following else [])])
+        for before, after in itertools.pairwise([*block, *filter(None, [following])])
         if before.loads
     )
     multiplications = sum(instruction.mnemonic == "mull" for instruction in block)
@@ -150,7 +151,7 @@ def _compile(block: list[Instruction], following: Instruction | None, base: int)
     source = "def block(r, memory, call):\n    " + "\n    ".join(lines)
     source = re.sub(r"\bSAR\b", f"r[{SAR}]", source)
     names: dict[str, Any] = {"W": 0xFFFFFFFF, "S": 0x80000000, "base": base}
-    exec(source, names)  # noqa: S102 - text from the templates above and decoded numbers
+    exec(source, names)  # text from the templates above and decoded numbers
     return names["block"]
 
 
@@ -165,5 +166,7 @@ def _statements(instruction: Instruction) -> list[str]:
         condition = _CONDITIONS[mnemonic].format(*operands)
         return [f"if {condition}:", f"    {take}", f"    return {instruction.target}"]
     if mnemonic not in _STATEMENTS:
-        raise Fault(f"no model of {mnemonic} at {instruction.address:#x}: add it to blocks.py")
+        raise MachineError(
+            f"no model of {mnemonic} at {instruction.address:#x}: add it to blocks.py"
+        )
     return [_STATEMENTS[mnemonic].format(*operands)]

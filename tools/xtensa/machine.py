@@ -14,7 +14,7 @@ _SEGMENT_BITS = 20  # every mapped buffer has a megabyte of addresses of its own
 _FIRST_SEGMENT = 0x3FB  # 0x3FB00000: where an ESP32 has its data memory
 
 
-class Fault(Exception):
+class MachineError(Exception):
     """The code did what would crash or corrupt a board; the message has the address."""
 
 
@@ -70,7 +70,9 @@ class Memory:
                 return views[address >> _SEGMENT_BITS][(address & 0xFFFFF) >> shift]
         except (KeyError, IndexError):
             pass
-        raise Fault(f"load of {1 << shift} bytes at {address:#x}: {self._why(address, shift)}")
+        raise MachineError(
+            f"load of {1 << shift} bytes at {address:#x}: {self._why(address, shift)}"
+        )
 
     def _put(self, views: dict[int, memoryview], address: int, shift: int, value: int) -> None:
         try:
@@ -80,8 +82,10 @@ class Memory:
         except (KeyError, IndexError):
             pass
         except TypeError:
-            raise Fault(f"store at {address:#x}: read-only memory") from None
-        raise Fault(f"store of {1 << shift} bytes at {address:#x}: {self._why(address, shift)}")
+            raise MachineError(f"store at {address:#x}: read-only memory") from None
+        raise MachineError(
+            f"store of {1 << shift} bytes at {address:#x}: {self._why(address, shift)}"
+        )
 
     def _why(self, address: int, shift: int) -> str:
         if address & (1 << shift) - 1:

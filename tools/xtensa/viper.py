@@ -3,7 +3,7 @@
 A native function is `fun(self, n_args, n_kw, args)` in the windowed ABI. It finds the runtime's
 function table through its context's constants and calls it to check the number of arguments, to
 turn objects into integers and pointers, and to turn the result back. Those few entries are
-modelled here (numbers from MicroPython's py/nativeglue.h); any other is a Fault, since a
+modelled here (numbers from MicroPython's py/nativeglue.h); any other is a MachineError, since a
 kernel that needs it would look names up or allocate.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import blocks, mpy
-from .machine import CYCLES, INSTRUCTIONS, REGISTERS, Buffer, Fault, Memory
+from .machine import CYCLES, INSTRUCTIONS, REGISTERS, Buffer, MachineError, Memory
 
 # Indices into mp_fun_table.
 _NONE, _NATIVE_FROM_OBJ, _NATIVE_TO_OBJ = 0, 3, 4
@@ -28,6 +28,14 @@ _NONE_OBJECT = 0x1FFF_FFF0
 _STACK_BYTES = 1024
 _CLOBBERED = (8, 9, *range(11, 16))  # what a call leaves undefined of the caller's window
 _POISON = 0xDEAD_BEEF
+
+
+@dataclass(frozen=True)
+class Skewed:
+    """A view of `buffer` from the byte `offset` on, as a memoryview's slice is on a board."""
+
+    buffer: Buffer
+    offset: int
 
 
 @dataclass(frozen=True)
@@ -54,11 +62,11 @@ class Kernel:
         self._stack = bytearray(_STACK_BYTES)
         self._stack_end = self._memory.map(self._stack) + _STACK_BYTES
         self._self = self._map_context(fun_table_index)
-        self._objects: list[Buffer] = []
+        self._objects: list[Skewed] = []
         self._runtime_calls = 0
 
-    def __call__(self, *arguments: int | Buffer) -> int | None:
-        """Run to the return; Fault for anything a board would not survive."""
+    def __call__(self, *arguments: int | Buffer | Skewed) -> int | None:
+        """Run to the return; MachineError for anything a board would not survive."""
         self._objects = []
         self._runtime_calls = 0
         self._argument_count = len(arguments)
@@ -72,9 +80,7 @@ class Kernel:
                 address = self._blocks[address](registers, self._memory, self._runtime)
         finally:
             self._memory.unmap_after(self._self)
-        self.last_cost = Cost(
-            registers[INSTRUCTIONS], registers[CYCLES], self._runtime_calls
-        )
+        self.last_cost = Cost(registers[INSTRUCTIONS], registers[CYCLES], self._runtime_calls)
         return self._result(registers[2])
 
     def _map_context(self, fun_table_index: int) -> int:
@@ -90,12 +96,14 @@ class Kernel:
         context = self._memory.map(words(0, 0, 0, constants))
         return self._memory.map(words(0, context))
 
-    def _reference(self, argument: int | Buffer) -> int:
+    def _reference(self, argument: int | Buffer | Skewed) -> int:
         if isinstance(argument, int):
             if not -(1 << 30) <= argument < 1 << 30:
-                raise Fault(f"{self.name}: argument {argument} is no small integer on a board")
+                raise MachineError(
+                    f"{self.name}: argument {argument} is no small integer on a board"
+                )
             return (argument << 1 | 1) & 0xFFFFFFFF
-        self._objects.append(argument)
+        self._objects.append(argument if isinstance(argument, Skewed) else Skewed(argument, 0))
         return _HANDLE + 16 * (len(self._objects) - 1)
 
     def _result(self, reference: int) -> int | None:
@@ -118,7 +126,7 @@ class Kernel:
         elif entry == _ARG_CHECK_NUM_SIG:
             raise TypeError(f"{self.name}() does not take {self._argument_count} arguments")
         else:
-            raise Fault(f"{self.name} calls entry {entry} of the runtime's function table")
+            raise MachineError(f"{self.name} calls entry {entry} of the runtime's function table")
         for register in _CLOBBERED:
             registers[register] = _POISON
         registers[10] = result & 0xFFFFFFFF
@@ -128,8 +136,11 @@ class Kernel:
         if kind in (_TYPE_INT, _TYPE_UINT) and reference & 1:
             return ((reference ^ 1 << 31) - (1 << 31)) >> 1
         if kind in _TYPES_POINTER and not reference & 1:
-            return self._memory.map(self._objects[reference - _HANDLE >> 4])
-        raise Fault(f"{self.name}: an argument is no {'pointer' if reference & 1 else 'integer'}")
+            view = self._objects[reference - _HANDLE >> 4]
+            return self._memory.map(view.buffer) + view.offset
+        raise MachineError(
+            f"{self.name}: an argument is no {'pointer' if reference & 1 else 'integer'}"
+        )
 
 
 class Kernels:
