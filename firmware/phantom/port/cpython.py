@@ -13,13 +13,13 @@ import sys
 import time
 import types
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 _TICKS_PERIOD = 1 << 30  # as on the ESP32: ticks_us wraps every 17.9 minutes
 _TICKS_HALF = _TICKS_PERIOD >> 1
 
 
-def _view(buffer: Any, element: str, size: int) -> memoryview:
+def _view(buffer: Any, element: Literal["B", "H", "I"], size: int) -> memoryview:
     octets = memoryview(buffer).cast("B")
     return octets[: len(octets) // size * size].cast(element)
 
@@ -65,13 +65,17 @@ def _nothing(*_: Any) -> int:
     return 0
 
 
+def _schedule(function: Callable[[Any], object], argument: Any) -> None:
+    function(argument)
+
+
 def _micropython() -> types.ModuleType:
     module = types.ModuleType("micropython", "MicroPython's own module, as far as Phantom uses it")
     members: dict[str, object] = {
         "const": _unchanged,
         "native": _unchanged,
         "viper": _viper,
-        "schedule": lambda function, argument: function(argument),
+        "schedule": _schedule,
     }
     for name in (
         "alloc_emergency_exception_buf",
