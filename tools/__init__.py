@@ -1,1 +1,1 @@
-"""Set-up, benches and board tools: what a developer runs, none of what a box or a board needs to play."""
+"""Set-up, benches and board tools: what a developer runs, nothing a box or board plays by."""

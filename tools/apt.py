@@ -1,9 +1,9 @@
 """Debian and Ubuntu packages fetched as anyone, into a folder, with nothing on the system changed.
 
 apt does all the work (mirror choice, signatures, dependencies, resuming) on lists, caches and a
-configuration of its own under one folder, so root isn't needed and the machine's lists may be absent,
-as they are in a fresh container. The mirror is the one that the machine's own apt is set up with.
-Standard library only: set-up runs this before anything is installed.
+configuration of its own under one folder, so root isn't needed and the machine's lists may be
+absent, as they are in a fresh container. The mirror is the one that the machine's apt is set up
+with. Standard library only: set-up runs this before anything is installed.
 """
 
 import os
@@ -100,10 +100,10 @@ def this_release(os_release: dict[str, str] | None = None) -> Release:
 
 
 def mirrors(update_uris: str, codename: str) -> list[str]:
-    """The addresses that carry the release itself, from the output of `apt-get update --print-uris`.
+    """The addresses that carry the release itself, by what `apt-get update --print-uris` said.
 
-    That output needs no downloaded lists. Third-party repositories may use the same codename, so
-    there can be several: the likeliest, those with a component `main`, come first.
+    That output needs no lists. Third-party repositories may use the same codename,
+    so there can be several: the likeliest, those with a component `main`, come first.
     """
     found: dict[str, bool] = {}
     for uri, suite, rest in re.findall(r"'(\S+?)/dists/([^/\s]+)/(\S+)'", update_uris):
@@ -113,7 +113,7 @@ def mirrors(update_uris: str, codename: str) -> list[str]:
 
 
 def own_sources(release: Release, suite: str) -> list[Source]:
-    """Where `suite` of this machine's distribution can be had, by the machine's own apt configuration.
+    """Where `suite` of this machine's distribution can be had, as its own apt is set up.
 
     Raises SetupFault where there is no apt or it is set up with no mirror of the distribution.
     """
@@ -142,14 +142,14 @@ class PrivateApt:
         self._log = log
         for part in ("lists/partial", "archives/partial"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
-        # An empty status makes apt resolve every dependency, also those that the machine has installed.
+        # An empty status makes apt resolve every dependency, also those that are installed here.
         (self.folder / "status").write_text("")
         (self.folder / "sources.list").write_text(source.line())
         self._config = self.folder / "apt.conf"
         self._config.write_text(_CONFIG.format(folder=self.folder, timeout=_TIMEOUT_S))
 
     def update(self) -> None:
-        """Fetch the suite's package lists; SetupFault when the mirror can't be reached or trusted."""
+        """Fetch the suite's lists; SetupFault when the mirror can't be reached or trusted."""
         self._run("apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any")
 
     def version(self, package: str) -> str | None:
@@ -159,7 +159,7 @@ class PrivateApt:
         return found[1] if found and found[1] != "(none)" else None
 
     def download(self, packages: Iterable[str], *, dependencies: bool) -> list[Path]:
-        """Fetch packages (with all that they depend on, where asked for); returns the .deb files."""
+        """Fetch packages, on demand with all that they depend on; returns the .deb files."""
         archives = self.folder / "archives"
         if dependencies:
             ask = ["-qq", "-y", "--no-install-recommends", "--download-only", "install"]

@@ -4,9 +4,9 @@
     python3 tools/bootstrap.py run     what playing needs        (`make run`)
     python3 tools/bootstrap.py dev     and what tests and lint need (`make test`, `make lint`)
 
-Standard library only; any user, no root, nothing on the system changed. Finished work is stamped, so
-running it again costs a file comparison; interrupted work is taken up or begun afresh. Downloads are
-kept in the user's cache folder, so another tree, or this one cleaned, needs no network.
+Standard library only; any user, no root, nothing on the system changed. Finished work is stamped,
+so running it again costs a file comparison; interrupted work is taken up or begun afresh.
+Downloads are kept in the user's cache folder: another tree, or this one cleaned, needs no network.
 Exit status: 0 set up, 2 something is missing (one line says what, and what to do), 130 interrupted.
 """
 
@@ -14,15 +14,15 @@ import sys
 
 if sys.version_info < (3, 11):  # before anything that an older Python can't read
     sys.exit(
-        "phantom needs Python 3.11 or newer and this is %d.%d: install python3.11 or newer, "
-        "or name one: make PYTHON=/path/to/python3" % sys.version_info[:2]
+        f"phantom needs Python 3.11 or newer and this is {sys.version_info[0]}."
+        f"{sys.version_info[1]}: install one, or name one: make PYTHON=/path/to/python3"
     )
 
 import argparse
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,15 +36,14 @@ from tools.apt import SetupFault
 from tools.packages import Environment
 from tools.progress import Progress
 
-LOCKS = {
-    "run": ("requirements.lock",),
-    "dev": ("requirements-dev.lock", "requirements-stubs.lock"),
-}
+_STUBS = "requirements-stubs.lock"
+# What each purpose follows from; the first of them is what goes into the environment.
+LOCKS = {"run": ["requirements.lock"], "dev": ["requirements-dev.lock", _STUBS]}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Set up for `run` or `dev`; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="bootstrap", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="bootstrap", description="Set this tree up.")
     parser.add_argument("purpose", choices=sorted(LOCKS), nargs="?", default="run")
     purpose = parser.parse_args(arguments).purpose
     if _is_set_up(ROOT, purpose):
@@ -71,8 +70,8 @@ def cache_folder(fallback: Path) -> Path:
     """The user's cache folder for downloads; `fallback` where there is no home to write to."""
     home = os.environ.get("HOME")
     named = os.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "")
-    if os.path.isabs(named):
-        folder = Path(named) / "phantom"
+    folder = Path(named) / "phantom"
+    if folder.is_absolute():
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -94,7 +93,7 @@ def _set_up(root: Path, purpose: str, progress: Progress) -> None:
         environment.install_project()
     if purpose == "dev":
         with progress.step("Type stubs of the boards"):
-            environment.install_aside(root / LOCKS[purpose][1], build / "typings")
+            environment.install_aside(root / _STUBS, build / "typings")
     with progress.step("MicroPython for emulated boards") as step:
         found = micropython.obtain(build, cache, step.say, progress.log)
         version = micropython.version_of(found) or micropython.MINIMUM
@@ -122,7 +121,7 @@ def _stamp_path(root: Path, purpose: str) -> Path:
 
 
 def _fingerprint(root: Path, purpose: str) -> str:
-    """Of all that set-up follows from: the place (environments can't be moved), locks and project."""
+    """Of all that set-up follows from: the place (environments can't be moved), locks, project."""
     digest = hashlib.sha256(str(root).encode())
     for name in ("pyproject.toml", *LOCKS[purpose]):
         digest.update((root / name).read_bytes())
@@ -130,7 +129,7 @@ def _fingerprint(root: Path, purpose: str) -> str:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _alone(path: Path) -> Generator[None, None, None]:
     """One set-up of a tree at a time: a second one waits for the first."""
     with path.open("w") as lock:
         try:

@@ -1,8 +1,8 @@
-"""Where the MicroPython interpreter is that runs the emulated boards, and how it gets onto a machine.
+"""Where the MicroPython that runs the emulated boards is, and how it gets onto a machine.
 
-The interpreter is the unix port as the distribution packages it, unmodified. One that is installed is
-preferred. Otherwise its packages, with every library they need, are unpacked into a folder and run in
-place with their own loader: so Debian 12 runs Debian 13's interpreter with no root and no change.
+It is the unix port as the distribution packages it, unmodified. One that is installed comes
+first. Otherwise its packages, with every library they need, are unpacked into a folder and run
+there with their own loader: so Debian 12 runs Debian 13's interpreter with no root and no change.
 Standard library only: set-up runs this before anything is installed.
 """
 
@@ -23,7 +23,8 @@ VARIABLE = "PHANTOM_MICROPYTHON"
 _TOO_OLD = {"bullseye", "bookworm", "focal", "jammy", "noble"}
 # Releases of the same family that have it, best first; long-lived ones only.
 _NEWER = {"debian": ("trixie",), "ubuntu": ("resolute", "questing")}
-_REMEDY = f"install MicroPython ≥ {MINIMUM[0]}.{MINIMUM[1]}, or name one with {VARIABLE}=/path/to/it"
+_WANTED = f"MicroPython ≥ {MINIMUM[0]}.{MINIMUM[1]}"
+_REMEDY = f"install {_WANTED}, or name one with {VARIABLE}=/path/to/it"
 
 # What the firmware leans on: littlefs images and the version itself.
 _PROBE = "import sys, vfs; vfs.VfsLfs2; print('%d.%d' % sys.implementation.version[:2])"
@@ -39,7 +40,7 @@ def state_folder() -> Path:
 
 
 def micropython_path(state: Path | None = None) -> Path:
-    """The interpreter to run boards with: $PHANTOM_MICROPYTHON, the one set up here, or one on PATH.
+    """The interpreter for boards: $PHANTOM_MICROPYTHON, the one set up here, or one on PATH.
 
     Raises SetupFault when there is none, or the variable names none.
     """
@@ -58,7 +59,7 @@ def micropython_path(state: Path | None = None) -> Path:
 
 
 def version_of(program: Path) -> tuple[int, int] | None:
-    """(major, minor) of an interpreter that can run a board; None when it can't start or lacks a part."""
+    """(major, minor) of an interpreter that can run boards; None for any other program."""
     try:
         done = subprocess.run(
             [str(program), "-c", _PROBE], capture_output=True, text=True, timeout=20, check=False
@@ -74,8 +75,8 @@ def obtain(
 ) -> Path:
     """See that there is an interpreter, fetching its packages if need be; returns its path.
 
-    `say` is told each step in a few words, `log` everything. Packages are kept in `cache`, so a second
-    tree, or this one cleaned, needs no network. Raises SetupFault.
+    `say` is told each step in a few words, `log` everything. Packages are kept in `cache`, so a
+    second tree, or this one cleaned, needs no network. Raises SetupFault.
     """
     if os.environ.get(VARIABLE):
         return _checked(micropython_path(state))

@@ -1,7 +1,7 @@
 """The tree's Python environment: made with what a fresh Debian or Ubuntu has, filled as locked.
 
 Every package comes with its hash in a lock file, is downloaded once into a cache folder, and is
-installed from there with no index asked: so a complete cache needs no network, and a Python without
+installed from there with no index asked: so a complete cache needs no network. A Python without
 pip or ensurepip (python3-venv isn't installed) borrows the distribution's pip without root.
 Standard library only: set-up runs this before anything is installed.
 """
@@ -13,26 +13,38 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.apt import PrivateApt, SetupFault, own_sources, this_release, unpack
 from tools.progress import Progress
 
-# The only locked packages published as sources alone (pure Python). All others must come as wheels,
-# so that no compiler is needed and nothing unlocked is fetched to build with.
+# The only locked packages published as sources alone (pure Python). All others must come as
+# wheels, so that no compiler is needed and nothing unlocked is fetched to build with.
 SOURCE_ONLY = ("esptool",)
 
 # A user's settings that would send packages elsewhere than into this environment.
-_MISLEADING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_NO_BINARY", "PIP_ONLY_BINARY")
-_MISLEADING += ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+_MISLEADING = {
+    *("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_NO_BINARY", "PIP_ONLY_BINARY"),
+    *("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"),
+}
 
 _UNREACHABLE = re.compile(
-    r"NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|"
-    r"Failed to establish|name resolution|Network is unreachable|ConnectionError|Connection refused"
+    r"NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|ConnectionError|"
+    r"Failed to establish|name resolution|Network is unreachable|Connection refused"
 )
-# The distribution's pip trusts what its package ca-certificates lists, which git and Python don't pull in.
+# The distribution's pip trusts what its package ca-certificates lists; a bare system lacks it.
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _BUNDLE = Path("pip-whl") / "certificates.pem"
+
+
+@dataclass
+class Count:
+    """How far pip has come: packages done of the total, and what is done to them."""
+
+    doing: str
+    total: int
+    done: int = 0
 
 
 class Environment:
@@ -58,7 +70,7 @@ class Environment:
         self._pip_command = self._find_pip()
 
     def install(self, lock: Path) -> str:
-        """Install what a lock file names, all of it by hash; returns a remark on how much that was."""
+        """Install what a lock file names, all of it by hash; returns a remark on how much."""
         binary, source = split_lock(lock.read_text())
         wheels = self._cache / "wheels"
         self._download(binary, wheels, "--only-binary=:all:")
@@ -74,7 +86,8 @@ class Environment:
     def install_project(self) -> None:
         """Install the tree itself, editable: changes show without another set-up."""
         quiet = ["--no-deps", "--no-index", "--no-build-isolation", "--force-reinstall"]
-        self._pip(["install", *quiet, "--editable", str(self.root)], "the project can't be installed")
+        what = ["install", *quiet, "--editable", str(self.root)]
+        self._pip(what, "the project can't be installed")
 
     def install_aside(self, lock: Path, target: Path) -> None:
         """Install a lock file's packages into `target`, out of the environment's sight."""
@@ -163,19 +176,19 @@ class Environment:
             ["download", "--no-deps", "--require-hashes", "--retries=2", *how, *where],
             "the packages can't be downloaded",
             requirements=requirements,
-            counting=("fetching", total),
+            counting=Count("fetching", total),
         )
         complete.touch()
         shutil.rmtree(index_cache, ignore_errors=True)  # the wheels are kept; not twice
 
     def _install(self, requirements: str, wheels: Path, *how: str) -> None:
         self._progress.say("installing")
+        where = ["--find-links", str(wheels)]
         self._pip(
-            ["install", "--no-deps", "--require-hashes", "--no-index", *how]
-            + ["--find-links", str(wheels)],
+            ["install", "--no-deps", "--require-hashes", "--no-index", *how, *where],
             "the packages can't be installed",
             requirements=requirements,
-            counting=("installing", requirements.count("==")),
+            counting=Count("installing", requirements.count("==")),
         )
 
     def _pip(
@@ -183,7 +196,7 @@ class Environment:
         arguments: list[str],
         fault: str,
         requirements: str = "",
-        counting: tuple[str, int] | None = None,
+        counting: Count | None = None,
     ) -> None:
         command = [*self._pip_command, "--disable-pip-version-check", "--no-input", *arguments]
         if requirements:
@@ -192,9 +205,7 @@ class Environment:
             command += ["--requirement", str(listed)]
         self._run([*command, "--progress-bar=off"], fault, counting)
 
-    def _run(
-        self, command: list[str], fault: str, counting: tuple[str, int] | None = None
-    ) -> None:
+    def _run(self, command: list[str], fault: str, counting: Count | None = None) -> None:
         """Run a tool with its output in the log, telling progress how far it has come."""
         self._progress.log("$ " + " ".join(command))
         env = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
@@ -211,15 +222,21 @@ class Environment:
             for line in process.stdout:
                 said.append(line)
                 self._progress.log(line)
-                seen = re.match(r"(?:Collecting|Processing|Requirement already satisfied:) (\S+)", line)
-                if seen and counting:
-                    done = sum(line.startswith(("Collecting ", "Processing ")) for line in said)
-                    name = re.split(r"[=<>~!;]", seen[1].rsplit("/", 1)[-1])[0]
-                    self._progress.say(f"{counting[0]} {name} ({done} of {counting[1]})")
-                elif line.startswith("Installing collected packages"):
-                    self._progress.say("unpacking")
+                if counting:
+                    self._tell(line, counting)
         if process.returncode:
             raise SetupFault(self._explain(fault, "".join(said)))
+
+    def _tell(self, line: str, counting: Count) -> None:
+        """Show what a line of pip's output says of how far it is."""
+        begun = re.match(r"(?:Collecting|Processing) (?:\S*/)?([\w.]+(?:-[A-Za-z]\w*)*)", line)
+        if begun:
+            counting.done += 1
+            self._progress.say(
+                f"{counting.doing} {begun[1]} ({counting.done} of {counting.total})"
+            )
+        elif line.startswith("Installing collected packages"):
+            self._progress.say("unpacking")
 
     def _explain(self, fault: str, said: str) -> str:
         if "No space left" in said:
@@ -227,16 +244,16 @@ class Environment:
         if "CERTIFICATE_VERIFY_FAILED" in said or "TLS CA certificate bundle" in said:
             return f"{fault}: no trusted certificates: install the package ca-certificates"
         if _UNREACHABLE.search(said):
-            return f"{fault}: the package index can't be reached: check the network, then run again"
+            return f"{fault}: the index can't be reached: check the network, then run again"
         errors = re.findall(r"^(?:ERROR|error): (.+)", said, re.MULTILINE)
         reason = errors[-1] if errors else (said.strip().splitlines() or ["no reason given"])[-1]
         return f"{fault}: {reason} (all that was said: {self._progress.log_path})"
 
 
 def split_lock(text: str) -> tuple[str, str]:
-    """A lock file's requirements, comments dropped: (those that come as wheels, those as sources)."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    entries = re.split(r"\n(?=\S)", "\n".join(lines))
+    """A lock file's requirements without remarks: (those that come as wheels, as sources)."""
+    remarks = re.compile(r"^\s*#.*\n", re.MULTILINE)
+    entries = re.split(r"\n(?=\S)", remarks.sub("", text).strip())
     entries = [entry for entry in entries if entry and "sys_platform == 'win32'" not in entry]
     source = [entry for entry in entries if entry.split("==")[0] in SOURCE_ONLY]
     binary = [entry for entry in entries if entry not in source]

@@ -4,7 +4,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -50,7 +50,7 @@ class Step:
                 self._write(f"    {self._doing or 'still at it'} ({self._elapsed()})\n")
 
     def _line(self, rest: str) -> str:
-        """One line that no terminal of usual width wraps: `\\r` couldn't overwrite a wrapped one."""
+        """One line that the terminal doesn't wrap: a wrapped one couldn't be written over."""
         return f"  {self._title:<{_TITLE_WIDTH}} {rest}"[: shutil.get_terminal_size().columns - 1]
 
     def _elapsed(self) -> str:
@@ -92,7 +92,7 @@ class Progress:
             self._step.say(doing)
 
     @contextmanager
-    def step(self, title: str) -> Iterator[Step]:
+    def step(self, title: str) -> Generator[Step, None, None]:
         """Show a step from its start to its end, whichever way it ends."""
         self._step = step = Step(title, self._out)
         self.log(f"== {title}")
