@@ -1,0 +1,348 @@
+"""The box's side of the link to one device: connects, stays connected, and carries everything.
+
+A Link retries for ever. Whatever a device sends, the worst that happens is that its connection is
+closed with a reason, counted, and tried again.
+
+Little is buffered in the kernel: what is in there can't be overtaken by a volume change any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import select
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from phantom.rpc import CLOSED, RpcError
+from phantom.wire import mux
+from storagebox.conversation import Conversation
+
+from .channels import Channels, GoodbyeError, Hello, WrongProtocolError
+from .sweep import Sweep
+
+# A lost SYN is repeated after 1 s; two losses are as good as a device that is off.
+CONNECT_TIMEOUT_S = 2.0
+# docs/protocol.md: 3 s without a byte and the link is dead; whoever was silent for 1 s sends PING.
+DEAD_S = 3.0
+PING_AFTER_S = 1.0
+# A device that lost power is back within about 2 s: look for it often enough to lose no second.
+RETRY_FIRST_S = 0.05
+RETRY_MAX_S = 0.4
+# Another protocol version or another box in charge does not change by asking again soon.
+RETRY_REFUSED_S = 5.0
+REFUSALS = {
+    "protocol",
+    "goodbye: protocol",
+    "goodbye: replaced",
+    "another device",
+    "unusable",
+}
+# Answers take a round trip and a board's loop; a stalled link is dead after DEAD_S anyway.
+CALL_TIMEOUT_S = 2.0
+
+# Unsent bytes the kernel takes before it says "full": about 40 ms of PCM16 stereo.
+NOTSENT_BYTES = 8192
+# Sent and unacknowledged: enough for 1 Mbyte/s at a round trip of 30 ms. The kernel doubles it.
+SEND_BUFFER_BYTES = 32768
+# After a stall, retransmit within a second instead of backing off further (Linux 6.15 on).
+TCP_RTO_MAX_MS = 44
+RTO_MAX_MS = 1000
+
+RECEIVE_BYTES = 65536
+_scratch = bytearray(RECEIVE_BYTES)  # shared by all links of the process: used within one callback
+_view = memoryview(_scratch)
+
+GOODBYES = {
+    mux.REASON_SHUTDOWN: "goodbye: shutdown",
+    mux.REASON_PROTOCOL: "goodbye: protocol",
+    mux.REASON_MALFORMED: "goodbye: malformed",
+    mux.REASON_REPLACED: "goodbye: replaced",
+}
+
+
+@dataclass
+class LinkCounters:
+    """What happened to a link since the box started."""
+
+    connections: int = 0
+    closed: Counter[str] = field(default_factory=Counter[str])  # by reason
+    last_reason: str | None = None
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+class Link:
+    """A connection that comes back.
+
+    on_up(hello) runs when the device has said HELLO, on_down(reason) when that connection ended.
+    `rpc` lasts as long as the Link: register the device's notifications on it once.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        *,
+        identity: str,
+        boot: int,
+        sweep: Sweep,
+        rng: random.Random,
+        local_address: str | None = None,
+        on_up: Callable[[Hello], None] = _nothing,
+        on_down: Callable[[str], None] = _nothing,
+        on_fault: Callable[[str, BaseException], None] = _nothing,
+    ) -> None:
+        self.address = address
+        self.port = port
+        self._hello = mux.hello(mux.ROLE_BOX, identity, boot)
+        self._sweep = sweep
+        self._rng = rng
+        self._local_address = local_address
+        self._on_up = on_up
+        self._on_down = on_down
+        self._on_fault = on_fault
+        self.rpc = Conversation(self._send_rpc, mux.MAX_MESSAGE, on_fault)
+        self.counters = LinkCounters()
+        self._socket: socket.socket | None = None  # None while not connected
+        self._channels = self._new_channels()
+        self._ended: asyncio.Future[str] | None = None  # result: the reason
+        self._full = False  # the kernel refused more; the sweep will say when to go on
+        self._heard = self._spoke = False  # since the last tick
+        self._heard_at = self._spoke_at = 0.0
+        self._nonces = itertools.count(1)
+
+    # Life
+
+    async def run(self) -> None:
+        """Connect and reconnect until cancelled; then say GOODBYE."""
+        failures = 0
+        try:
+            while True:
+                up_before = self.counters.connections
+                reason = await self._connection()
+                self.counters.closed[reason] += 1
+                self.counters.last_reason = reason
+                if self.counters.connections > up_before:
+                    failures = 0
+                await asyncio.sleep(self._pause_s(reason, failures))
+                failures += 1
+        finally:
+            self._farewell(mux.REASON_SHUTDOWN)
+            self._drop("shutdown")
+
+    def _pause_s(self, reason: str, failures: int) -> float:
+        """Exponential back-off with a quarter of jitter, against marching in step."""
+        if reason in REFUSALS:
+            pause = RETRY_REFUSED_S
+        else:
+            pause = min(RETRY_MAX_S, RETRY_FIRST_S * 2 ** min(failures, 10))
+        return pause * self._rng.uniform(0.75, 1.25)
+
+    async def _connection(self) -> str:
+        loop = asyncio.get_running_loop()
+        try:
+            sock = await self._connect(loop)
+        except TimeoutError:
+            return "unreachable"
+        except OSError as fault:
+            return (fault.strerror or type(fault).__name__).lower()
+        self._channels = self._new_channels()
+        self._socket = sock
+        self._full = False
+        self._heard_at = self._spoke_at = loop.time()
+        self._ended = loop.create_future()
+        self._sweep.add(sock.fileno(), self._on_event)
+        self._channels.send_link(self._hello)
+        self.flush()
+        return await self._ended
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_BYTES)
+            with suppress(OSError):  # an older kernel backs off for longer
+                sock.setsockopt(socket.IPPROTO_TCP, TCP_RTO_MAX_MS, RTO_MAX_MS)
+            if self._local_address:
+                sock.bind((self._local_address, 0))
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await loop.sock_connect(sock, (self.address, self.port))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _new_channels(self) -> Channels:
+        return Channels(self._greeted, self._message)
+
+    def disconnect(self, reason: str, goodbye: int = mux.REASON_SHUTDOWN) -> None:
+        """End this connection; `run` makes another after RETRY_REFUSED_S."""
+        self._farewell(goodbye)
+        self._drop(reason)
+
+    def _drop(self, reason: str) -> None:
+        sock, self._socket = self._socket, None
+        if sock is None:
+            return
+        self._sweep.remove(sock.fileno())
+        sock.close()
+        was_up = self._channels.peer is not None
+        self.rpc.close()
+        if self._ended and not self._ended.done():
+            self._ended.set_result(reason)
+        if was_up:
+            self._on_down(reason)
+
+    def _farewell(self, reason: int) -> None:
+        """Best effort: a frame cut in half by a full kernel buffer makes it unreadable."""
+        if self._socket is None:
+            return
+        with suppress(OSError):
+            self._socket.send(mux.frame(mux.LINK, mux.goodbye(reason)))
+
+    # What is known
+
+    @property
+    def up(self) -> bool:
+        """The device has said HELLO on a connection that stands."""
+        return self._socket is not None and self._channels.peer is not None
+
+    @property
+    def local_address(self) -> str | None:
+        """This end's address, which the device sees as the box's."""
+        return self._socket.getsockname()[0] if self._socket else None
+
+    # Sending
+
+    async def call(
+        self, method: str, params: Mapping[str, Any], timeout_s: float = CALL_TIMEOUT_S
+    ) -> Any:
+        """Call a method of the device. Raises phantom.rpc.RpcError."""
+        if not self.up:
+            raise RpcError(CLOSED, f"{self.address} is not connected")
+        return await self.rpc.call(method, params, timeout_s)
+
+    def audio_room(self, backlog_bytes: int) -> int:
+        """Payload bytes of AUDIO that may be queued now: the device's window, and no more than
+        `backlog_bytes` waiting here."""
+        if self._socket is None:
+            return 0
+        channels = self._channels
+        return min(channels.audio_room(), backlog_bytes - channels.audio_waiting)
+
+    def send_audio(self, frames: Iterable[bytes], size: int) -> None:
+        """Send frames of chunks, `size` bytes in all, as far as the kernel takes them now."""
+        self._channels.send_audio(frames, size)
+        if not self._full:
+            self.flush()
+
+    def forget_audio(self) -> int:
+        """Drop the chunks that still wait here; how many they were."""
+        return self._channels.forget_audio()
+
+    def flush(self) -> None:
+        """Write what waits until there is no more or the kernel is full."""
+        sock = self._socket
+        if sock is None or self._full:
+            return
+        channels = self._channels
+        try:
+            while buffers := channels.gather():
+                done = channels.sent(sock.sendmsg(buffers))
+                self._spoke = True
+                if not done:
+                    self._set_full(True)
+                    return
+        except BlockingIOError:
+            self._set_full(True)
+        except OSError as fault:
+            self._drop((fault.strerror or type(fault).__name__).lower())
+
+    def _set_full(self, full: bool) -> None:
+        if self._full != full and self._socket is not None:
+            self._full = full
+            self._sweep.want_write(self._socket.fileno(), full)
+
+    def _send_rpc(self, message: bytes) -> None:
+        if self.up:
+            self._channels.send_message(mux.RPC, message)
+            self.flush()
+
+    # Receiving
+
+    def _on_event(self, mask: int) -> None:
+        if mask & select.EPOLLOUT:
+            self._set_full(False)
+            self.flush()
+        if mask & ~select.EPOLLOUT and self._socket is not None:
+            self._read(self._socket)
+
+    def _read(self, sock: socket.socket) -> None:
+        try:
+            count = sock.recv_into(_scratch)
+        except BlockingIOError:
+            return
+        except OSError as fault:
+            self._drop((fault.strerror or type(fault).__name__).lower())
+            return
+        if not count:
+            self._drop("closed by the device")
+            return
+        self._heard = True
+        try:
+            self._channels.receive(_view[:count])
+        except GoodbyeError as end:
+            self._drop(GOODBYES.get(end.reason, "goodbye: unknown"))
+        except WrongProtocolError:
+            self._farewell(mux.REASON_PROTOCOL)
+            self._drop("protocol")
+        except mux.MalformedFrame:
+            self._farewell(mux.REASON_MALFORMED)
+            self._drop("malformed")
+        except Exception as fault:  # a fault of ours: this link pays, the box goes on
+            self._on_fault("link", fault)
+            self._farewell(mux.REASON_MALFORMED)
+            self._drop("fault")
+        else:
+            self.flush()
+
+    def _greeted(self, hello: Hello) -> None:
+        self.counters.connections += 1
+        self._on_up(hello)
+
+    def _message(self, channel: int, message: bytes) -> None:
+        if channel == mux.RPC:
+            self.rpc.receive(message)
+        # BULK has no user yet: its first window is all a device may send.
+
+    # Time
+
+    def tick(self, now_s: float) -> None:
+        """Call a few times a second, with the loop's time."""
+        self.rpc.tick(round(now_s * 1000))
+        if self._socket is None:
+            return
+        if self._heard:
+            self._heard_at = now_s
+        if self._spoke:
+            self._spoke_at = now_s
+        self._heard = self._spoke = False
+        if now_s - self._heard_at >= DEAD_S:
+            self._drop("silent" if self.up else "no hello")
+        elif now_s - self._spoke_at >= PING_AFTER_S and self.up:
+            try:
+                self._channels.send_link(mux.ping(next(self._nonces) & 0xFFFFFFFF))
+            except mux.MalformedFrame:
+                self._drop("not reading")
+            self.flush()

@@ -1,0 +1,397 @@
+"""Stand-in devices: they speak the real wire and listen to when each chunk comes, and play nothing.
+
+One process holds hundreds of them for the streamer's bench; tests use one at a time, some of them
+ill-behaved on purpose.
+
+    python -m tools.bench.sink facts.json      devices of a rooms file, until stdin ends
+
+answers each line on stdin with a line of JSON: what has arrived since the line before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import resource
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from phantom.wire import CHUNK_FRAMES, RATE, audio, clock, mux
+from storagebox.conversation import Conversation
+from storagebox.streamer.channels import Channels, GoodbyeError, Hello, WrongProtocolError
+from storagebox.streamer.sweep import Sweep
+
+# A board with PSRAM: 680 ms of PCM16 stereo.
+RING_BYTES = 128 * 1024
+# A board tells a window that has moved by this many chunks, and reports twice a second.
+GRANT_CHUNKS = 4
+REPORT_S = 0.5
+# Eight exchanges a second, as the firmware.
+CLOCK_S = 0.125
+_SWEEP_S = 0.010
+_CHUNK_US = CHUNK_FRAMES * 1_000_000 // RATE
+
+
+def house_us() -> int:
+    """House time of a box on this machine that carries on no other timeline."""
+    return time.monotonic_ns() // 1000
+
+
+@dataclass
+class Arrivals:
+    """What one device got of the stream it plays."""
+
+    chunks: int = 0
+    missing: int = 0  # numbers jumped over
+    repeated: int = 0
+    slack_us: list[int] = field(default_factory=list[int])  # play time minus arrival, by chunk
+
+
+class Sink:
+    """One device: listens at an address, lets one box in and grants windows as a board does.
+
+    `on_chunk(chunk, payload)`, if given, sees every chunk of the stream it was told to play.
+    """
+
+    def __init__(
+        self,
+        identity: str,
+        sweep: Sweep,
+        *,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        ring_bytes: int = RING_BYTES,
+        dac_channels: int = 2,
+        codecs: Sequence[str] = tuple(audio.CODECS),
+        boot: int = 1,
+        on_chunk: Callable[[int, bytes], object] | None = None,
+    ) -> None:
+        self.identity = identity
+        self.boot = boot
+        self.arrivals = Arrivals()
+        self.opened: list[dict[str, Any]] = []  # every renderer.open
+        self.closed: list[dict[str, Any]] = []
+        self.gains: list[dict[str, Any]] = []
+        self.clock_port: int | None = None
+        self.box: Hello | None = None
+        self.state = "idle"
+        self._info = {
+            "id": identity,
+            "name": identity,
+            "board": "stand-in",
+            "version": "0",
+            "boot": boot,
+            "ring_bytes": ring_bytes,
+            "dac_channels": dac_channels,
+            "codecs": list(codecs),
+            "rate": RATE,
+        }
+        self._ring_bytes = ring_bytes
+        self._on_chunk = on_chunk
+        self._sweep = sweep
+        self._listener = socket.create_server((address, port))
+        self._listener.setblocking(False)
+        self.port: int = self._listener.getsockname()[1]
+        self._connection: socket.socket | None = None
+        self._channels = Channels(self._greeted, self._message)
+        self.rpc = Conversation(self._send_rpc)
+        for name, method in (
+            ("device.info", lambda: self._info),
+            ("device.clock", self._clock),
+            ("renderer.open", self._open),
+            ("renderer.close", self._close),
+            ("renderer.gain", self._gain),
+        ):
+            self.rpc.serve(name, method)
+        # The stream it plays
+        self._stream = 0
+        self._start_us = 0
+        self._payload = 0
+        self._slots = 0
+        self._next = 0  # the chunk expected
+        self._received = 0  # AUDIO payload bytes of this connection
+        self._granted = 0
+        sweep.add(self._listener.fileno(), self._accept)
+
+    # The connection
+
+    def _accept(self, _: int) -> None:
+        connection, _ = self._listener.accept()
+        self.hang_up()
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connection = connection
+        self._channels = Channels(self._greeted, self._message)
+        self._received = self._granted = 0
+        self._stream = 0
+        self._sweep.add(connection.fileno(), self._readable)
+
+    def _readable(self, _: int) -> None:
+        connection = self._connection
+        assert connection is not None
+        try:
+            data = connection.recv(1 << 16)
+            if not data:
+                self.hang_up()
+                return
+            self._channels.receive(memoryview(data))
+            self.flush()
+        except (OSError, GoodbyeError, WrongProtocolError, mux.MalformedFrame):
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the connection, as a power cut does."""
+        if self._connection is not None:
+            self._sweep.remove(self._connection.fileno())
+            self._connection.close()
+            self._connection = None
+            self.box = None
+
+    def close(self) -> None:
+        """Close everything."""
+        self.hang_up()
+        self._sweep.remove(self._listener.fileno())
+        self._listener.close()
+
+    def send_raw(self, data: bytes) -> None:
+        """Put bytes on the connection, whatever they are."""
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.send(data)
+
+    def flush(self) -> None:
+        """Send what waits; messages are small and never fill a socket here."""
+        connection = self._connection
+        while connection is not None and (buffers := self._channels.gather()):
+            self._channels.sent(connection.sendmsg(buffers))
+
+    def _send_rpc(self, message: bytes) -> None:
+        if self.box is not None:
+            self._channels.send_message(mux.RPC, message)
+
+    def _greeted(self, hello: Hello) -> None:
+        self.box = hello
+        self._channels.send_link(mux.hello(mux.ROLE_DEVICE, self.identity, self.boot))
+
+    # Methods
+
+    def _clock(self, port: int) -> bool:
+        self.clock_port = port
+        return True
+
+    def _open(self, **params: Any) -> dict[str, int]:
+        self.opened.append(params)
+        self.arrivals = Arrivals()
+        self._stream = params["stream"]
+        self._start_us = params["start_us"]
+        self._next = params["first_chunk"]
+        size = audio.payload_bytes(audio.CODECS[params["codec"]], params["channels"])
+        self._payload = size + audio.HEADER_BYTES
+        self._slots = self._ring_bytes // size
+        self._base = self._received - self._next * self._payload
+        self.state = "playing"
+        self._grant(self._received + self._slots * self._payload)
+        return {"window_chunks": self._slots}
+
+    def _close(self, **params: Any) -> bool:
+        self.closed.append(params)
+        if params["at_chunk"] is None:
+            self.state = "idle"
+        return True
+
+    def _gain(self, **params: Any) -> bool:
+        self.gains.append(params)
+        return True
+
+    # Audio
+
+    def _message(self, channel: int, message: bytes) -> None:
+        if channel == mux.RPC:
+            self.rpc.receive(message)
+        elif channel == mux.AUDIO:
+            self._chunk(message)
+
+    def _chunk(self, message: bytes) -> None:
+        self._received += len(message)
+        stream, _, _, number = audio.parse_header(message)
+        if stream != self._stream:
+            return
+        arrivals = self.arrivals
+        arrivals.chunks += 1
+        if number != self._next:
+            if number < self._next:
+                arrivals.repeated += 1
+                return
+            arrivals.missing += number - self._next
+        self._next = number + 1
+        play_us = self._start_us + number * CHUNK_FRAMES * 1_000_000 // RATE
+        arrivals.slack_us.append(play_us - house_us())
+        if self._on_chunk:
+            self._on_chunk(number, message[audio.HEADER_BYTES :])
+
+    def _grant(self, limit: int) -> None:
+        self._granted = limit
+        self._channels.grant(mux.AUDIO, limit)
+
+    def play(self, now_us: int) -> None:
+        """Let time pass: what has been played makes room for more."""
+        if not self._stream or self._connection is None:
+            return
+        played = max(0, (now_us - self._start_us) // _CHUNK_US)
+        held = max(0, self._next - played)
+        limit = self._received + (self._slots - held) * self._payload
+        if limit - self._granted >= GRANT_CHUNKS * self._payload:
+            self._grant(limit)
+            with suppress(OSError):
+                self.flush()
+
+    def report(self) -> None:
+        """Send a report such as boards send."""
+        if self.box is None:
+            return
+        numbers = {"buffer_ms": 0, "rtt_us": 300, "error_us": 0, "underruns": 0, "realigns": 0}
+        more = {"late_chunks": 0, "trims": 0, "heap_free": 60000, "loop_max_us": 900}
+        clock_facts = {"offset_us": 0, "skew_ppb": 0, "clock_samples": 64, "house_us": house_us()}
+        self.rpc.notify(
+            "renderer.report",
+            {"state": self.state, "stream": self._stream, **numbers, **more, **clock_facts},
+        )
+        with suppress(OSError):
+            self.flush()
+
+
+@dataclass
+class ClockAsker:
+    """Asks a house clock for many devices by one socket, and stamps the answers as they come."""
+
+    address: str
+    devices: int
+    round_trips_us: list[int] = field(default_factory=list[int])  # hold not taken off
+    asked: int = 0
+
+    async def run(self, port: int) -> None:
+        """Ask at the pace of all devices until cancelled."""
+        loop = asyncio.get_running_loop()
+        asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        asker.setblocking(False)
+        asker.connect((self.address, port))
+        loop.add_reader(asker, self._answered, asker)
+        rng = random.Random(1)
+        request = bytearray(clock.REQUEST_BYTES)
+        try:
+            while True:
+                clock.pack_request_into(request, self.asked & 0xFF, 7, house_us() & 0xFFFFFFFF)
+                asker.send(request)
+                self.asked += 1
+                await asyncio.sleep(rng.uniform(0, 2 * CLOCK_S / self.devices))
+        finally:
+            loop.remove_reader(asker)
+            asker.close()
+
+    def _answered(self, asker: socket.socket) -> None:
+        data = asker.recv(64)
+        reply = clock.parse_reply(data, len(data))
+        if reply:
+            self.round_trips_us.append((house_us() - reply[2]) & 0xFFFFFFFF)
+
+
+class Sinks:
+    """Many sinks in one event loop, moved along by one timer."""
+
+    def __init__(self, devices: Sequence[dict[str, Any]], box_address: str) -> None:
+        """`devices` as in a rooms file, each with an `address` and a `port`."""
+        self._sweep = Sweep(asyncio.get_running_loop(), _SWEEP_S)
+        self.sinks = [
+            Sink(device["id"], self._sweep, address=device["address"], port=device["port"])
+            for device in devices
+        ]
+        self.asker = ClockAsker(box_address, len(devices))
+
+    async def run(self) -> None:
+        """Play and report until cancelled."""
+        asking: asyncio.Task[None] | None = None
+        turn = 0
+        turns = round(REPORT_S / _SWEEP_S)
+        while True:
+            now_us = house_us()
+            for index, sink in enumerate(self.sinks):
+                # A few devices a turn, as boards grant and report when they like.
+                if (turn + index) % 2 == 0:
+                    sink.play(now_us)
+                if (turn + index) % turns == 0:
+                    sink.report()
+            port = self.sinks[0].clock_port
+            if asking is None and port is not None:
+                asking = asyncio.ensure_future(self.asker.run(port))
+            turn += 1
+            await asyncio.sleep(_SWEEP_S)
+
+    def take(self) -> dict[str, Any]:
+        """What has arrived since the last call."""
+        slack: list[int] = []
+        for sink in self.sinks:
+            slack += sink.arrivals.slack_us
+            sink.arrivals.slack_us.clear()
+        round_trips = self.asker.round_trips_us
+        self.asker.round_trips_us = []
+        slack.sort()
+        round_trips.sort()
+        missing = sum(sink.arrivals.missing for sink in self.sinks)
+        return {
+            "chunks": len(slack),
+            "missing": missing,
+            "silent": sum(1 for sink in self.sinks if sink.arrivals.chunks == 0),
+            "slack_us": _quantiles(slack),
+            "clock_round_trip_us": _quantiles(round_trips),
+            "clock_answers": len(round_trips),
+            "cpu_s": time.process_time(),
+            "at_s": time.monotonic(),
+        }
+
+
+def _quantiles(values: Sequence[int]) -> dict[str, int | None]:
+    """Of sorted values."""
+    if not values:
+        return {"min": None, "p1": None, "p50": None, "p99": None, "max": None}
+    last = len(values) - 1
+    return {
+        "min": values[0],
+        "p1": values[last // 100],
+        "p50": values[last // 2],
+        "p99": values[last * 99 // 100],
+        "max": values[last],
+    }
+
+
+async def _serve(facts: dict[str, Any]) -> None:
+    sinks = Sinks(facts["devices"], facts["box_address"])
+    running = asyncio.ensure_future(sinks.run())
+    loop = asyncio.get_running_loop()
+    lines = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    print(json.dumps({"ready": len(sinks.sinks)}), flush=True)
+    while await lines.readline():
+        print(json.dumps(sinks.take()), flush=True)
+    running.cancel()
+
+
+def main() -> None:
+    """The devices of a facts file: {"devices": […], "box_address", "core"}."""
+    facts: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
+    if facts.get("core") is not None:
+        os.sched_setaffinity(0, {facts["core"]})
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    asyncio.run(_serve(facts))
+
+
+if __name__ == "__main__":
+    main()
