@@ -160,3 +160,18 @@ def test_sound_of_another_stream_is_left_out_not_guessed(tmp_path: Path) -> None
     board.play(tmp_path / "c", Canonical(music(SECONDS, seed=99)), SECONDS)
     played = align("Kitchen", [tmp_path / "c"], START_US, pick="both", canonical=MUSIC)
     assert played.frame.size == 0
+
+
+def test_the_session_before_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    path = SyntheticBoard(trim=False).play(tmp_path / "c", COUNTER, SECONDS)
+    later_us = START_US + 5_000_000
+    played = align(
+        "Kitchen",
+        [path],
+        later_us,
+        pick="both",
+        canonical=COUNTER,
+        marker=counter_marker,
+        since_us=later_us + 1_500_000,
+    )
+    assert played.frame.size == 0

@@ -113,6 +113,7 @@ def align(
     pick: str,
     canonical: Canonical,
     marker: Marker | None = None,
+    since_us: int | None = None,
     until_us: int | None = None,
 ) -> Played:
     """Aligns all boots of one board with a stream.
@@ -122,7 +123,7 @@ def align(
         captures: one file a boot, oldest first.
         start_us: house time of stream frame 0.
         canonical: the session's PCM; blocks are compared with it when there is no `marker`.
-        until_us: ignore what left the DAC later.
+        since_us, until_us: ignore what left the DAC earlier or later: another session's sound.
 
     Raises:
         FileNotFoundError: a capture is missing.
@@ -132,7 +133,9 @@ def align(
     stretches: list[Stretch] = []
     for boot, path in enumerate(captures):
         for segment in capture.load(path):
-            stretch = _stretch(boot, segment, start_us, pick, canonical, mark, until_us)
+            stretch = _stretch(
+                boot, segment, start_us, pick, canonical, mark, (since_us, until_us)
+            )
             if stretch is not None:
                 stretches.append(stretch)
     return Played(board, pick, start_us, stretches)
@@ -145,12 +148,15 @@ def _stretch(
     pick: str,
     canonical: Canonical,
     mark: Marker,
-    until_us: int | None,
+    window_us: tuple[int | None, int | None],
 ) -> Stretch | None:
     """One segment beside the stream; None if it played nothing of it."""
     starts_ns = recorded.segment.times_ns(recorded.sound * BLOCK_FRAMES)
     expected = (starts_ns - start_us * 1e3) / NS_PER_FRAME
     near = (expected > -_MARGIN_FRAMES) & (expected < len(canonical) + _MARGIN_FRAMES)
+    since_us, until_us = window_us
+    if since_us is not None:
+        near &= starts_ns >= since_us * 1e3
     if until_us is not None:
         near &= starts_ns < until_us * 1e3
     if not near.any():

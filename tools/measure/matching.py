@@ -63,7 +63,7 @@ def search(block: Frames, canonical: Canonical, pick: str, expected: int, span: 
         return None
     first = expected - span
     y = canonical.picked(first, expected + span + len(block), pick).astype(np.float64)
-    product = sum(np.correlate(y[:, side], x[:, side], "valid") for side in range(2))
+    product = np.correlate(y[:, 0], x[:, 0], "valid") + np.correlate(y[:, 1], x[:, 1], "valid")
     sums = np.concatenate(([0.0], np.cumsum((y * y).sum(axis=1))))
     power = (sums[len(block) :] - sums[: -len(block)]) * energy
     r = np.ones(len(power))

@@ -78,6 +78,7 @@ def measure(run: Run) -> Measured:
             pick=board.pick,
             canonical=run.canonical,
             marker=marker,
+            since_us=run.command_us,
             until_us=run.until_us,
         )
         for board in run.boards

@@ -1,0 +1,249 @@
+"""`phantom bench sync`: plays in emulated rooms and measures how far apart they truly are.
+
+The music is a frame counter (or noise, for lossy codecs), decoded, sent and rendered by the
+shipping code; the emulated DACs record which frame left them when. Figures count from the first
+frame on. docs/measurement.md defines each.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.bench import music, results
+from tools.demo.house import NO_NETWORK, House, HouseError, Playing
+from tools.demo.plan import CRYSTAL_PPM, LOOPBACK, NETWORK, row
+from tools.measure import figures
+from tools.measure.plot import plot
+from tools.measure.report import Measured, measure
+from tools.progress import Step
+
+PCM16 = "pcm16"
+# The music goes on this much longer than the measurement, so that its end is not measured.
+_TAIL_SECONDS = 2.0
+_POLL_SECONDS = 0.25
+# How long a killed board stays without power.
+_DARK_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a network profile asks of the box: lead and codec chosen for it."""
+
+    lead_ms: int
+    codec: str
+
+
+# A board's ring must hold the lead: 48 KiB hold 0.25 s of stereo PCM16, 0.99 s of stereo ADPCM.
+TERMS = {
+    NO_NETWORK: Terms(240, PCM16),
+    "wired": Terms(240, PCM16),
+    "wifi": Terms(900, "ima-adpcm"),
+    "bad-wifi": Terms(950, "ima-adpcm"),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run; `lead_ms` and `codec` None mean what the profile asks for (TERMS)."""
+
+    profile: str = "wired"
+    seconds: float = 60.0
+    boards: int = 4
+    seed: int = 1
+    ppm: float = CRYSTAL_PPM
+    board_profile: str = "esp32"
+    codec: str | None = None
+    lead_ms: int | None = None
+    settle_s: float = 5.0
+    kill_at: float | None = None  # cut one board's power so many seconds into the music
+    keep: bool = False  # keep captures and logs in build/bench
+
+    def terms(self) -> Terms:
+        """Lead and codec of this run."""
+        usual = TERMS.get(self.profile, TERMS["wifi"])
+        return Terms(self.lead_ms or usual.lead_ms, self.codec or usual.codec)
+
+
+def main(options: Options, *, as_json: bool = False) -> int:
+    """Runs, prints and writes the figures; returns the exit status: 2 if it can't be run here."""
+    try:
+        result = run(options)
+    except (HouseError, ValueError) as fault:
+        print(f"phantom bench sync: {fault}", file=sys.stderr)
+        return 2
+    if not as_json:
+        print(summary(result))
+    results.publish("sync", result)
+    return 0
+
+
+def run(options: Options) -> dict[str, Any]:
+    """Runs the house and measures it. Raises HouseError where that's impossible."""
+    if options.seconds <= 0:
+        raise ValueError(f"--seconds {options.seconds:g}: must be more than 0")
+    workdir = results.folder() / f"sync-{options.profile}"
+    shutil.rmtree(workdir, ignore_errors=True)
+    try:
+        measured, extra = _play_and_measure(options, workdir)
+        picture = workdir.with_suffix(".png")
+        plot(measured, picture, _title(options))
+    finally:
+        if not options.keep:
+            shutil.rmtree(workdir, ignore_errors=True)
+    return {
+        "bench": "sync",
+        **measured.report,
+        **extra,
+        "board_profile": options.board_profile,
+        "settle_s": options.settle_s,
+        "plot": str(picture),
+    }
+
+
+def _play_and_measure(options: Options, workdir: Path) -> tuple[Measured, dict[str, Any]]:
+    terms = options.terms()
+    counter = terms.codec == PCM16
+    subnet = LOOPBACK if options.profile == NO_NETWORK else NETWORK
+    plan = row(options.boards, subnet, options.seed, options.ppm)
+    song = workdir / "music.wav"
+    with _Steps() as steps:
+        steps.next("music of the bench")
+        length = options.seconds + _TAIL_SECONDS + terms.lead_ms / 1000
+        if counter:
+            music.write_counter(song, length)
+        else:
+            music.write_noise(song, length, options.seed)
+        steps.next(f"{options.boards} boards, {options.profile} network")
+        house = House(
+            plan, workdir, options.profile, options.seed, options.board_profile, steps.say
+        )
+        with house:
+            house.wait_synchronised(options.settle_s)
+            steps.next(f"playing for {options.seconds:g} s")
+            playing = house.play([song], terms.lead_ms, terms.codec)
+            restart_us = _listen(house, playing, options, steps)
+            box = house.poll()
+            extra: dict[str, Any] = {
+                "box": {
+                    "underflow_chunks": box.session.get("underflow_chunks"),
+                    "tick_late_max_us": box.session.get("tick_late_max_us"),
+                },
+                "devices": {
+                    name: {
+                        key: device.get(key)
+                        for key in (
+                            "rtt_us",
+                            "rtt_p95_us",
+                            "loop_max_us",
+                            "gc_max_us",
+                            "late_chunks",
+                        )
+                    }
+                    for name, device in box.devices.items()
+                },
+                "network": house.network_stats(),
+            }
+            house.stop()
+            until_us = playing.start_us + int(options.seconds * 1e6)
+            record = house.record(until_us, counter=counter)
+            if extra["box"]["underflow_chunks"]:
+                record.counter = (
+                    False  # silence was inserted: the numbers are no longer the frames
+                )
+        steps.next("measuring")
+        measured = measure(record)
+    if restart_us is not None:
+        extra["rejoin_s"] = figures.rejoin_s(_victim(measured, options), restart_us, boot=1)
+    return measured, extra
+
+
+def _listen(house: House, playing: Playing, options: Options, steps: _Steps) -> int | None:
+    """Lets the music play, cutting and restoring power if so told; house time of the restart."""
+    restart_us: int | None = None
+    dark = False
+    victim = _victim_id(house)
+    while True:
+        at = time.monotonic() - playing.start_us / 1e6
+        if at > options.seconds + 0.5:
+            return restart_us
+        if options.kill_at is not None and restart_us is None:
+            if not dark and at >= options.kill_at:
+                house.kill(victim)
+                dark = True
+            elif dark and at >= options.kill_at + _DARK_SECONDS:
+                restart_us = house.restart(victim)
+        status = house.poll()
+        if not status.plays:
+            reason = status.session.get("reason") or status.session.get("state")
+            raise HouseError(f"the music ended after {at:.1f} s: {reason}; see {house.box_log}")
+        steps.say(f"{max(at, 0):.0f} s")
+        time.sleep(_POLL_SECONDS)
+
+
+def _victim_id(house: House) -> str:
+    return house.plan[min(1, len(house.plan) - 1)].id
+
+
+def _victim(measured: Measured, options: Options) -> Any:
+    return measured.played[min(1, options.boards - 1)]
+
+
+def _title(options: Options) -> str:
+    terms = options.terms()
+    return (
+        f"{options.boards} emulated boards, {options.profile}, {terms.codec}, "
+        f"lead {terms.lead_ms} ms, crystals ±{options.ppm:g} ppm"
+    )
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The figures for a person."""
+
+    def spread(name: str) -> str:
+        values = result[name]
+        return "  ".join(f"{key} {value}" for key, value in values.items())
+
+    lines = [
+        f"emulated, {result['profile']}, {result['seconds']:g} s, {result['codec']}, "
+        f"lead {result['lead_ms']} ms, seed {result['seed']}",
+        f"  true error between boards, µs   {spread('true_error_us')}",
+        f"  believed against true, µs       {spread('believed_gap_us')}",
+        f"  underruns {result['underruns']}, dropouts {result['dropouts']}, "
+        f"trims {result['trims']}, jumps {result['jumps']}",
+        f"  start spread {result['start_spread_us']} µs, "
+        f"command to sound {result['command_to_sound_ms']} ms",
+    ]
+    if "rejoin_s" in result:
+        lines.append(f"  a killed board was back in time after {result['rejoin_s']} s")
+    lines.append(f"  plot {result['plot']}")
+    return "\n".join(lines)
+
+
+class _Steps:
+    """The bench's steps on stderr, one at a time: stdout is for figures."""
+
+    def __init__(self) -> None:
+        self._step: Step | None = None
+
+    def __enter__(self) -> _Steps:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._step is not None:
+            self._step.end("done in" if kind is None else "failed after")
+
+    def next(self, title: str) -> None:
+        """Ends the step at work and begins another."""
+        if self._step is not None:
+            self._step.end("done in")
+        self._step = Step(title, sys.stderr)
+
+    def say(self, doing: str) -> None:
+        """What the step is at."""
+        if self._step is not None:
+            self._step.say(doing)

@@ -1,0 +1,419 @@
+"""Runs a whole emulated house: boards, a box, and the network between them, on this machine.
+
+    with House(home(LOOPBACK, seed=1), Path("build/run/x")) as house:
+        house.wait_synchronised()
+        playing = house.play([Path("album")])
+        while house.poll().plays: ...
+        run = house.record(until_us)
+
+Profile "none" is loopback, every board with an address of its own; the others put board and box
+each into a network namespace of the virtual network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from boards.emulated.board import EmulatedBoard
+from boards.emulated.network import NetworkUnavailable, VirtualNetwork
+from phantom.rpc import RpcError
+from phantom.wire import LINK_PORT
+from storagebox.control import ControlClient, ControlError
+from tools.demo.plan import BOX_NUMBER, LOOPBACK, NETWORK, BoardPlan, rooms_file
+from tools.measure.canonical import Canonical
+from tools.measure.figures import Belief
+from tools.measure.report import BoardRun, Event, Run
+
+NO_NETWORK = "none"
+# Python, PyAV and a source process on a starved machine.
+_BOX_START_SECONDS = 30.0
+_SYNC_SECONDS = 40.0
+# A box says goodbye to its boards and ends its source; then it is killed.
+_BOX_STOP_SECONDS = 4.0
+# A burst of exchanges on joining is ten; fewer than this and a clock is only just believed.
+_CLOCK_SAMPLES = 8
+_POLL_SECONDS = 0.1
+
+_BOX_COMMAND = (sys.executable, "-m", "storagebox.cli", "box")
+
+Say = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    return
+
+
+class HouseError(Exception):
+    """The house can't be run, or has broken down: one line that names the fault and the remedy."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """The box's `status`, as JSON."""
+
+    body: dict[str, Any]
+
+    @property
+    def devices(self) -> dict[str, dict[str, Any]]:
+        """What the box knows of each device, by id."""
+        return {d["id"]: d for room in self.body["rooms"] for d in room["devices"]}
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """The session; empty if there never was one."""
+        return self.body.get("session") or {}
+
+    @property
+    def plays(self) -> bool:
+        """Whether the session goes on."""
+        return self.session.get("state") in ("starting", "playing")
+
+    @property
+    def track(self) -> str:
+        """Title and artist of what is heard."""
+        track = self.body.get("track") or {}
+        title = track.get("title") or Path(track.get("path") or "").stem
+        return " · ".join(part for part in (title, track.get("artist")) if part)
+
+    @property
+    def complaints(self) -> list[str]:
+        """Files that were skipped or cut short, with the reason, oldest first."""
+        return [
+            f"{Path(event.get('path', '')).name} {event['event'][7:]}: {event.get('reason', '')}"
+            for event in self.body.get("events", [])
+            if event["event"] in ("source.skipped", "source.truncated")
+        ]
+
+
+@dataclass(frozen=True)
+class Playing:
+    """A session that has begun; house times in us."""
+
+    start_us: int
+    command_us: int
+    codec: str | None
+    lead_ms: int | None
+    dump: Path
+
+
+@dataclass
+class _Heard:
+    """What one board has reported in one life."""
+
+    underruns: int = 0
+    realigns: int = 0
+
+
+@dataclass
+class House:
+    """Boards, box and network; a context manager. Everything it starts ends with it."""
+
+    plan: Sequence[BoardPlan]
+    workdir: Path
+    profile: str = NO_NETWORK
+    seed: int = 1
+    board_profile: str = "esp32"
+    say: Say = _silent
+    events: list[Event] = field(default_factory=list[Event], init=False)
+    playing: Playing | None = field(default=None, init=False)
+
+    def __enter__(self) -> Self:
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __post_init__(self) -> None:
+        self.boards: dict[str, EmulatedBoard] = {}
+        self._beliefs: dict[str, dict[int, Belief]] = {board.id: {} for board in self.plan}
+        self._heard: dict[str, dict[int, _Heard]] = {board.id: {} for board in self.plan}
+        self._plays = 0
+        self._network: VirtualNetwork | None = None
+        self._box: subprocess.Popen[bytes] | None = None
+        self._control: ControlClient | None = None
+        self._sockets = Path(tempfile.mkdtemp(prefix="phantom-"))  # paths of sockets must be short
+
+    # Life
+
+    def _open(self) -> None:
+        self.workdir.mkdir(parents=True, exist_ok=True)
+        if self.profile != NO_NETWORK:
+            self.say("virtual network")
+            try:
+                self._network = VirtualNetwork(self.profile, seed=self.seed)
+                self._network.open()
+            except (NetworkUnavailable, ValueError) as fault:
+                raise HouseError(str(fault)) from fault
+        else:
+            for board in self.plan:
+                _check_port(board.address)
+        self._start_box()
+        for number, board in enumerate(self.plan):
+            self.say(f"board {number + 1} of {len(self.plan)}: {board.id}")
+            self.boards[board.id] = self._new_board(board)
+            self.boards[board.id].start()
+        self._control = self._connect()
+
+    def _new_board(self, board: BoardPlan) -> EmulatedBoard:
+        launch = None
+        if self._network is not None:
+            launch = self._network.station(board.id, board.address).popen
+        return EmulatedBoard(
+            board.id,
+            self.workdir / "boards",
+            address=board.address,
+            profile=self.board_profile,
+            ppm=board.ppm,
+            room=board.room,
+            launch=launch,
+            seed=self.seed,
+        )
+
+    def _start_box(self) -> None:
+        self.say("storage box")
+        rooms = self.workdir / "rooms.json"
+        rooms.write_text(json.dumps(rooms_file(self.plan), indent=2))
+        subnet = LOOPBACK if self._network is None else NETWORK
+        address = f"{subnet}.{BOX_NUMBER}"
+        argv = [
+            *_BOX_COMMAND,
+            *("--rooms", str(rooms.absolute()), "--address", address),
+            *("--state", str((self.workdir / "box").absolute())),
+            *("--control", str(self._control_path)),
+        ]
+        launch = subprocess.Popen
+        if self._network is not None:
+            wired = self._network.station("box", address, profile="wired")
+            launch = wired.popen
+        with self.box_log.open("wb") as log:
+            self._box = launch(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is ours to handle
+            )
+
+    def _connect(self) -> ControlClient:
+        assert self._box is not None
+        deadline = time.monotonic() + _BOX_START_SECONDS
+        while True:
+            if self._box.poll() is not None:
+                raise HouseError(self._box_ended())
+            try:
+                return ControlClient(self._control_path)
+            except ControlError as fault:
+                if time.monotonic() > deadline:
+                    raise HouseError(f"{fault}; its log is {self.box_log}") from fault
+            time.sleep(_POLL_SECONDS)
+
+    def _box_ended(self) -> str:
+        log = self.box_log.read_text(errors="replace").strip().splitlines()
+        return log[-1] if log else f"the storage box ended at once; its log is {self.box_log}"
+
+    def close(self) -> None:
+        """End everything; safe to call twice."""
+        if self._control is not None:
+            with contextlib.suppress(ControlError, RpcError):
+                self._control.call("quit")
+            self._control.close()
+            self._control = None
+        if self._box is not None:
+            _end(self._box)
+            self._box = None
+        for board in self.boards.values():
+            board.stop()
+        if self._network is not None:
+            self._network.close()
+            self._network = None
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+    @property
+    def box_log(self) -> Path:
+        """What the box has said."""
+        return self.workdir / "box.log"
+
+    @property
+    def _control_path(self) -> Path:
+        return self._sockets / "control"
+
+    # Orders
+
+    def _call(self, method: str, **params: Any) -> Any:
+        assert self._control is not None, "the house is not open"
+        try:
+            return self._control.call(method, **params)
+        except RpcError as fault:
+            raise HouseError(str(fault)) from fault
+        except ControlError as fault:
+            raise HouseError(f"the storage box is gone: {self._box_ended()}") from fault
+
+    def wait_synchronised(self, settle_s: float = 0.0) -> None:
+        """Until every board is connected and knows house time, and then `settle_s` more.
+
+        Raises HouseError that names the boards that did not make it.
+        """
+        deadline = time.monotonic() + _SYNC_SECONDS
+        while True:
+            devices = self.poll().devices
+            missing = [name for name, device in devices.items() if not _synchronised(device)]
+            if not missing:
+                break
+            if time.monotonic() > deadline:
+                logs = ", ".join(str(self.boards[name].log_path) for name in missing)
+                raise HouseError(
+                    f"{', '.join(missing)}: not in time within {_SYNC_SECONDS:.0f} s; see {logs}"
+                )
+            self.say(f"{len(devices) - len(missing)} of {len(devices)} boards in time")
+            time.sleep(_POLL_SECONDS)
+        settled = time.monotonic() + settle_s
+        while (left := settled - time.monotonic()) > 0:
+            self.say(f"clocks settle, {left:.0f} s")
+            time.sleep(min(left, 0.5))
+
+    def play(
+        self, paths: Sequence[Path], lead_ms: int | None = None, codec: str | None = None
+    ) -> Playing:
+        """Plays files and folders in all rooms. Raises HouseError with the box's reason."""
+        self._plays += 1
+        # A file for each session: the one before may still be mapped.
+        dump = (self.workdir / f"canonical-{self._plays}.pcm").absolute()
+        names = [str(path.expanduser().absolute()) for path in paths]
+        answer = self._call("play", paths=names, lead_ms=lead_ms, codec=codec, pcm_dump=str(dump))
+        if lead_ms is None:
+            lead_ms = self.poll().session.get("lead_ms")
+        self.playing = Playing(answer["start_us"], answer["command_us"], codec, lead_ms, dump)
+        return self.playing
+
+    def stop(self) -> None:
+        """Stops the music."""
+        self._call("stop")
+
+    def poll(self) -> Status:
+        """The box's status now; keeps what the boards report for `record`. Call 4 times a second."""
+        status = Status(self._call("status"))
+        for name, device in status.devices.items():
+            self._keep(name, device)
+        return status
+
+    def _keep(self, name: str, device: dict[str, Any]) -> None:
+        boot, house_us, error_us = (
+            device.get("boot"),
+            device.get("house_us"),
+            device.get("error_us"),
+        )
+        if boot is None:
+            return
+        heard = self._heard[name].setdefault(boot, _Heard())
+        heard.underruns = max(heard.underruns, device.get("underruns") or 0)
+        heard.realigns = max(heard.realigns, device.get("realigns") or 0)
+        if device.get("state") == "playing" and house_us is not None and error_us is not None:
+            self._beliefs[name][house_us] = Belief(house_us, error_us)
+
+    def kill(self, board: str) -> None:
+        """Cuts a board's power."""
+        self.boards[board].kill()
+        self._note(f"{board} killed", board)
+
+    def restart(self, board: str) -> int:
+        """Gives a board its power back; returns the house time of that, us."""
+        now_us = self._note(f"{board} restarted", board)
+        self.boards[board].start()
+        return now_us
+
+    def _note(self, label: str, board: str) -> int:
+        now_us = time.monotonic_ns() // 1000
+        self.events.append(Event(now_us, label, board))
+        return now_us
+
+    # Results
+
+    def network_stats(self) -> dict[str, Any] | None:
+        """What the virtual network did to the traffic; None on loopback."""
+        return None if self._network is None else self._network.stats()
+
+    def record(self, until_us: int, *, counter: bool) -> Run:
+        """The run so far, ready to be measured. `counter`: the music is the frame counter."""
+        assert self.playing is not None, "nothing has been played"
+        return Run(
+            profile=self.profile,
+            seed=self.seed,
+            codec=self.playing.codec or "chosen by the box",
+            lead_ms=self.playing.lead_ms,
+            start_us=self.playing.start_us,
+            command_us=self.playing.command_us,
+            until_us=until_us,
+            boards=[self._board_run(board) for board in self.plan],
+            canonical=Canonical(self.playing.dump),
+            counter=counter,
+            events=list(self.events),
+        )
+
+    def _board_run(self, board: BoardPlan) -> BoardRun:
+        lives = self._heard[board.id].values()
+        return BoardRun(
+            board.id,
+            board.room,
+            board.pick,
+            board.ppm,
+            list(self.boards[board.id].captures),
+            [self._beliefs[board.id][at] for at in sorted(self._beliefs[board.id])],
+            sum(life.underruns for life in lives),
+            sum(life.realigns for life in lives),
+        )
+
+
+def _synchronised(device: dict[str, Any]) -> bool:
+    samples = device.get("clock_samples") or 0
+    return (
+        bool(device["connected"])
+        and device.get("state") not in (None, "syncing")
+        and samples >= _CLOCK_SAMPLES
+    )
+
+
+def _check_port(address: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, LINK_PORT))
+        except OSError as fault:
+            raise HouseError(
+                f"port {LINK_PORT} of {address} is busy ({os.strerror(fault.errno or 0).lower()}): "
+                "does another demo or bench run? End it first"
+            ) from fault
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process and all it started: politely, then not."""
+    for number, patience in ((signal.SIGTERM, _BOX_STOP_SECONDS), (signal.SIGKILL, None)):
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
