@@ -13,10 +13,12 @@ Exit status: 0 set up, 2 something is missing (one line says what, and what to d
 import sys
 
 if sys.version_info < (3, 11):  # before anything that an older Python can't read
-    sys.exit(
+    print(
         f"phantom needs Python 3.11 or newer and this is {sys.version_info[0]}."
-        f"{sys.version_info[1]}: install one, or name one: make PYTHON=/path/to/python3"
+        f"{sys.version_info[1]}: install one, or name one: make PYTHON=/path/to/python3",
+        file=sys.stderr,
     )
+    sys.exit(2)
 
 import argparse
 import fcntl
