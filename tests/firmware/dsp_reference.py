@@ -3,7 +3,7 @@
 Runs on CPython and MicroPython. Nothing here shares code or tables with the kernels.
 """
 
-_STEPS = [
+STEPS = [
     7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 23, 25, 28, 31, 34, 37, 41, 45, 50, 55, 60, 66,
     73, 80, 88, 97, 107, 118, 130, 143, 157, 173, 190, 209, 230, 253, 279, 307, 337, 371, 408,
     449, 494, 544, 598, 658, 724, 796, 876, 963, 1060, 1166, 1282, 1411, 1552, 1707, 1878,
@@ -11,7 +11,7 @@ _STEPS = [
     8630, 9493, 10442, 11487, 12635, 13899, 15289, 16818, 18500, 20350, 22385, 24623, 27086,
     29794, 32767
 ]  # fmt: skip
-_INDEX_CHANGE = [-1, -1, -1, -1, 2, 4, 6, 8]
+INDEX_CHANGE = [-1, -1, -1, -1, 2, 4, 6, 8]
 
 
 def saturate(value):
@@ -43,7 +43,7 @@ def decode_adpcm(channel):
     samples = []
     for octet in channel[4:132]:
         for code in (octet & 15, octet >> 4):
-            step = _STEPS[index]
+            step = STEPS[index]
             difference = step >> 3
             if code & 4:
                 difference += step
@@ -52,7 +52,7 @@ def decode_adpcm(channel):
             if code & 1:
                 difference += step >> 2
             predictor = saturate(predictor + (-difference if code & 8 else difference))
-            index = max(0, min(88, index + _INDEX_CHANGE[code & 7]))
+            index = max(0, min(88, index + INDEX_CHANGE[code & 7]))
             samples.append(predictor)
     return samples
 
