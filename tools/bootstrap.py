@@ -7,7 +7,7 @@
 Standard library only; any user, no root, nothing on the system changed. Finished work is stamped,
 so running it again costs a file comparison; interrupted work is taken up or begun afresh.
 Downloads are kept in the user's cache folder: another tree, or a cleaned one, needs no network.
-Exit status: 0 set up, 2 something is missing (one line says what, and what to do), 130 interrupted.
+Exit status: 0 set up, 2 something is missing (a line says what, and what to do), 130 interrupted.
 """
 
 import sys

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +34,7 @@ _UNREACHABLE = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|ConnectionError|"
     r"Failed to establish|name resolution|Network is unreachable|Connection refused"
 )
-# The distribution's pip trusts what its package ca-certificates lists; a bare system lacks it.
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-_BUNDLE = Path("pip-whl") / "certificates.pem"
 
 
 @dataclass
@@ -123,9 +122,7 @@ class Environment:
         borrowed = [sys.executable, "-m", "pip", "--python", str(self.python)]
         if importlib.util.find_spec("pip") and self._succeeds(*borrowed, "--version"):
             return borrowed
-        wheel = self._distribution_pip()
-        command = [str(self.python), f"{wheel}/pip", "install", "--no-index", str(wheel)]
-        self._run(command, "pip can't be installed")
+        self._unpack_pip(self._distribution_pip())
         return own
 
     def _succeeds(self, *command: str) -> bool:
@@ -134,7 +131,7 @@ class Environment:
         return done.returncode == 0
 
     def _distribution_pip(self) -> Path:
-        """pip's own wheel, and the certificates it needs, from the distribution's packages."""
+        """pip's wheel as the distribution packages it, fetched without root, kept in the cache."""
         root = self._cache / "pip-whl"
         if not list(root.rglob("pip-*.whl")):
             self._progress.say("fetching pip")
@@ -154,13 +151,21 @@ class Environment:
         apt.update()
         half_made = root.with_name("pip-whl.new")
         shutil.rmtree(half_made, ignore_errors=True)
-        packages = ["python3-pip-whl", "ca-certificates"]
-        unpack(apt.download(packages, dependencies=False), half_made)
-        authorities = sorted(half_made.glob("usr/share/ca-certificates/mozilla/*.crt"))
-        bundle = "".join(path.read_text() for path in authorities)
-        (half_made / _BUNDLE.name).write_text(bundle)
+        unpack(apt.download(["python3-pip-whl"], dependencies=False), half_made)
         half_made.rename(root)
         shutil.rmtree(apt.folder)
+
+    def _unpack_pip(self, wheel: Path) -> None:
+        """Put pip into the environment; a pure wheel is laid out as it is installed."""
+        packages = next(self.folder.glob("lib/python3*/site-packages"))
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(packages)
+        if not _CERTIFICATES.exists():
+            # Debian's pip fails where ca-certificates isn't installed; the list it came with will do.
+            where = packages / "pip" / "_vendor" / "certifi"
+            told = (where / "core.py").read_text()
+            stands_in = told.replace(str(_CERTIFICATES), str(where / "cacert.pem"))
+            (where / "core.py").write_text(stands_in)
 
     def _download(self, requirements: str, wheels: Path, *how: str) -> None:
         """Have every package in the cache; asks the index only when the cache isn't complete."""
@@ -210,9 +215,6 @@ class Environment:
         self._progress.log("$ " + " ".join(command))
         env = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
         env |= {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
-        bundle = self._cache / _BUNDLE
-        if bundle.exists() and not _CERTIFICATES.exists():
-            env.setdefault("PIP_CERT", str(bundle))
         said: list[str] = []
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
