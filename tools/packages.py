@@ -161,7 +161,7 @@ class Environment:
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(packages)
         if not _CERTIFICATES.exists():
-            # Debian's pip fails where ca-certificates isn't installed; the list it came with will do.
+            # Debian's pip fails where ca-certificates isn't installed; the list in it will do.
             where = packages / "pip" / "_vendor" / "certifi"
             told = (where / "core.py").read_text()
             stands_in = told.replace(str(_CERTIFICATES), str(where / "cacert.pem"))
@@ -244,7 +244,10 @@ class Environment:
         if "No space left" in said:
             return f"{fault}: the disk is full: free about 1 GB"
         if "CERTIFICATE_VERIFY_FAILED" in said or "TLS CA certificate bundle" in said:
-            return f"{fault}: no trusted certificates: install the package ca-certificates"
+            return (
+                f"{fault}: the index's certificate isn't trusted here: install ca-certificates, "
+                "or name your network's own with PIP_CERT=/path/to/it"
+            )
         if _UNREACHABLE.search(said):
             return f"{fault}: the index can't be reached: check the network, then run again"
         errors = re.findall(r"^(?:ERROR|error): (.+)", said, re.MULTILINE)
