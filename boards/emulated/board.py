@@ -43,7 +43,8 @@ class EmulatedBoard:
 
     `ppm` is its crystal's error; `ticks_start` its microsecond counter at power-on, by default
     just before the wrap at 2**30 for some seeds and anywhere for others. `launch` starts the
-    process (default `subprocess.Popen`), so that it can run in a network namespace.
+    process (default `subprocess.Popen`), so that it can run in a network namespace. `device` adds
+    to the board's device.json, `files` to its flash (a `main.py` of a test's own, say).
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class EmulatedBoard:
         seed: int = 0,
         device: dict[str, Any] | None = None,
         dac_channels: int = 2,
+        files: dict[str, Any] | None = None,
     ) -> None:
         if profile not in PROFILES:
             known = ", ".join(sorted(PROFILES))
@@ -77,6 +79,7 @@ class EmulatedBoard:
         self._room = room or name
         self._device = device or {}
         self._dac_channels = dac_channels
+        self._files = files or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._lives = 0
         self._wanted = False
@@ -130,11 +133,8 @@ class EmulatedBoard:
         """Write the flash image: firmware, board facts, identity."""
         compiled = flash.compile_firmware(self._compiled, flash.host_architecture())
         device = {"id": self.name, "name": self._room, "wifi": {"ssid": "emulated", "key": ""}}
-        flash.build_image(
-            self._image,
-            compiled,
-            {"board.json": self._board_facts(), "device.json": device | self._device},
-        )
+        files = {"board.json": self._board_facts(), "device.json": device | self._device}
+        flash.build_image(self._image, compiled, files | self._files)
 
     def _board_facts(self) -> dict[str, Any]:
         p = self.profile

@@ -78,7 +78,10 @@ def _compile(path: Path, target: Path, name: str, march: str | None) -> None:
 
 
 def build_image(image: Path, compiled: Path, files: Mapping[str, object]) -> None:
-    """Write a flash image: compiled firmware in /lib, boot.py, main.py, and JSON `files` by name."""
+    """Write a flash image: compiled firmware in /lib, boot.py, main.py, and `files` by name.
+
+    A file's content is text, or anything else as JSON.
+    """
     fs = LittleFS(
         block_size=SECTOR,
         block_count=(FLASH_BYTES - VFS_START) // SECTOR,
@@ -90,7 +93,8 @@ def build_image(image: Path, compiled: Path, files: Mapping[str, object]) -> Non
     for path in sorted(compiled.rglob("*.mpy")):
         _write(fs, f"/lib/{path.relative_to(compiled).as_posix()}", path.read_bytes())
     for name, content in files.items():
-        _write(fs, f"/{name}", json.dumps(content).encode())
+        text = content if isinstance(content, str) else json.dumps(content)
+        _write(fs, f"/{name}", text.encode())
     region = bytes(fs.context.buffer)
     partial = image.with_suffix(".part")
     partial.write_bytes(b"\xff" * VFS_START + region)

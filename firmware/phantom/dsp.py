@@ -57,11 +57,11 @@ def copy(dst: ptr16, dst_at: int, src: ptr16, src_at: int, count: int):
 def copy_bytes(dst: ptr8, dst_at: int, src: ptr8, src_at: int, count: int):
     """Copy `count` bytes forward, as copy() does; all offsets in bytes.
 
-    Four bytes at a time (six times as fast) where dst_at - src_at is a multiple of 4.
+    Moves words: aligned ones where dst_at - src_at is a multiple of 4, else each joined from two.
     """
     count += dst_at
     src_at -= dst_at
-    if count - dst_at >= 8 and not (int(uint(dst) | uint(src)) | src_at) & 3:
+    if count - dst_at >= 16 and not int(uint(dst) | uint(src)) & 3:
         while dst_at & 3:
             dst[dst_at] = src[dst_at + src_at]
             dst_at += 1
@@ -70,6 +70,18 @@ def copy_bytes(dst: ptr8, dst_at: int, src: ptr8, src_at: int, count: int):
         src_word = src_at >> 2
         last = (count >> 2) - 2
         dst_at >>= 2
+        down = (src_at & 3) << 3
+        if down:
+            up = 32 - down
+            low_mask = (1 << up) - 1
+            high_mask = (1 << down) - 1
+            low = words[dst_at + src_word]
+            src_word += 1
+            while dst_at <= last:
+                high = words[dst_at + src_word]
+                to[dst_at] = (low >> down & low_mask) | (high & high_mask) << up
+                low = high
+                dst_at += 1
         while dst_at <= last:
             to[dst_at] = words[dst_at + src_word]
             dst_at += 1

@@ -63,7 +63,6 @@ class Connection:
         self._out = bytearray(_SEND_BYTES)
         self._out_at = 0
         self._out_end = 0
-        self._out_view = memoryview(self._out)
         self._heard_ms = now_ms
         self._spoke_ms = now_ms
         self.sink = None  # the ring that audio goes to, while this peer feeds us
@@ -222,10 +221,8 @@ class Connection:
     # Windows
 
     def _grant(self):
-        for channel in (mux.RPC, mux.BULK):
-            self._granted[channel] = self._received[channel] + mux.MAX_MESSAGE
-            if self._granted[channel] - self._told[channel] >= mux.MAX_MESSAGE // 2:
-                self._tell(channel)
+        self._grant_messages(mux.RPC)
+        self._grant_messages(mux.BULK)
         ring = self.sink
         if ring is None:
             return
@@ -235,9 +232,20 @@ class Connection:
         if self._granted[mux.AUDIO] - self._told[mux.AUDIO] >= _WINDOW_CHUNKS * ring.frame_bytes():
             self._tell(mux.AUDIO)
 
+    def _grant_messages(self, channel):
+        self._granted[channel] = self._received[channel] + mux.MAX_MESSAGE
+        if self._granted[channel] - self._told[channel] >= mux.MAX_MESSAGE // 2:
+            self._tell(channel)
+
     def _tell(self, channel):
+        if not self._room(mux.HEADER_BYTES + mux.WINDOW_BYTES):
+            return
         self._told[channel] = self._granted[channel]
-        self.link_message(mux.window(channel, self._folded[channel] + self._granted[channel]))
+        at = self._out_end
+        mux.pack_header_into(self._out, at, mux.LINK, mux.WINDOW_BYTES)
+        limit = self._folded[channel] + self._granted[channel]
+        mux.pack_window_into(self._out, at + mux.HEADER_BYTES, channel, limit)
+        self._out_end = at + mux.HEADER_BYTES + mux.WINDOW_BYTES
         if self._received[channel] > _FOLD:
             self._received[channel] -= _FOLD
             self._granted[channel] -= _FOLD
@@ -297,7 +305,8 @@ class Connection:
 
     def _flush(self):
         while self._out_at < self._out_end:
-            n = self._socket.write(self._out_view[self._out_at : self._out_end])
+            # MicroPython's stream write takes offset and size: no slice is made.
+            n = self._socket.write(self._out, self._out_at, self._out_end - self._out_at)
             if not n:
                 return True
             self._out_at += n

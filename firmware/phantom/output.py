@@ -33,7 +33,6 @@ class Output:
     def pump(self):
         """Write until the ring is full. True if it took anything."""
         cursor = self.cursor
-        write = self._i2s.write
         block = self._block
         for taken in range(_BLOCKS_A_TURN):
             now = ticks_us()
@@ -45,7 +44,8 @@ class Output:
                 self.renderer.render(block, cursor.accepted)
                 self._pending = True
                 now = ticks_us()
-            if not write(block):
+            # Called through the attribute: binding the method would allocate.
+            if not self._i2s.write(block):
                 cursor.refused(now)
                 return taken > 0
             cursor.took(ticks_us())

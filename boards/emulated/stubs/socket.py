@@ -221,9 +221,14 @@ class socket:
         self._check_datagram(data)
         return self._host.send(data)
 
-    def write(self, data):
+    def write(self, data, at=-1, size=-1):
+        # After the data: a size, or an offset and a size (py/stream.c). No tuple is made.
         self._check_datagram(data)
-        return self._host.write(data)
+        if at < 0:
+            return self._host.write(data)
+        if size < 0:
+            return self._host.write(data, at)
+        return self._host.write(data, at, size)
 
     def sendall(self, data):
         view = memoryview(data)

@@ -59,6 +59,7 @@ _HELLO = "<BBBBI8s"
 _WINDOW = "<BBHI"
 _PING = "<B3xI"
 HELLO_BYTES = const(16)  # before the id
+WINDOW_BYTES = const(8)
 MAX_ID_BYTES = const(32)
 
 
@@ -123,9 +124,14 @@ def window(channel, limit):
     return struct.pack(_WINDOW, WINDOW, channel, 0, limit & 0xFFFFFFFF)
 
 
+def pack_window_into(buffer, offset, channel, limit):
+    """Write a WINDOW payload in place."""
+    struct.pack_into(_WINDOW, buffer, offset, WINDOW, channel, 0, limit & 0xFFFFFFFF)
+
+
 def parse_window(payload):
     """(channel, limit) of a WINDOW payload."""
-    if len(payload) != 8:
+    if len(payload) != WINDOW_BYTES:
         raise MalformedFrame("window of %d bytes" % len(payload))
     _, channel, _, limit = struct.unpack_from(_WINDOW, payload, 0)
     if channel == LINK or channel >= CHANNELS:
