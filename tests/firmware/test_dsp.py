@@ -55,14 +55,23 @@ def test_copy_moves_overlapping_samples_toward_lower_addresses():
 
 def test_copy_bytes_moves_exactly_the_asked_bytes_at_every_alignment():
     random = Random(3)
-    lengths = (0, 1, 2, 3, 7, 8, 9, 11, 12, 13, 31, 64)
+    lengths = (0, 1, 2, 3, 7, 15, 16, 17, 18, 19, 31, 64)
     for dst_at in range(5):
         for src_at in range(5):
-            count = lengths[random.below(len(lengths))]
-            dst, src = _bytes(random, 80), _bytes(random, 80)
-            expected = dst[:dst_at] + src[src_at : src_at + count] + dst[dst_at + count :]
-            dsp.copy_bytes(dst, dst_at, src, src_at, count)
-            assert dst == expected, (dst_at, src_at, count)
+            for count in lengths:
+                # src ends where the copy does: a board's machine code must read nothing beyond.
+                dst, src = _bytes(random, dst_at + count + 4), _bytes(random, src_at + count)
+                expected = dst[:dst_at] + src[src_at:] + dst[dst_at + count :]
+                dsp.copy_bytes(dst, dst_at, src, src_at, count)
+                assert dst == expected, (dst_at, src_at, count)
+
+
+def test_copy_bytes_moves_overlapping_bytes_toward_lower_addresses():
+    for dst_at, src_at in ((0, 1), (0, 4), (3, 4), (2, 9), (5, 8)):
+        target = _bytes(Random(2), 200)
+        expected = target[:dst_at] + target[src_at:]
+        dsp.copy_bytes(target, dst_at, target, src_at, 200 - src_at)
+        assert target[: len(expected)] == expected, (dst_at, src_at)
 
 
 def test_silence_zeroes_exactly_the_asked_samples():

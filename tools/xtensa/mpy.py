@@ -61,7 +61,7 @@ def compile_module(source: Path, arch: str = "xtensawin") -> bytes:
 
 def parse(data: bytes) -> NativeModule:
     """Read an xtensawin .mpy; MpyError for anything else."""
-    if data[:2] != bytes([ord("M"), _VERSION]):
+    if len(data) < 4 or data[:2] != bytes([ord("M"), _VERSION]):
         raise MpyError(f"not a .mpy of version {_VERSION}: it starts with {data[:4].hex(' ')}")
     arch, sub_version = data[2] >> 2 & 0xF, data[2] & 3
     if (arch, sub_version) != (_ARCH_XTENSAWIN, _SUB_VERSION):
