@@ -1,0 +1,41 @@
+"""Emulated boards for tests: started on loopback addresses of their own, stopped at the end."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from boards.emulated.board import EmulatedBoard
+
+from tests.boards.driver import ClockServer
+
+# Addresses of this process: parallel test runs must not meet.
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def make_board(tmp_path: Path, micropython: str) -> Iterator[Callable[..., EmulatedBoard]]:
+    boards: list[EmulatedBoard] = []
+    process = os.getpid()
+
+    def make(name: str = "kitchen", **options: Any) -> EmulatedBoard:
+        address = f"127.{100 + process // 250 % 100}.{process % 250}.{next(_numbers)}"
+        os.environ["PHANTOM_MICROPYTHON"] = micropython
+        board = EmulatedBoard(name, workdir=tmp_path, address=address, **options)
+        boards.append(board)
+        return board
+
+    yield make
+    for board in boards:
+        board.stop()
+
+
+@pytest.fixture
+def clock_server() -> Iterator[ClockServer]:
+    server = ClockServer()
+    yield server
+    server.close()

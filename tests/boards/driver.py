@@ -1,0 +1,169 @@
+"""A box of a few lines for tests of a single board: blocking sockets, the real wire code."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+import time
+from typing import Any
+
+import numpy as np
+from phantom.wire import CHUNK_FRAMES, LINK_PORT, RATE, audio, clock, mux
+
+CONNECT_SECONDS = 10.0
+
+
+def house_us() -> int:
+    """House time of the tests: the machine's monotonic clock."""
+    return time.monotonic_ns() // 1000
+
+
+def wait_for(what: str, condition: Any, seconds: float = 10.0) -> None:
+    """Wait until `condition()` holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.01)
+
+
+class ClockServer:
+    """Answers the four-stamp exchange on a port of its own."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                data, peer = self._socket.recvfrom(2048)
+            except OSError:
+                return
+            t2 = house_us()
+            asked = clock.parse_request(data)
+            if asked:
+                self._socket.sendto(clock.reply(*asked, 1, t2, house_us() - t2), peer)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class Driver:
+    """One link to a board: says hello, calls, feeds, and keeps what comes back."""
+
+    def __init__(self, address: str, identity: str = "test-box") -> None:
+        end = time.monotonic() + CONNECT_SECONDS
+        while True:
+            try:
+                self.socket = socket.create_connection((address, LINK_PORT), 2)
+                break
+            except OSError:
+                assert time.monotonic() < end, f"{address} does not listen"
+                time.sleep(0.05)
+        self.socket.settimeout(None)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.answers: dict[int, Any] = {}
+        self.reports: list[dict[str, Any]] = []
+        self.window = 0
+        self.sent = 0
+        self.closed = False
+        self._calls = 0
+        self._rpc_received = 0
+        self._lock = threading.Lock()
+        self.send(mux.LINK, mux.hello(mux.ROLE_BOX, identity, 1))
+        threading.Thread(target=self._receive, daemon=True).start()
+
+    def send(self, channel: int, payload: bytes) -> None:
+        with self._lock:
+            self.socket.sendall(b"".join(mux.frames(channel, payload)))
+
+    def call(self, method: str, **params: Any) -> Any:
+        """The whole answer of a call, result or error."""
+        self._calls += 1
+        number = self._calls
+        message = {"jsonrpc": "2.0", "method": method, "params": params, "id": number}
+        self.send(mux.RPC, json.dumps(message).encode())
+        wait_for(method, lambda: number in self.answers or self.closed)
+        return self.answers[number]
+
+    def open(self, channels: int = 1, lead_us: int = 300_000, first: int = 0) -> int:
+        """Open stream 1 as PCM; returns its start in house time."""
+        start = house_us() + lead_us
+        answer = self.call(
+            "renderer.open",
+            stream=1,
+            start_us=start,
+            codec="pcm16",
+            pick="mono" if channels == 1 else "both",
+            channels=channels,
+            first_chunk=first,
+        )
+        assert "result" in answer, answer
+        return start
+
+    def feed(self, start_us: int, pcm: np.ndarray, lead_us: int = 300_000) -> None:
+        """Send (frames, channels) PCM at its pace, then close the stream and let it play out."""
+        channels = pcm.shape[1]
+        chunks = len(pcm) // CHUNK_FRAMES
+        size = audio.HEADER_BYTES + audio.payload_bytes(audio.PCM16, channels)
+        for n in range(chunks):
+            due = start_us + n * CHUNK_FRAMES * 1_000_000 // RATE
+            wait = (due - lead_us - house_us()) / 1e6
+            if wait > 0:
+                time.sleep(wait)
+            wait_for("window", lambda: mux.room(self.window, self.sent) >= size)
+            block = pcm[n * CHUNK_FRAMES : (n + 1) * CHUNK_FRAMES].astype("<i2").tobytes()
+            self.send(mux.AUDIO, audio.header(1, audio.PCM16, channels, n) + block)
+            self.sent += size
+        self.call("renderer.close", stream=1, at_chunk=chunks)
+        end = start_us + chunks * CHUNK_FRAMES * 1_000_000 // RATE
+        time.sleep(max(0.0, (end - house_us()) / 1e6) + 0.15)
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def _receive(self) -> None:
+        buffer = b""
+        message = b""
+        while True:
+            try:
+                data = self.socket.recv(65536)
+            except OSError:
+                data = b""
+            if not data:
+                self.closed = True
+                return
+            buffer += data
+            while len(buffer) >= mux.HEADER_BYTES:
+                channel, flags, size = struct.unpack_from("<BBH", buffer)
+                if len(buffer) < mux.HEADER_BYTES + size:
+                    break
+                payload = buffer[mux.HEADER_BYTES : mux.HEADER_BYTES + size]
+                buffer = buffer[mux.HEADER_BYTES + size :]
+                if channel == mux.LINK:
+                    self._link(payload)
+                elif channel == mux.RPC:
+                    message += payload
+                    self._rpc_received += size
+                    if not flags & mux.MORE:
+                        self._message(json.loads(message))
+                        message = b""
+
+    def _link(self, payload: bytes) -> None:
+        if payload[0] == mux.PING:
+            self.send(mux.LINK, mux.pong(mux.parse_nonce(payload)))
+        elif payload[0] == mux.WINDOW:
+            channel, limit = mux.parse_window(payload)
+            if channel == mux.AUDIO:
+                self.window = limit
+
+    def _message(self, message: dict[str, Any]) -> None:
+        self.send(mux.LINK, mux.window(mux.RPC, self._rpc_received + mux.MAX_MESSAGE))
+        if "id" in message:
+            self.answers[message["id"]] = message
+        elif message.get("method") == "renderer.report":
+            self.reports.append(message["params"])
