@@ -268,7 +268,7 @@ def test_a_file_for_another_cpu_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_mpy_is_refused() -> None:
-    with pytest.raises(mpy.MpyError, match="not a .mpy of version 6"):
+    with pytest.raises(mpy.MpyError, match=r"not a \.mpy of version 6"):
         mpy.parse(b"\x7fELF....")
 
 
