@@ -99,7 +99,8 @@ def test_silence_that_the_music_asks_for_is_no_dropout(tmp_path: Path) -> None:
     board = SyntheticBoard(ppm=-25.0)
     played = measured(board, tmp_path / "c", canonical)
     books = account(played, canonical)
-    assert books.dropouts == [] and books.jumps == []
+    assert books.dropouts == []
+    assert books.jumps == []
     assert books.trims == board.trims
 
 
@@ -109,7 +110,8 @@ def test_a_board_that_falls_silent_for_good_is_not_excused(tmp_path: Path) -> No
     assert account(played, COUNTER).dropouts == []
     until_us = START_US + int(SECONDS * 1e6) - 200_000
     (dropout,) = account(played, COUNTER, until_us).dropouts
-    assert dropout.underrun and dropout.seconds == pytest.approx(2.6, abs=0.1)
+    assert dropout.underrun
+    assert dropout.seconds == pytest.approx(2.6, abs=0.1)
 
 
 @pytest.mark.parametrize("pick", ["both", "mono", "right"])
@@ -117,7 +119,8 @@ def test_an_untouched_capture_equals_the_canonical_pcm(tmp_path: Path, pick: str
     board = SyntheticBoard(pick=pick)
     played = measured(board, tmp_path / "c", MUSIC)
     verdict = exactness(played, MUSIC, frames=5 * RATE)
-    assert verdict.equal and verdict.frames == 5 * RATE
+    assert verdict.equal
+    assert verdict.frames == 5 * RATE
 
 
 def test_one_wrong_frame_in_a_minute_is_found(tmp_path: Path) -> None:
@@ -128,7 +131,8 @@ def test_one_wrong_frame_in_a_minute_is_found(tmp_path: Path) -> None:
     other = Canonical(pcm)
     played = align("Kitchen", [tmp_path / "c"], START_US, pick="both", canonical=other)
     verdict = exactness(played, other, frames=5 * RATE)
-    assert not verdict.equal and verdict.first_difference == 123_456
+    assert not verdict.equal
+    assert verdict.first_difference == 123_456
 
 
 def test_a_missing_end_is_not_equal(tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ def test_the_start_spreads_from_the_first_board_to_the_last(tmp_path: Path) -> N
 def test_a_board_that_never_sounds_leaves_the_start_without_figures(tmp_path: Path) -> None:
     silent = played(tmp_path, "b", steady(0, empty=[(0, 10_000)]))
     begun = figures.start([played(tmp_path, "a", steady(0)), silent], START_US)
-    assert begun.spread_us is None and begun.command_to_sound_ms is None
+    assert begun.spread_us is None
+    assert begun.command_to_sound_ms is None
 
 
 def test_belief_is_compared_with_the_truth_of_the_same_instant(tmp_path: Path) -> None:

@@ -10,46 +10,33 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tools.bench import music, results
+from tools.bench.options import INTERRUPTED, house_parser
+from tools.bench.steps import Steps
+from tools.demo.arguments import BAD_INPUT, seconds
 from tools.demo.house import NO_NETWORK, House, HouseError, Playing
 from tools.demo.plan import CRYSTAL_PPM, LOOPBACK, NETWORK, row
+from tools.demo.terms import PCM16, Terms, terms_of
 from tools.measure import figures
 from tools.measure.plot import plot
 from tools.measure.report import Measured, measure
-from tools.progress import Step
 
-PCM16 = "pcm16"
 # The music goes on this much longer than the measurement, so that its end is not measured.
 _TAIL_SECONDS = 2.0
 _POLL_SECONDS = 0.25
+_DEVICE_FIGURES = ("rtt_us", "rtt_p95_us", "loop_max_us", "gc_max_us", "late_chunks")
 # How long a killed board stays without power.
 _DARK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What a network profile asks of the box: lead and codec chosen for it."""
-
-    lead_ms: int
-    codec: str
-
-
-# A board's ring must hold the lead: 48 KiB hold 0.25 s of stereo PCM16, 0.99 s of stereo ADPCM.
-TERMS = {
-    NO_NETWORK: Terms(240, PCM16),
-    "wired": Terms(240, PCM16),
-    "wifi": Terms(900, "ima-adpcm"),
-    "bad-wifi": Terms(950, "ima-adpcm"),
-}
-
-
-@dataclass(frozen=True)
 class Options:
-    """What to run; `lead_ms` and `codec` None mean what the profile asks for (TERMS)."""
+    """What to run; `lead_ms` and `codec` None mean what suits the profile (tools.demo.terms)."""
 
     profile: str = "wired"
     seconds: float = 60.0
@@ -65,17 +52,29 @@ class Options:
 
     def terms(self) -> Terms:
         """Lead and codec of this run."""
-        usual = TERMS.get(self.profile, TERMS["wifi"])
-        return Terms(self.lead_ms or usual.lead_ms, self.codec or usual.codec)
+        return terms_of(self.profile, self.lead_ms, self.codec)
 
 
-def main(options: Options, *, as_json: bool = False) -> int:
-    """Runs, prints and writes the figures; returns the exit status: 2 if it can't be run here."""
+def main(arguments: Sequence[str]) -> int:
+    """`phantom bench sync`; returns the exit status: 2 if it can't be run as asked."""
+    parser = house_parser("sync", "Measure how far apart emulated rooms truly are.")
+    parser.add_argument("--seconds", type=seconds, default=60.0, help="of music (default: 60)")
+    parser.add_argument(
+        "--kill-at",
+        type=seconds,
+        help="cut a board's power then, for a second, and time its return",
+    )
     try:
-        result = run(options)
+        chosen = parser.parse_args(arguments)
+        as_json = chosen.__dict__.pop("json")
+        result = run(Options(**vars(chosen)))
+    except SystemExit as ending:
+        return int(ending.code or 0)
     except (HouseError, ValueError) as fault:
         print(f"phantom bench sync: {fault}", file=sys.stderr)
-        return 2
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
     if not as_json:
         print(summary(result))
     results.publish("sync", result)
@@ -84,8 +83,6 @@ def main(options: Options, *, as_json: bool = False) -> int:
 
 def run(options: Options) -> dict[str, Any]:
     """Runs the house and measures it. Raises HouseError where that's impossible."""
-    if options.seconds <= 0:
-        raise ValueError(f"--seconds {options.seconds:g}: must be more than 0")
     workdir = results.folder() / f"sync-{options.profile}"
     shutil.rmtree(workdir, ignore_errors=True)
     try:
@@ -111,7 +108,7 @@ def _play_and_measure(options: Options, workdir: Path) -> tuple[Measured, dict[s
     subnet = LOOPBACK if options.profile == NO_NETWORK else NETWORK
     plan = row(options.boards, subnet, options.seed, options.ppm)
     song = workdir / "music.wav"
-    with _Steps() as steps:
+    with Steps() as steps:
         steps.next("music of the bench")
         length = options.seconds + _TAIL_SECONDS + terms.lead_ms / 1000
         if counter:
@@ -134,16 +131,7 @@ def _play_and_measure(options: Options, workdir: Path) -> tuple[Measured, dict[s
                     "tick_late_max_us": box.session.get("tick_late_max_us"),
                 },
                 "devices": {
-                    name: {
-                        key: device.get(key)
-                        for key in (
-                            "rtt_us",
-                            "rtt_p95_us",
-                            "loop_max_us",
-                            "gc_max_us",
-                            "late_chunks",
-                        )
-                    }
+                    name: {key: device.get(key) for key in _DEVICE_FIGURES}
                     for name, device in box.devices.items()
                 },
                 "network": house.network_stats(),
@@ -162,7 +150,7 @@ def _play_and_measure(options: Options, workdir: Path) -> tuple[Measured, dict[s
     return measured, extra
 
 
-def _listen(house: House, playing: Playing, options: Options, steps: _Steps) -> int | None:
+def _listen(house: House, playing: Playing, options: Options, steps: Steps) -> int | None:
     """Lets the music play, cutting and restoring power if so told; house time of the restart."""
     restart_us: int | None = None
     dark = False
@@ -209,41 +197,22 @@ def summary(result: dict[str, Any]) -> str:
         return "  ".join(f"{key} {value}" for key, value in values.items())
 
     lines = [
-        f"emulated, {result['profile']}, {result['seconds']:g} s, {result['codec']}, "
-        f"lead {result['lead_ms']} ms, seed {result['seed']}",
+        (
+            f"emulated, {result['profile']}, {result['seconds']:g} s, {result['codec']}, "
+            f"lead {result['lead_ms']} ms, seed {result['seed']}"
+        ),
         f"  true error between boards, µs   {spread('true_error_us')}",
         f"  believed against true, µs       {spread('believed_gap_us')}",
-        f"  underruns {result['underruns']}, dropouts {result['dropouts']}, "
-        f"trims {result['trims']}, jumps {result['jumps']}",
-        f"  start spread {result['start_spread_us']} µs, "
-        f"command to sound {result['command_to_sound_ms']} ms",
+        (
+            f"  underruns {result['underruns']}, dropouts {result['dropouts']}, "
+            f"trims {result['trims']}, jumps {result['jumps']}"
+        ),
+        (
+            f"  start spread {result['start_spread_us']} µs, "
+            f"command to sound {result['command_to_sound_ms']} ms"
+        ),
     ]
     if "rejoin_s" in result:
         lines.append(f"  a killed board was back in time after {result['rejoin_s']} s")
     lines.append(f"  plot {result['plot']}")
     return "\n".join(lines)
-
-
-class _Steps:
-    """The bench's steps on stderr, one at a time: stdout is for figures."""
-
-    def __init__(self) -> None:
-        self._step: Step | None = None
-
-    def __enter__(self) -> _Steps:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._step is not None:
-            self._step.end("done in" if kind is None else "failed after")
-
-    def next(self, title: str) -> None:
-        """Ends the step at work and begins another."""
-        if self._step is not None:
-            self._step.end("done in")
-        self._step = Step(title, sys.stderr)
-
-    def say(self, doing: str) -> None:
-        """What the step is at."""
-        if self._step is not None:
-            self._step.say(doing)

@@ -1,1 +1,15 @@
-"""A house on one machine: a storage box and emulated boards, for people to see and for benches."""
+"""A house on one machine: a storage box and emulated boards, for people to see and for benches.
+
+`plan` says which rooms there are, `house` runs them, `view` shows them, `show` is `phantom demo`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`phantom demo`; returns the exit status."""
+    from tools.demo import show
+
+    return show.main(arguments)

@@ -85,7 +85,7 @@ class Status:
     @property
     def track(self) -> str:
         """Title and artist of what is heard."""
-        track = self.body.get("track") or {}
+        track: dict[str, str] = self.body.get("track") or {}
         title = track.get("title") or Path(track.get("path") or "").stem
         return " · ".join(part for part in (title, track.get("artist")) if part)
 
@@ -268,7 +268,7 @@ class House:
         try:
             return self._control.call(method, **params)
         except RpcError as fault:
-            raise HouseError(str(fault)) from fault
+            raise HouseError(fault.message) from fault
         except ControlError as fault:
             raise HouseError(f"the storage box is gone: {self._box_ended()}") from fault
 
@@ -314,7 +314,7 @@ class House:
         self._call("stop")
 
     def poll(self) -> Status:
-        """The box's status now; keeps what the boards report for `record`. Call 4 times a second."""
+        """The box's status now; keeps what boards report for `record`. Call 4 times a second."""
         status = Status(self._call("status"))
         for name, device in status.devices.items():
             self._keep(name, device)
@@ -403,7 +403,7 @@ def _check_port(address: str) -> None:
             probe.bind((address, LINK_PORT))
         except OSError as fault:
             raise HouseError(
-                f"port {LINK_PORT} of {address} is busy ({os.strerror(fault.errno or 0).lower()}): "
+                f"port {LINK_PORT} of {address}: {os.strerror(fault.errno or 0).lower()}: "
                 "does another demo or bench run? End it first"
             ) from fault
 

@@ -81,8 +81,8 @@ def table(view: HouseView) -> Group:
             room.name,
             Text(_state(room), style=_STYLES.get(_state(room), "")),
             view.track if any(d.state == "playing" for d in room.devices) else "",
-            _each(room, lambda d: "–" if d.buffer_ms is None else f"{d.buffer_ms}", "ms"),
-            _each(room, lambda d: "–" if d.rtt_us is None else f"{d.rtt_us / 1000:.1f}", "ms"),
+            _each(room, lambda d: "-" if d.buffer_ms is None else f"{d.buffer_ms}", "ms"),
+            _each(room, lambda d: "-" if d.rtt_us is None else f"{d.rtt_us / 1000:.1f}", "ms"),
             _each(room, lambda d: _signed(d.believed_us), "µs"),
             Text(_each(room, lambda d: _signed(d.true_us), "µs"), style=_true_style(room)),
             Text(f"{_underruns(room)}", style="bold red" if _underruns(room) else ""),
@@ -158,7 +158,7 @@ def _each(room: RoomView, value: Callable[[DeviceView], str], unit: str) -> str:
 
 
 def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.0f}"
+    return "-" if value is None else f"{value:+.0f}"
 
 
 def _true_style(room: RoomView) -> str:

@@ -1,0 +1,37 @@
+"""The command line that benches of a whole house share."""
+
+from __future__ import annotations
+
+from phantom.wire.audio import CODECS
+from tools.demo.arguments import Parser, ppm, seconds
+from tools.demo.plan import CRYSTAL_PPM
+from tools.demo.terms import TERMS
+
+INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+
+
+def house_parser(name: str, description: str) -> Parser:
+    """A parser with everything but what is the bench's own; names are those of its Options."""
+    parser = Parser(prog=f"phantom bench {name}", description=description)
+    add = parser.add_argument
+    add("--json", action="store_true", help="print nothing but the JSON line")
+    add("--profile", default="wired", choices=sorted(TERMS), help="network (default: wired)")
+    add("--boards", type=int, default=4, help="how many (default: 4)")
+    add("--seed", type=int, default=1, help="of crystals, network and noise (default: 1)")
+    add("--ppm", type=ppm, default=CRYSTAL_PPM, help="crystals' spread, +- (default: %(default)g)")
+    add(
+        "--board-profile",
+        default="esp32",
+        choices=("esp32", "esp32s3", "esp32c3"),
+        help="which chip (default: esp32)",
+    )
+    add("--codec", choices=sorted(CODECS), help="default: as suits the network")
+    add("--lead-ms", type=int, help="how far ahead chunks are sent; default: as suits the network")
+    add(
+        "--settle-s",
+        type=seconds,
+        default=5.0,
+        help="how long clocks run before the music (default: 5)",
+    )
+    add("--keep", action="store_true", help="keep captures and logs in build/bench")
+    return parser
