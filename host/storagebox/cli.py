@@ -20,7 +20,7 @@ import typer
 BAD_INPUT = 2
 
 app = typer.Typer(
-    help="Open multi-room audio: boards that anyone can build, playing in time, and a storage box.",
+    help="Open multi-room audio: boards anyone can build, playing in time, and a storage box.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -152,6 +152,9 @@ class Coordinator:
         except TimeoutError:
             session.fail("the source gave no sound in time")
             raise RpcError(REFUSED, "the source gave no sound in time") from None
+        except Exception:
+            session.fail("a fault of the box")
+            raise
         self.playing.set()
         self._notify()
         assert session.stream is not None

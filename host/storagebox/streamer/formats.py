@@ -12,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phantom.wire import CHUNK_FRAMES, RATE, audio, mux
+from storagebox.streamer import adpcm
 
 Frames = NDArray[np.int16]
 
-# Columns in which all picks are encoded together: an IMA-ADPCM encoder steps through 256 frames
-# one by one however many channels it has, so one pass makes every variant.
-_COLUMNS = {audio.LEFT: 0, audio.RIGHT: 1, audio.MONO: 2}
 # One chunk is being played, one is on its way into the DMA.
 RING_SPARE_CHUNKS = 2
 
@@ -66,7 +64,7 @@ def pick_channels(pcm: Frames, pick: str) -> Frames:
         return pcm
     if pick == audio.MONO:
         return mono(pcm)[:, None]
-    column = _COLUMNS[pick]
+    column = 0 if pick == audio.LEFT else 1
     return pcm[:, column : column + 1]
 
 
@@ -101,22 +99,42 @@ def encode(
     """Whole link frames for chunks of canonical PCM (a multiple of 256 frames), by variant."""
     count = len(pcm) // CHUNK_FRAMES
     out: dict[Variant, list[bytes]] = {}
-    packed: list[bytes] | None = None
+    compressed = _compress(pcm, {v.pick for v in variants if v.codec == audio.IMA_ADPCM})
     for variant in variants:
         size = audio.payload_bytes(variant.codec, variant.channels)
         if variant.codec == audio.PCM16:
             data = np.ascontiguousarray(pick_channels(pcm, variant.pick)).tobytes()
             payloads = [data[n * size : (n + 1) * size] for n in range(count)]
         else:
-            if packed is None:
-                from storagebox.streamer import adpcm  # TODO top
-
-                packed = adpcm.encode(np.column_stack((pcm, mono(pcm))))
-            at = _COLUMNS.get(variant.pick, 0) * audio.ADPCM_CHANNEL_BYTES
-            payloads = [chunk[at : at + size] for chunk in packed]
+            payloads = compressed[variant.pick]
         link = mux.header(mux.AUDIO, variant.payload_bytes)
         out[variant] = [
             link + audio.header(stream, variant.codec, variant.channels, first_chunk + n) + payload
             for n, payload in enumerate(payloads)
         ]
+    return out
+
+
+def _compress(pcm: Frames, picks: set[str]) -> dict[str, list[bytes]]:
+    """IMA-ADPCM payloads of the chunks, by pick.
+
+    An encoder steps through 256 frames one by one however many channels it has, so one pass over
+    all columns in use makes every pick: channels come one after another in its payloads.
+    """
+    if not picks:
+        return {}
+    columns: list[Frames] = []
+    first: dict[str, int] = {}
+    if audio.BOTH in picks:
+        first = {audio.BOTH: 0, audio.LEFT: 0, audio.RIGHT: 1}
+        columns.append(pcm)
+    for pick in sorted(picks - first.keys()):
+        first[pick] = sum(column.shape[1] for column in columns)
+        columns.append(pick_channels(pcm, pick))
+    packed = adpcm.encode(np.hstack(columns))
+    out: dict[str, list[bytes]] = {}
+    for pick in picks:
+        at = first[pick] * audio.ADPCM_CHANNEL_BYTES
+        end = at + audio.channels_of(pick) * audio.ADPCM_CHANNEL_BYTES
+        out[pick] = [chunk[at:end] for chunk in packed]
     return out

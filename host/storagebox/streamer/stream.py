@@ -24,10 +24,10 @@ from .formats import Frames, Variant
 
 # Cut and encoded before they are due, so that encoding runs in batches and a tick of the box that
 # comes late still finds its chunks.
-AHEAD_US = 120_000
-# Encode at least so many at a time while there is time: a pass of the ADPCM encoder costs about
-# the same for one chunk as for sixteen.
-ENCODE_BATCH = 12
+AHEAD_US = 180_000
+# Encode at least so many at a time while there is time: a pass of the ADPCM encoder takes 2 ms for
+# one chunk and 5 ms for 24.
+ENCODE_BATCH = 24
 # A chunk needs this long to cross the network and a board's loop; later ones are skipped.
 ARRIVAL_US = 10_000
 # Bytes that may wait in a link: what a catching-up device gets in one tick of the box.
