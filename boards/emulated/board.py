@@ -72,9 +72,9 @@ class EmulatedBoard:
         self._random = random.Random(f"{seed}/{name}")
         self._ticks_start = ticks_start
         self._launch: Launch = launch or subprocess.Popen
-        self._dir = workdir / name
-        self._dir.mkdir(parents=True, exist_ok=True)
-        self._image = self._dir / "flash.bin"
+        self.workdir = workdir / name
+        self.workdir.mkdir(parents=True, exist_ok=True)
+        self._image = self.workdir / "flash.bin"
         self._compiled = workdir / f"firmware-{flash.host_architecture() or 'bytecode'}"
         self._room = room or name
         self._device = device or {}
@@ -85,7 +85,7 @@ class EmulatedBoard:
         self._wanted = False
         self._watcher: threading.Thread | None = None
         self.captures: list[Path] = []
-        self.log_path = self._dir / "serial.log"
+        self.log_path = self.workdir / "serial.log"
 
     # Power
 
@@ -182,9 +182,9 @@ class EmulatedBoard:
 
     def _spawn(self, reset_cause: int) -> None:
         self._lives += 1
-        self.captures.append((self._dir / f"capture-{self._lives}.bin").absolute())
+        self.captures.append((self.workdir / f"capture-{self._lives}.bin").absolute())
         self.captures[-1].write_bytes(b"")
-        facts = self._dir / "facts.json"
+        facts = self.workdir / "facts.json"
         facts.write_text(json.dumps(self._facts(reset_cause)))
         life = Path(__file__).with_name("life.py")
         heap = f"heapsize={self.profile.heap_argument}"

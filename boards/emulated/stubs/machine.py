@@ -122,11 +122,11 @@ class I2S:
             raise NotImplementedError("the emulated DAC takes 48 kHz, 16 bit, stereo")
         if id in I2S._used:
             I2S._used[id].deinit()
-        I2S._used[id] = self
         self._id = id
         n = max(2, ibuf // _BLOCK)
         if n * _BLOCK > facts["dma_bytes"]:
             raise OSError(12, "allocate DMA buffer failed")
+        I2S._used[id] = self
         self._n = n
         self._data = [bytearray(_BLOCK) for _ in range(n)]
         self._filled = bytearray(n)  # 0 empty, 1 silent, 2 sounding
