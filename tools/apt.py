@@ -136,7 +136,7 @@ def own_sources(release: Release, suite: str) -> list[Source]:
 class PrivateApt:
     """apt on one source, with lists, cache and status in `folder` (made when missing)."""
 
-    def __init__(self, folder: Path, source: Source, log: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, source: Source, log: Callable[[str], object]) -> None:
         self.folder = folder.resolve()
         self.source = source
         self._log = log

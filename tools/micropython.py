@@ -11,6 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,11 +31,13 @@ _REMEDY = f"install {_WANTED}, or name one with {VARIABLE}=/path/to/it"
 _PROBE = "import sys, vfs; vfs.VfsLfs2; print('%d.%d' % sys.implementation.version[:2])"
 
 
+_TREE = Path(__file__).resolve().parents[1]
+
+
 def state_folder() -> Path:
     """What set-up makes lives here: build/ of a source tree, else the user's cache folder."""
-    tree = Path(__file__).resolve().parents[1]
-    if (tree / "pyproject.toml").exists():
-        return tree / "build"
+    if _in_source_tree():
+        return _TREE / "build"
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "phantom"
 
@@ -55,7 +58,8 @@ def micropython_path(state: Path | None = None) -> Path:
     found = shutil.which("micropython")
     if found:
         return Path(found)
-    raise SetupFault(f"no MicroPython is set up: run `make setup`, or {_REMEDY}")
+    fetch = "make setup" if _in_source_tree() else f"{sys.executable} -m tools.micropython"
+    raise SetupFault(f"no MicroPython is set up: run `{fetch}`, or {_REMEDY}")
 
 
 def version_of(program: Path) -> tuple[int, int] | None:
@@ -71,7 +75,7 @@ def version_of(program: Path) -> tuple[int, int] | None:
 
 
 def obtain(
-    state: Path, cache: Path, say: Callable[[str], None], log: Callable[[str], None]
+    state: Path, cache: Path, say: Callable[[str], None], log: Callable[[str], object]
 ) -> Path:
     """See that there is an interpreter, fetching its packages if need be; returns its path.
 
@@ -97,6 +101,23 @@ def obtain(
     half_made.rename(folder)
     _write_launcher(made, folder / "root")
     return _checked(made)
+
+
+def main() -> int:
+    """Fetch MicroPython for an installed Phantom, which has no `make setup`; prints its path."""
+    state = state_folder()
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        with (state / "setup.log").open("w") as log:
+            print(obtain(state, state, lambda text: print(f"{text} …"), log.write))
+    except (SetupFault, OSError) as fault:
+        print(f"phantom: {fault}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _in_source_tree() -> bool:
+    return (_TREE / "pyproject.toml").exists()
 
 
 def _good(program: Path) -> bool:
@@ -128,7 +149,7 @@ def _kept_archives(cache: Path, release: Release) -> list[Path]:
 
 
 def _fetch(
-    cache: Path, release: Release, say: Callable[[str], None], log: Callable[[str], None]
+    cache: Path, release: Release, say: Callable[[str], None], log: Callable[[str], object]
 ) -> list[Path]:
     faults: list[str] = []
     for source in _sources(release):
@@ -189,3 +210,7 @@ def _loader(program: Path) -> str:
     if not found:
         raise SetupFault(f"{program} names no loader: {_REMEDY}")
     return found[1].decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -62,7 +62,10 @@ def compile_firmware(into: Path, march: str | None) -> Path:
 
 
 def _on_boards(path: Path) -> bool:
-    return path.as_posix() != "port/cpython.py" and "__pycache__" not in path.parts
+    if path.as_posix() == "port/cpython.py":
+        return False
+    # _boot holds boot.py and main.py in an installed distribution; they go in as they are.
+    return not {"__pycache__", "_boot"} & set(path.parts)
 
 
 def _compile(path: Path, target: Path, name: str, march: str | None) -> None:
