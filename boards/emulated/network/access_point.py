@@ -197,8 +197,6 @@ class AccessPoint:
         leg.queued -= 1
         if receiver is None:
             self._broadcast(at, sender, frame)
-        elif sender.side != receiver.side:
-            receiver.cut += 1
         else:
             self._descend(at, sender, receiver, frame)
 

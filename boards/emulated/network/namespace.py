@@ -19,7 +19,7 @@ TUN_DEVICE = "/dev/net/tun"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class NetworkUnavailable(RuntimeError):  # noqa: N818 - a state of the machine, and the API
+class NetworkUnavailable(RuntimeError):
     """This machine or user can't have a virtual network; the message says why, and what to do."""
 
 
