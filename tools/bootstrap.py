@@ -48,13 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bootstrap", description="Set this tree up.")
     parser.add_argument("purpose", choices=sorted(LOCKS), nargs="?", default="run")
     purpose = parser.parse_args(arguments).purpose
-    if _is_set_up(ROOT, purpose):
+    if is_set_up(ROOT, purpose):
         return 0
     build = ROOT / "build"
     try:
         build.mkdir(exist_ok=True)
         with _alone(build / "setup.lock"), Progress(build / "setup.log") as progress:
-            if not _is_set_up(ROOT, purpose):  # another set-up may just have finished
+            if not is_set_up(ROOT, purpose):  # another set-up may just have finished
                 _set_up(ROOT, purpose, progress)
     except SetupFault as fault:
         print(f"phantom: {fault}", file=sys.stderr)
@@ -101,12 +101,13 @@ def _set_up(root: Path, purpose: str, progress: Progress) -> None:
         version = micropython.version_of(found) or micropython.MINIMUM
         step.detail = f"{version[0]}.{version[1]}"
     for also in ("run", "dev")[: 2 if purpose == "dev" else 1]:
-        _stamp_path(root, also).write_text(_fingerprint(root, also))
+        _stamp_path(root, also).write_text(fingerprint(root, also))
 
 
-def _is_set_up(root: Path, purpose: str) -> bool:
+def is_set_up(root: Path, purpose: str) -> bool:
+    """Whether nothing is to be done: stamped, and no interpreter has gone since."""
     try:
-        stamped = _stamp_path(root, purpose).read_text() == _fingerprint(root, purpose)
+        stamped = _stamp_path(root, purpose).read_text() == fingerprint(root, purpose)
     except OSError:
         return False
     if not stamped or not (root / ".venv" / "bin" / "python").exists():
@@ -122,7 +123,7 @@ def _stamp_path(root: Path, purpose: str) -> Path:
     return root / ".venv" / f"phantom-{purpose}.stamp"
 
 
-def _fingerprint(root: Path, purpose: str) -> str:
+def fingerprint(root: Path, purpose: str) -> str:
     """Of all that set-up follows from: the place (environments can't be moved), locks, project."""
     digest = hashlib.sha256(str(root).encode())
     for name in ("pyproject.toml", *LOCKS[purpose]):
