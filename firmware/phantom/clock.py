@@ -49,7 +49,7 @@ class HouseClock:
     def _forget(self):
         self._count = 0  # buckets in use
         self._newest = 0
-        self._base = None  # house minus unwrapped ticks, us, about which points are kept
+        self._base = 0  # house minus unwrapped ticks, us, about which points are kept
         self._at = 0  # unwrapped ticks of the fit
         self._offset_x64 = 0  # house minus ticks there, from _base, 1/64 us
         self.skew = 0  # 1/64 ppm: house gains on ticks
@@ -100,7 +100,7 @@ class HouseClock:
         came = self.unwrap(t4)
         there = t2 - sent
         back = t2 + hold - came
-        if self._base is None:
+        if not self.samples:
             self._base = (there + back) >> 1
         there -= self._base
         back -= self._base

@@ -17,7 +17,7 @@ class ConfigError(ValueError):
 
 
 def load(path):
-    """The object stored at `path`. A file without checksum, as a flasher writes it, is taken too."""
+    """The object stored at `path`. One without checksum, as a flasher writes it, is taken too."""
     try:
         with open(path) as f:
             stored = json.load(f)

@@ -53,15 +53,14 @@ class Cursor:
     def start_x3(self, block, since):
         """When `block` starts to play, in thirds of a microsecond after the ticks `since`."""
         middle = (self._low + self._high) >> 1 if self.locked else self._low
-        return (
-            (block - self._ref_block) * _PERIOD + middle + 3 * ticks_diff(self._ref, since)
-        )
+        return (block - self._ref_block) * _PERIOD + middle + 3 * ticks_diff(self._ref, since)
 
     def refused(self, now):
         """The ring was full when a write was tried; `now` was read before the call."""
-        low = 3 * ticks_diff(now, self._ref) - (
-            self.accepted - self._depth - self._ref_block
-        ) * _PERIOD
+        low = (
+            3 * ticks_diff(now, self._ref)
+            - (self.accepted - self._depth - self._ref_block) * _PERIOD
+        )
         if low > self._low:
             if low > self._high:
                 # Full, yet the boundary is already past: blocks were lost to an underrun

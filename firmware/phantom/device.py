@@ -45,10 +45,9 @@ class Device:
         self._renderer = Renderer(self._clock, self._ring_bytes)
         gc.collect()
         i2s, descriptors = hardware.open_dac(board["dac"])
-        self._output = Output(i2s, descriptors, board["dac"]["delay_us"], ticks_us())
+        delay_us = board["dac"]["delay_us"]
+        self._output = Output(i2s, descriptors, delay_us, self._renderer, ticks_us())
         self._descriptors = descriptors
-        self._output.renderer = self._renderer
-        self._renderer.attach(self._output)
         self._boot = hardware.random32()
         self._exchange = Exchange(self._clock, self._boot)
         self._clock_host = None
@@ -61,13 +60,14 @@ class Device:
         self._loop_max_us = 0
         self._gc_max_us = 0
         self._fitted = ticks_us()
+        self._task = None  # the chores, once running
 
     # The loop
 
     async def run(self):
         """Join the network and serve until the board restarts."""
         self._radio.join(self._wifi.get("ssid"), self._wifi.get("key"))
-        asyncio.create_task(self._chores())
+        self._task = asyncio.create_task(self._chores())
         pump = self._output.pump
         exchange = self._exchange.poll
         link = self._listener.poll
@@ -232,7 +232,9 @@ class Device:
 
 def _whole(value, low, high, name):
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise RpcError(INVALID_PARAMS, "%s must be a whole number from %d to %d" % (name, low, high))
+        raise RpcError(
+            INVALID_PARAMS, "%s must be a whole number from %d to %d" % (name, low, high)
+        )
 
 
 def main():

@@ -258,7 +258,7 @@ def _fill_adpcm_tables(tables: ptr32, steps: ptr16):
 
 # One 32-bit word for each step index and code: (difference + 65536) << 11 | next index << 4.
 ADPCM_TABLES = bytearray(89 * 16 * 4)
-_fill_adpcm_tables(ADPCM_TABLES, array.array("H", _STEPS))
+_fill_adpcm_tables(ADPCM_TABLES, array.array("H", _STEPS))  # pyright: ignore[reportArgumentType]
 
 
 @micropython.viper

@@ -35,7 +35,8 @@ class Exchange:
         # One byte more than a reply, so that a longer datagram can't pass for one.
         self._reply = bytearray(wire.REPLY_BYTES + 1)
         self._socket = None
-        self._address = None
+        self._address = ("0.0.0.0", 0)
+        self._asking = False
         self._sequence = 0
         self._sent = 0
         self._next = 0
@@ -45,13 +46,14 @@ class Exchange:
     def start(self, host, port, now):
         """Ask this box from now on, with a burst."""
         self._address = (host, port)
+        self._asking = True
         self._sent = 0
         self._next = now
         self._open(now)
 
     def stop(self):
         """Ask nobody."""
-        self._address = None
+        self._asking = False
         self._close()
 
     def _open(self, now):
@@ -72,7 +74,7 @@ class Exchange:
 
     def poll(self, now):
         """One turn: read what came, ask if it is time. True when the clock got a sample."""
-        if self._address is None:
+        if not self._asking:
             return False
         if self._socket is None:
             if ticks_diff(now, self._opened) > _REOPEN_US:

@@ -158,7 +158,7 @@ class Connection:
         message = bytes(memoryview(self._messages[channel])[:size])
         if channel == mux.LINK:
             self._link(message)
-        elif channel == mux.RPC:
+        elif self.rpc is not None:
             self.rpc.receive(message)
 
     def _audio(self, at, take):
@@ -211,7 +211,7 @@ class Connection:
             raise mux.MalformedFrame("link message %d" % kind)
 
     def _hello(self, message):
-        protocol, role, identity, boot, installation = mux.parse_hello(message)
+        protocol, _role, identity, _boot, _installation = mux.parse_hello(message)
         if protocol != PROTOCOL:
             self.goodbye(mux.REASON_PROTOCOL)
             raise OSError(0)
@@ -378,7 +378,7 @@ class Listener:
                 s.close()
 
     def greet(self, connection):
-        """A connection's hello came: answer it, and let it replace an older one of the same box."""
+        """A connection said hello: answer it, and let it replace an older one of the same box."""
         for other in self.connections:
             if other is not connection and other.identity == connection.identity:
                 other.goodbye(mux.REASON_REPLACED)

@@ -16,15 +16,16 @@ _BLOCKS_A_TURN = 8
 class Output:
     """Drives `i2s` (asyncio mode, `descriptors` deep); `delay_us` is FIFO and DAC after it."""
 
-    def __init__(self, i2s, descriptors, delay_us, now):
+    def __init__(self, i2s, descriptors, delay_us, renderer, now):
         self._i2s = i2s
         self._block = bytearray(CHUNK_FRAMES * 4)
         self._pending = False  # the block is rendered and waits for room
         self._delay_x3 = delay_us * 3
         self.cursor = Cursor(descriptors, now)
-        self.renderer = None
+        self._renderer = renderer
         self.now = now  # ticks of this turn
         self._underruns = 0
+        renderer.attach(self)
 
     def sounds_x3(self, number, since):
         """When block `number` is heard, thirds of a microsecond after the ticks `since`."""
@@ -40,8 +41,8 @@ class Output:
             if not self._pending:
                 if self._underruns != cursor.underruns:
                     self._underruns = cursor.underruns
-                    self.renderer.missed()
-                self.renderer.render(block, cursor.accepted)
+                    self._renderer.missed()
+                self._renderer.render(block, cursor.accepted)
                 self._pending = True
                 now = ticks_us()
             # Called through the attribute: binding the method would allocate.

@@ -63,7 +63,7 @@ class Renderer:
         self.channels = 0
         self._start_us = 0
         self._end = _LAST_CHUNK  # first chunk that is not played any more
-        # Reader: frame _offset of chunk _chunk is next; the stage holds _staged frames from _at on.
+        # Reader: frame _offset of chunk _chunk is next; _staged frames are staged from _at on.
         self._chunk = 0
         self._offset = 0
         self._at = 0
@@ -89,7 +89,7 @@ class Renderer:
     # Control
 
     def open(self, stream, start_us, codec, channels, first_chunk):
-        """Play `stream`, whose chunk 0 is due at house time `start_us`. The one before is dropped."""
+        """Play `stream`, whose chunk 0 is due at house time `start_us`, instead of any other."""
         self.ring.open(audio.payload_bytes(codec, channels), first_chunk)
         self.stream = stream
         self.codec = codec
@@ -217,7 +217,7 @@ class Renderer:
         self._advance(frames)
 
     def missed(self):
-        """The output ran dry: what was rendered for a block may sound later than it was meant to."""
+        """The output ran dry: what was rendered for a block may sound later than meant."""
         if self._aligned:
             self._aligned = False
             self._gain = 0
@@ -253,9 +253,7 @@ class Renderer:
             dsp.copy(self._stage, to, memory, at >> 1, CHUNK_FRAMES * channels)
             return
         for channel in range(channels):
-            dsp.decode_adpcm(
-                self._stage, to + channel, channels, memory, at, dsp.ADPCM_TABLES
-            )
+            dsp.decode_adpcm(self._stage, to + channel, channels, memory, at, dsp.ADPCM_TABLES)
             at += audio.ADPCM_CHANNEL_BYTES
 
     def _advance(self, frames):
@@ -290,10 +288,7 @@ class Renderer:
         if not clock.synced:
             return False
         now = self._output.now
-        if (
-            clock.version != self._anchor_version
-            or ticks_diff(now, self._anchor) > _ANCHOR_US
-        ):
+        if clock.version != self._anchor_version or ticks_diff(now, self._anchor) > _ANCHOR_US:
             self._drop_anchor(now)
         return True
 

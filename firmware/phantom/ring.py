@@ -28,7 +28,7 @@ class ChunkRing:
         self.late = 0  # chunks that came after their turn, twice, or too early to hold
 
     def open(self, payload, first):
-        """Empty the ring for a stream of `payload` bytes a chunk that begins with chunk `first`."""
+        """Empty the ring for a stream of `payload` bytes a chunk, beginning with chunk `first`."""
         self.payload = payload
         self.slots = len(self.memory) // payload
         for i in range(len(self._holds)):

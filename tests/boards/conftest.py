@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from boards.emulated.board import EmulatedBoard
 
+from boards.emulated.board import EmulatedBoard
 from tests.boards.driver import ClockServer
 
 # Addresses of this process: parallel test runs must not meet.

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import numpy as np
+
 from phantom.wire import CHUNK_FRAMES, LINK_PORT, RATE, audio, clock, mux
 
 CONNECT_SECONDS = 10.0

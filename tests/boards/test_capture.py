@@ -64,7 +64,8 @@ def test_a_reader_takes_up_where_a_half_written_record_ended(tmp_path: Path) -> 
 
 def test_a_capture_that_is_only_a_header_has_a_segment_without_sound(tmp_path: Path) -> None:
     (segment,) = capture.load(written(tmp_path / "c", capture.pack_segment(SEGMENT)))
-    assert len(segment.sound) == 0 and segment.pcm().shape == (0, 256, 2)
+    assert len(segment.sound) == 0
+    assert segment.pcm().shape == (0, 256, 2)
 
 
 @pytest.mark.parametrize(

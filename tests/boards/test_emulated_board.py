@@ -7,15 +7,14 @@ import random
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
+
 from boards.emulated import capture
 from boards.emulated.board import EmulatedBoard
 from phantom.wire import CLOCK_PORT, LINK_PORT, RATE, mux
 from phantom.wire import clock as wire
-
 from tests.boards.driver import ClockServer, Driver, house_us, wait_for
 
 MakeBoard = Callable[..., EmulatedBoard]
@@ -126,9 +125,7 @@ def test_a_restarted_board_is_another_boot_of_the_same_device(make_board: MakeBo
 def test_a_board_told_to_restart_comes_back_by_itself(make_board: MakeBoard) -> None:
     board = make_board()
     board.start()
-    Driver(board.address).send(
-        mux.RPC, b'{"jsonrpc":"2.0","method":"device.restart","params":{}}'
-    )
+    Driver(board.address).send(mux.RPC, b'{"jsonrpc":"2.0","method":"device.restart","params":{}}')
     wait_for("the second life", lambda: len(board.captures) == 2)
     assert Driver(board.address).call("device.info")["result"]["id"] == "kitchen"
 

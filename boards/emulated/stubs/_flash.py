@@ -34,6 +34,7 @@ class Flash:
                 return -5
         self._file.seek(at)
         self._file.write(buffer)
+        return None
 
     def ioctl(self, operation, argument):
         if operation == 4:
@@ -45,3 +46,4 @@ class Flash:
             self._file.write(b"\xff" * _SECTOR)
             machine_sleep_us(self._erase_us)
             return 0
+        return None

@@ -11,7 +11,7 @@ import sys
 
 import micropython
 import vfs
-from _board import event, facts, machine_ns_of, machine_us, ticks_of
+from _board import facts, machine_ns_of, machine_us, ticks_of
 from micropython import const
 
 PWRON_RESET = 1
@@ -41,6 +41,7 @@ def freq(hz=None):
     if hz > facts["max_hz"]:
         raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz, 160MHz or 240MHz")
     _frequency = hz
+    return None
 
 
 def unique_id():
@@ -72,6 +73,7 @@ class Pin:
         if level is None:
             return self._value
         self._value = level
+        return None
 
     __call__ = value
 
@@ -206,7 +208,9 @@ class I2S:
 
     def write(self, buf):
         if not self._asyncio:
-            raise NotImplementedError("the emulated I2S writes in asyncio mode: poll it once first")
+            raise NotImplementedError(
+                "the emulated I2S writes in asyncio mode: poll it once first"
+            )
         self._advance()
         size = len(buf)
         if size == _BLOCK and self._cursor == 0:
@@ -225,7 +229,9 @@ class I2S:
             if self._cursor == 0 and not self._take():
                 break
             step = min(_BLOCK - self._cursor, size - done)
-            self._data[self._current][self._cursor : self._cursor + step] = view[done : done + step]
+            self._data[self._current][self._cursor : self._cursor + step] = view[
+                done : done + step
+            ]
             self._filled[self._current] = 2
             self._cursor = (self._cursor + step) % _BLOCK
             done += step

@@ -16,6 +16,7 @@ def hostname(name=None):
     if name is None:
         return _hostname
     _hostname = name
+    return None
 
 
 class WLAN:
@@ -35,6 +36,7 @@ class WLAN:
         if flag is None:
             return self._active
         self._active = bool(flag)
+        return None
 
     def connect(self, ssid=None, key=None, *, bssid=None):
         self._connected = self._active
@@ -53,6 +55,7 @@ class WLAN:
     def ifconfig(self, config=None):
         if config is None:
             return (facts["address"], "255.255.255.0", facts["address"], "0.0.0.0")
+        return None
 
     def ipconfig(self, what):
         if what == "addr4":
@@ -64,3 +67,4 @@ class WLAN:
             self._pm = values["pm"]
         if names:
             return {"pm": self._pm, "ssid": "emulated"}[names[0]]
+        return None

@@ -6,7 +6,7 @@ timeout 0 that finds nothing costs one modelled turn of the event loop.
 
 import uselect as _host
 from _board import facts, machine_sleep_us, ticks
-from uselect import POLLERR, POLLHUP, POLLIN, POLLOUT
+from uselect import POLLIN, POLLOUT
 
 _TICK_US = 10000
 
@@ -58,7 +58,7 @@ class poll:
         end = ticks() + timeout * 1000
         while not self._anything():
             now = ticks()
-            if 0 < timeout and now >= end:
+            if timeout > 0 and now >= end:
                 return
             wait = _TICK_US - now % _TICK_US
             if timeout > 0 and end - now < wait:

@@ -8,7 +8,7 @@ Addresses are (host, port) tuples. The board's sockets live on the board's own a
 import micropython
 import usocket as _host
 from _board import event, facts
-from usocket import AF_INET, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM, SO_BROADCAST, SO_REUSEADDR
+from usocket import AF_INET, SO_BROADCAST, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM
 
 AF_INET6 = 10
 SOL_SOCKET = 1

@@ -1,9 +1,8 @@
 """`time` as on the ESP32: ticks wrap at 2**30 and run on the board's own crystal."""
 
-from micropython import const
-
 import utime as _host
 from _board import ticks as _ticks
+from micropython import const
 
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)

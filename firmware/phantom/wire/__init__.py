@@ -5,7 +5,7 @@ an unsigned 64-bit count of microseconds. See docs/protocol.md for the drawings.
 """
 
 try:
-    from micropython import const
+    from micropython import const  # pyright: ignore[reportAssignmentType]
 except ImportError:  # CPython
 
     def const(value):

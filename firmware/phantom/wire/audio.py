@@ -11,7 +11,7 @@ that decodes the same session produces the same chunks.
 
 PCM16 payload: 256 frames of signed 16-bit samples, interleaved: 512 bytes a channel.
 IMA_ADPCM payload, per channel: predictor s16, step index u8, zero u8, then 128 bytes of 256 4-bit
-codes, low nibble first: 132 bytes a channel, each chunk decodable alone; channels one after another.
+codes, low nibble first: 132 bytes. Channels follow one another; each chunk is decodable alone.
 """
 
 import struct

@@ -53,7 +53,9 @@ def parse_reply(buffer, length):
     """(sequence, token, t1, generation, t2, hold), or None for anything that is not a reply."""
     if length != REPLY_BYTES:
         return None
-    magic, kind, sequence, token, t1, generation, t2, hold, _ = struct.unpack_from(_REPLY, buffer, 0)
+    magic, kind, sequence, token, t1, generation, t2, hold, _ = struct.unpack_from(
+        _REPLY, buffer, 0
+    )
     if magic != MAGIC or kind != REPLY:
         return None
     return sequence, token, t1, generation, t2, hold

@@ -11,7 +11,7 @@ the receiver's latest WINDOW for it allows. LINK itself has no window.
 
 LINK payloads start with a message type:
 
-    HELLO    type u8, protocol u8, role u8, id length u8, boot u32, installation 8 bytes, id (UTF-8)
+    HELLO    type u8, protocol u8, role u8, id length u8, boot u32, installation 8 bytes, id UTF-8
     PING     type u8, pad 3, nonce u32
     PONG     type u8, pad 3, nonce u32        (the nonce comes back)
     WINDOW   type u8, channel u8, pad 2, limit u32 (cumulative payload bytes, modulo 2**32)
@@ -34,7 +34,7 @@ CHANNELS = const(4)
 # The message goes on in the next frame of the same channel.
 MORE = const(1)
 
-# Payload bytes a peer may send on each channel before it has seen a WINDOW. AUDIO opens with a stream.
+# Payload bytes a peer may send on each channel before its first WINDOW. AUDIO opens with a stream.
 INITIAL_WINDOW = (0, 4096, 0, 4096)
 # A message of several frames may not grow beyond this; the connection is closed when it does.
 MAX_MESSAGE = const(4096)
@@ -111,7 +111,9 @@ def parse_hello(payload):
         raise MalformedFrame("hello of %d bytes is too short" % len(payload))
     _, protocol, role, size, boot, installation = struct.unpack_from(_HELLO, payload, 0)
     if size > MAX_ID_BYTES or len(payload) != HELLO_BYTES + size:
-        raise MalformedFrame("hello says an id of %d bytes, has %d" % (size, len(payload) - HELLO_BYTES))
+        raise MalformedFrame(
+            "hello says an id of %d bytes, has %d" % (size, len(payload) - HELLO_BYTES)
+        )
     try:
         identity = bytes(payload[HELLO_BYTES:]).decode()
     except (UnicodeError, ValueError):
