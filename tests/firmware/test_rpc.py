@@ -81,7 +81,7 @@ def test_a_notification_is_carried_out_and_not_answered():
     heard = []
     out = []
     server = Rpc(out.append)
-    server.register("note", lambda text: heard.append(text))  # noqa: PLW0108 - a name for it
+    server.register("note", lambda text: heard.append(text))  # noqa: PLW0108 - append takes no keywords
     assert Rpc(server.receive).notify("note", {"text": "hello"})
     server.receive(b'{"jsonrpc":"2.0","method":"unknown"}')
     assert heard == ["hello"]
