@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from phantom.wire.audio import CODECS
-from tools.demo.arguments import Parser, ppm, seconds
-from tools.demo.plan import CRYSTAL_PPM
+from tools.demo.arguments import Parser, count, loopback, ppm, seconds
+from tools.demo.plan import CRYSTAL_PPM, LOOPBACK
 from tools.demo.terms import TERMS
 
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
@@ -16,7 +16,7 @@ def house_parser(name: str, description: str) -> Parser:
     add = parser.add_argument
     add("--json", action="store_true", help="print nothing but the JSON line")
     add("--profile", default="wired", choices=sorted(TERMS), help="network (default: wired)")
-    add("--boards", type=int, default=4, help="how many (default: 4)")
+    add("--boards", type=count, default=4, help="how many (default: 4)")
     add("--seed", type=int, default=1, help="of crystals, network and noise (default: 1)")
     add("--ppm", type=ppm, default=CRYSTAL_PPM, help="crystals' spread, +- (default: %(default)g)")
     add(
@@ -32,6 +32,12 @@ def house_parser(name: str, description: str) -> Parser:
         type=seconds,
         default=5.0,
         help="how long clocks run before the music (default: 5)",
+    )
+    add(
+        "--subnet",
+        type=loopback,
+        default=LOOPBACK,
+        help="loopback addresses of --profile none (default: %(default)s)",
     )
     add("--keep", action="store_true", help="keep captures and logs in build/bench")
     return parser

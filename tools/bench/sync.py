@@ -19,8 +19,8 @@ from tools.bench import music, results
 from tools.bench.options import INTERRUPTED, house_parser
 from tools.bench.steps import Steps
 from tools.demo.arguments import BAD_INPUT, seconds
-from tools.demo.house import NO_NETWORK, House, HouseError, Playing
-from tools.demo.plan import CRYSTAL_PPM, LOOPBACK, NETWORK, row
+from tools.demo.house import House, HouseError, Playing
+from tools.demo.plan import CRYSTAL_PPM, LOOPBACK, row, subnet_of
 from tools.demo.terms import PCM16, Terms, terms_of
 from tools.measure import figures
 from tools.measure.plot import plot
@@ -48,6 +48,7 @@ class Options:
     lead_ms: int | None = None
     settle_s: float = 5.0
     kill_at: float | None = None  # cut one board's power so many seconds into the music
+    subnet: str = LOOPBACK
     keep: bool = False  # keep captures and logs in build/bench
 
     def terms(self) -> Terms:
@@ -105,7 +106,7 @@ def run(options: Options) -> dict[str, Any]:
 def _play_and_measure(options: Options, workdir: Path) -> tuple[Measured, dict[str, Any]]:
     terms = options.terms()
     counter = terms.codec == PCM16
-    subnet = LOOPBACK if options.profile == NO_NETWORK else NETWORK
+    subnet = subnet_of(options.profile, options.subnet)
     plan = row(options.boards, subnet, options.seed, options.ppm)
     song = workdir / "music.wav"
     with Steps() as steps:

@@ -1,6 +1,6 @@
 """Runs a whole emulated house: boards, a box, and the network between them, on this machine.
 
-    with House(home(LOOPBACK, seed=1), Path("build/run/x")) as house:
+    with House(home("127.77.0", seed=1), Path("build/run/x")) as house:
         house.wait_synchronised()
         playing = house.play([Path("album")])
         while house.poll().plays: ...
@@ -29,16 +29,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from boards.emulated.board import EmulatedBoard
+from boards.emulated.flash import FirmwareError
 from boards.emulated.network import NetworkUnavailable, VirtualNetwork
 from phantom.rpc import RpcError
 from phantom.wire import LINK_PORT
 from storagebox.control import ControlClient, ControlError
-from tools.demo.plan import BOX_NUMBER, LOOPBACK, NETWORK, BoardPlan, rooms_file
+from tools.apt import SetupFault
+from tools.demo.plan import BOX_NUMBER, NO_NETWORK, BoardPlan, rooms_file
 from tools.measure.canonical import Canonical
 from tools.measure.figures import Belief
 from tools.measure.report import BoardRun, Event, Run
 
-NO_NETWORK = "none"
 # Python, PyAV and a source process on a starved machine.
 _BOX_START_SECONDS = 30.0
 _SYNC_SECONDS = 40.0
@@ -160,7 +161,10 @@ class House:
     # Life
 
     def _open(self) -> None:
-        self.workdir.mkdir(parents=True, exist_ok=True)
+        try:
+            self.workdir.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise HouseError(f"{self.workdir}: {fault.strerror}") from fault
         if self.profile != NO_NETWORK:
             self.say("virtual network")
             try:
@@ -175,7 +179,10 @@ class House:
         for number, board in enumerate(self.plan):
             self.say(f"board {number + 1} of {len(self.plan)}: {board.id}")
             self.boards[board.id] = self._new_board(board)
-            self.boards[board.id].start()
+            try:
+                self.boards[board.id].start()
+            except (FirmwareError, SetupFault) as fault:
+                raise HouseError(str(fault)) from fault
         self._control = self._connect()
 
     def _new_board(self, board: BoardPlan) -> EmulatedBoard:
@@ -197,8 +204,7 @@ class House:
         self.say("storage box")
         rooms = self.workdir / "rooms.json"
         rooms.write_text(json.dumps(rooms_file(self.plan), indent=2))
-        subnet = LOOPBACK if self._network is None else NETWORK
-        address = f"{subnet}.{BOX_NUMBER}"
+        address = f"{self.plan[0].address.rpartition('.')[0]}.{BOX_NUMBER}"
         argv = [
             *_BOX_COMMAND,
             *("--rooms", str(rooms.absolute()), "--address", address),
@@ -404,7 +410,7 @@ def _check_port(address: str) -> None:
         except OSError as fault:
             raise HouseError(
                 f"port {LINK_PORT} of {address}: {os.strerror(fault.errno or 0).lower()}: "
-                "does another demo or bench run? End it first"
+                "does another demo or bench run? End it first, or give this one --subnet 127.77.1"
             ) from fault
 
 

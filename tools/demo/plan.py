@@ -14,12 +14,18 @@ CRYSTAL_PPM = (
     40.0  # crystals are spread over plus and minus this; Espressif's boards are within 10
 )
 
+NO_NETWORK = "none"
 # Loopback: every board has an address of its own, so no port has to be chosen.
 LOOPBACK = "127.77.0"
 # The virtual network's subnet, and the box's number in either.
 NETWORK = "10.77.0"
 BOX_NUMBER = 2
 FIRST_BOARD_NUMBER = 11
+
+
+def subnet_of(profile: str, loopback: str = LOOPBACK) -> str:
+    """The first three numbers of a house's addresses, by its network profile."""
+    return loopback if profile == NO_NETWORK else NETWORK
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from boards.emulated.capture import BLOCK_FRAMES, EMPTY, Ints
 from tools.measure.align import NEAR_SILENCE, NS_PER_FRAME, Played, Stretch
 from tools.measure.canonical import Canonical
 
-# Blocks too quiet to place may hide trims: one in so many is believed before it's called a jump.
+# Every block may be trimmed, also those that could not be placed: a slip of a frame a block is
+# trims, over short gaps; over long ones a trim in so many blocks.
+_SHORT_GAP = 2
 _BLOCKS_PER_TRIM = 8
 
 
@@ -76,7 +78,7 @@ def account(played: Played, canonical: Canonical, until_us: int | None = None) -
         slip = np.diff(start) - apart * BLOCK_FRAMES
         left_out += int(slip[slip > 0].sum())
         repeated -= int(slip[slip < 0].sum())
-        jumped = np.abs(slip) > np.maximum(1, apart // _BLOCKS_PER_TRIM)
+        jumped = np.abs(slip) > np.minimum(apart, _SHORT_GAP + apart // _BLOCKS_PER_TRIM)
         trims += int(np.abs(slip[~jumped]).sum())
         jumps += [
             Jump(stretch.boot, float(stretch.time_ns[at + 1]), int(slip[at]))

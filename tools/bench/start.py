@@ -1,0 +1,177 @@
+"""`phantom bench start`: how closely emulated rooms begin together, and how soon after the
+command.
+
+One house, many sessions: each is commanded, heard for half a second, and stopped. A room's start
+is the instant its first frame left the DAC; docs/measurement.md has the definitions.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tools.bench import music, results
+from tools.bench.options import INTERRUPTED, house_parser
+from tools.bench.steps import Steps
+from tools.demo.arguments import BAD_INPUT, count
+from tools.demo.house import House, HouseError
+from tools.demo.plan import CRYSTAL_PPM, LOOPBACK, row, subnet_of
+from tools.demo.terms import PCM16, Terms, terms_of
+from tools.measure import figures
+from tools.measure.report import Measured, measure
+
+# How long each session is heard, and how long the house is quiet between two.
+_HEARD_SECONDS = 0.5
+_QUIET_SECONDS = 0.4
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run; `lead_ms` and `codec` None mean what suits the profile (tools.demo.terms)."""
+
+    profile: str = "wired"
+    starts: int = 20
+    boards: int = 4
+    seed: int = 1
+    ppm: float = CRYSTAL_PPM
+    board_profile: str = "esp32"
+    codec: str | None = None
+    lead_ms: int | None = None
+    settle_s: float = 5.0
+    subnet: str = LOOPBACK
+    keep: bool = False
+
+    def terms(self) -> Terms:
+        """Lead and codec of every session."""
+        return terms_of(self.profile, self.lead_ms, self.codec)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`phantom bench start`; returns the exit status: 2 if it can't be run as asked."""
+    parser = house_parser("start", "Measure how closely emulated rooms begin together.")
+    parser.add_argument("--starts", type=count, default=20, help="how many (default: 20)")
+    try:
+        chosen = parser.parse_args(arguments)
+        as_json = chosen.__dict__.pop("json")
+        result = run(Options(**vars(chosen)))
+    except SystemExit as ending:
+        return int(ending.code or 0)
+    except (HouseError, ValueError) as fault:
+        print(f"phantom bench start: {fault}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    if not as_json:
+        print(summary(result))
+    results.publish("start", result)
+    return 0
+
+
+def run(options: Options) -> dict[str, Any]:
+    """Starts and stops the music `options.starts` times. Raises HouseError where impossible."""
+    workdir = results.folder() / f"start-{options.profile}"
+    shutil.rmtree(workdir, ignore_errors=True)
+    try:
+        sessions = _sessions(options, workdir)
+    finally:
+        if not options.keep:
+            shutil.rmtree(workdir, ignore_errors=True)
+    return _result(options, sessions)
+
+
+def _sessions(options: Options, workdir: Path) -> list[Measured]:
+    terms = options.terms()
+    counter = terms.codec == PCM16
+    subnet = subnet_of(options.profile, options.subnet)
+    plan = row(options.boards, subnet, options.seed, options.ppm)
+    song = workdir / "music.wav"
+    length = 10 * (_HEARD_SECONDS + terms.lead_ms / 1000)
+    sessions: list[Measured] = []
+    with Steps() as steps:
+        if counter:
+            music.write_counter(song, length)
+        else:
+            music.write_noise(song, length, options.seed)
+        steps.next(f"{options.boards} boards, {options.profile} network")
+        house = House(
+            plan, workdir, options.profile, options.seed, options.board_profile, steps.say
+        )
+        with house:
+            house.wait_synchronised(options.settle_s)
+            steps.next(f"{options.starts} starts")
+            for number in range(options.starts):
+                steps.say(f"{number + 1} of {options.starts}")
+                sessions.append(_session(house, song, terms, counter))
+    return sessions
+
+
+def _session(house: House, song: Path, terms: Terms, counter: bool) -> Measured:
+    playing = house.play([song], terms.lead_ms, terms.codec)
+    until_us = playing.start_us + int(_HEARD_SECONDS * 1e6)
+    _sleep_until(until_us + 300_000)  # what has left the DAC is in the file by then
+    house.poll()
+    house.stop()
+    measured = measure(house.record(until_us, counter=counter))
+    time.sleep(_QUIET_SECONDS)
+    return measured
+
+
+def _sleep_until(house_us: int) -> None:
+    time.sleep(max(0.0, house_us / 1e6 - time.monotonic()))
+
+
+def _result(options: Options, sessions: Sequence[Measured]) -> dict[str, Any]:
+    reports = [session.report for session in sessions]
+    spreads = [r["start_spread_us"] for r in reports if r["start_spread_us"] is not None]
+    delays = [r["command_to_sound_ms"] for r in reports if r["command_to_sound_ms"] is not None]
+    firsts = [
+        abs(board["first_frame_late_us"])
+        for report in reports
+        for board in report["boards"].values()
+        if board["first_frame_late_us"] is not None
+    ]
+    terms = options.terms()
+    return {
+        "bench": "start",
+        "emulated": True,
+        "profile": options.profile,
+        "seed": options.seed,
+        "starts": options.starts,
+        "silent_starts": len(sessions) - len(spreads),
+        "boards": options.boards,
+        "board_profile": options.board_profile,
+        "codec": terms.codec,
+        "lead_ms": terms.lead_ms,
+        "settle_s": options.settle_s,
+        "crystals_ppm": reports[0]["crystals_ppm"] if reports else {},
+        "start_spread_us": figures.distribution(np.array(spreads)),
+        "first_frame_error_us": figures.distribution(np.array(firsts)),
+        "command_to_sound_ms": figures.distribution(np.array(delays)),
+        "start_late_frames": max((r["start_late_frames"] for r in reports), default=0),
+        "underruns": sum(r["underruns"] for r in reports),
+    }
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The figures for a person."""
+
+    def spread(name: str) -> str:
+        return "  ".join(f"{key} {value}" for key, value in result[name].items())
+
+    return "\n".join(
+        (
+            f"emulated, {result['profile']}, {result['starts']} starts, lead {result['lead_ms']}",
+            f"  first frames apart, µs    {spread('start_spread_us')}",
+            f"  first frame's error, µs   {spread('first_frame_error_us')}",
+            f"  command to sound, ms      {spread('command_to_sound_ms')}",
+            f"  frames missed at a start  {result['start_late_frames']}",
+            f"  underruns {result['underruns']}, silent starts {result['silent_starts']}",
+        )
+    )
