@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ def folder() -> Path:
     results = state_folder() / "bench"
     results.mkdir(parents=True, exist_ok=True)
     return results
+
+
+def workdir(name: str) -> Path:
+    """A new folder for a run's captures and logs; no other run, past or present, has it."""
+    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder()))
 
 
 def publish(name: str, result: Mapping[str, Any]) -> Path:

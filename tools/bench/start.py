@@ -76,8 +76,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: Options) -> dict[str, Any]:
     """Starts and stops the music `options.starts` times. Raises HouseError where impossible."""
-    workdir = results.folder() / f"start-{options.profile}"
-    shutil.rmtree(workdir, ignore_errors=True)
+    workdir = results.workdir(f"start-{options.profile}")
     try:
         sessions = _sessions(options, workdir)
     finally:

@@ -84,11 +84,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: Options) -> dict[str, Any]:
     """Runs the house and measures it. Raises HouseError where that's impossible."""
-    workdir = results.folder() / f"sync-{options.profile}"
-    shutil.rmtree(workdir, ignore_errors=True)
+    workdir = results.workdir(f"sync-{options.profile}")
     try:
         measured, extra = _play_and_measure(options, workdir)
-        picture = workdir.with_suffix(".png")
+        picture = results.folder() / f"sync-{options.profile}.png"
         plot(measured, picture, _title(options))
     finally:
         if not options.keep:
