@@ -60,7 +60,7 @@ lint: setup-dev
 	@exec .venv/bin/python -m tools.lint
 
 bench: setup-dev
-	@for name in sync start streamer dsp; do .venv/bin/phantom bench "$$name" --json || exit; done
+	@for name in sync start streamer dsp; do .venv/bin/phantom bench "$$name" || exit; done
 
 # uv only resolves here; pip installs. No index address gets into the files.
 lock: setup-dev

@@ -1,4 +1,4 @@
-"""What host-side checking needs to know of MicroPython's module: firmware is checked with the real stubs."""
+"""MicroPython's module for host-side checking; firmware is checked with the real stubs."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
