@@ -167,6 +167,11 @@ class Sink:
             with suppress(OSError):
                 self._connection.send(data)
 
+    def finish(self) -> None:
+        """Say that nothing more comes, as a program that ends."""
+        if self._connection is not None:
+            self._connection.shutdown(socket.SHUT_WR)
+
     def flush(self) -> None:
         """Send what waits; messages are small and never fill a socket here."""
         connection = self._connection

@@ -1,0 +1,267 @@
+"""The box's link to a stand-in device, over loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import resource
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from phantom.rpc import CLOSED, METHOD_NOT_FOUND, RpcError
+from phantom.wire import PROTOCOL, audio, mux
+from storagebox.streamer import link as links
+from storagebox.streamer.channels import Hello
+from storagebox.streamer.link import Link
+from storagebox.streamer.sweep import Sweep
+from tests.standins import standins, until
+from tools.bench.sink import Sink
+
+
+class Linked:
+    """A running Link and what it told."""
+
+    def __init__(self, port: int, sweep: Sweep, address: str = "127.0.0.1") -> None:
+        self.ups: list[Hello] = []
+        self.downs: list[str] = []
+        self.faults: list[str] = []
+        self.link = Link(
+            address,
+            port,
+            identity="box",
+            boot=1,
+            sweep=sweep,
+            rng=random.Random(1),
+            on_up=self.ups.append,
+            on_down=self.downs.append,
+            on_fault=lambda where, _: self.faults.append(where),
+        )
+
+    async def tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self.link.tick(loop.time())
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def linked(port: int) -> AsyncIterator[Linked]:
+    """A Link to a port of this machine."""
+    sweep = Sweep(asyncio.get_running_loop(), rest_s=0.0005)
+    made = Linked(port, sweep)
+    tasks = [asyncio.ensure_future(made.link.run()), asyncio.ensure_future(made.tick())]
+    try:
+        yield made
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        sweep.close()
+
+
+@asynccontextmanager
+async def pair() -> AsyncIterator[tuple[Linked, Sink]]:
+    """A Link and its device, connected."""
+    async with standins({"kitchen": audio.BOTH}) as devices:
+        sink = devices.sinks["kitchen"]
+        async with linked(sink.port) as made:
+            await until(lambda: made.link.up, "the link is up")
+            yield made, sink
+            assert made.faults == []
+
+
+def test_both_ends_learn_who_the_other_is():
+    async def story():
+        async with pair() as (made, sink):
+            assert made.ups[0].identity == "kitchen"
+            assert made.ups[0].role == mux.ROLE_DEVICE
+            assert sink.box is not None
+            assert sink.box.role == mux.ROLE_BOX
+
+    asyncio.run(story())
+
+
+def test_calls_go_both_ways_and_errors_come_back():
+    async def story():
+        async with pair() as (made, sink):
+            info = await made.link.call("device.info", {})
+            assert info["id"] == "kitchen"
+            with pytest.raises(RpcError) as caught:
+                await made.link.call("device.explode", {})
+            assert caught.value.code == METHOD_NOT_FOUND
+            heard: list[dict[str, object]] = []
+            made.link.rpc.serve("renderer.report", lambda **fields: heard.append(fields))
+            sink.report()
+            await until(lambda: heard, "a report arrives")
+            assert heard[0]["state"] == "idle"
+
+    asyncio.run(story())
+
+
+def test_a_device_that_comes_back_is_found_within_a_second():
+    async def story():
+        async with pair() as (made, sink):
+            loop = asyncio.get_running_loop()
+            sink.hang_up()
+            await until(lambda: made.downs, "the loss is noticed")
+            with pytest.raises(RpcError) as caught:
+                await made.link.call("device.info", {})
+            assert caught.value.code == CLOSED
+            lost = loop.time()
+            await until(lambda: len(made.ups) == 2, "the device is back")
+            assert loop.time() - lost < 1 + links.RETRY_MAX_S
+            assert made.link.counters.connections == 2
+            assert (await made.link.call("device.info", {}))["id"] == "kitchen"
+
+    asyncio.run(story())
+
+
+def test_calls_that_wait_fail_when_the_connection_goes():
+    async def story():
+        async with pair() as (made, sink):
+            sink.rpc.serve("device.info", sink.hang_up)
+            with pytest.raises(RpcError) as caught:
+                await made.link.call("device.info", {})
+            assert caught.value.code == CLOSED
+
+    asyncio.run(story())
+
+
+def test_retries_back_off_to_a_bound_with_jitter():
+    made = Linked(1, sweep=None)  # type: ignore[arg-type]  # never connected
+    pauses = [made.link._pause_s("connection refused", failures) for failures in range(50)]
+    assert pauses[0] <= links.RETRY_FIRST_S * 1.25
+    assert max(pauses) <= links.RETRY_MAX_S * 1.25
+    assert min(pauses[5:]) >= links.RETRY_MAX_S * 0.75
+    assert len(set(pauses[5:])) > 40
+    assert made.link._pause_s("protocol", 0) >= links.RETRY_REFUSED_S * 0.75
+
+
+def test_a_device_of_another_protocol_is_refused_and_told_why():
+    async def story():
+        server = await asyncio.start_server(speak_another_protocol, "127.0.0.1", 0)
+        async with linked(server.sockets[0].getsockname()[1]) as made:
+            await until(lambda: made.link.counters.closed["protocol"], "it is refused")
+            assert made.ups == []
+            await until(lambda: heard, "it is told")
+            assert heard[0].endswith(mux.frame(mux.LINK, mux.goodbye(mux.REASON_PROTOCOL)))
+        server.close()
+
+    heard: list[bytes] = []
+
+    async def speak_another_protocol(reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+        hello = bytearray(mux.hello(mux.ROLE_DEVICE, "kitchen", 1))
+        hello[1] = PROTOCOL + 1
+        writer.write(mux.frame(mux.LINK, bytes(hello)))
+        heard.append(await reader.read())
+        writer.close()
+
+    asyncio.run(story())
+
+
+def test_a_peer_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(links, "DEAD_S", 0.2)
+
+    async def story():
+        async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+        async with linked(server.sockets[0].getsockname()[1]) as made:
+            await until(lambda: made.link.counters.closed["no hello"] > 1, "it is given up twice")
+        server.close()
+
+    asyncio.run(story())
+
+
+def test_a_link_without_traffic_is_kept_alive_by_pings(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(links, "DEAD_S", 0.5)
+    monkeypatch.setattr(links, "PING_AFTER_S", 0.05)
+
+    async def story():
+        sweep = Sweep(asyncio.get_running_loop())
+        sink = Sink("kitchen", sweep)  # reports nothing, only answers
+        async with linked(sink.port) as made:
+            await until(lambda: made.link.up, "the link is up")
+            await asyncio.sleep(1.2)
+            assert made.downs == []
+            assert made.link.counters.connections == 1
+        sink.close()
+        sweep.close()
+
+    asyncio.run(story())
+
+
+def test_a_full_kernel_takes_little_so_a_call_is_not_stuck_behind_audio():
+    async def story():
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.setblocking(False)
+            async with linked(server.getsockname()[1]) as made:
+                loop = asyncio.get_running_loop()
+                device, _ = await loop.sock_accept(server)
+                device.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                window = mux.window(mux.AUDIO, 1 << 30)
+                hello = mux.hello(mux.ROLE_DEVICE, "kitchen", 1)
+                greeting = mux.frame(mux.LINK, hello) + mux.frame(mux.LINK, window)
+                await loop.sock_sendall(device, greeting)
+                await until(lambda: made.link.audio_room(1 << 20), "the window is open")
+                frame = mux.frame(mux.AUDIO, audio.header(1, 1, 2, 0) + bytes(1024))
+                made.link.send_audio([frame] * 1000, 1000 * len(frame))
+                call = asyncio.ensure_future(made.link.call("renderer.gain", {}))
+                await asyncio.sleep(0.05)
+                data = b""
+                while b"renderer.gain" not in data:
+                    data += await loop.sock_recv(device, 4096)
+                assert data.index(b"renderer.gain") < 300_000
+                assert made.link.forget_audio() > 500
+                call.cancel()
+                device.close()
+
+    asyncio.run(story())
+
+
+def garbage(rng: random.Random) -> bytes:
+    """What a broken device may send after its HELLO: frames, mutated frames and noise."""
+    good = [
+        mux.frame(mux.LINK, mux.ping(7)),
+        mux.frame(mux.LINK, mux.window(mux.AUDIO, 1 << 20)),
+        mux.frame(mux.RPC, b'{"jsonrpc":"2.0","method":"renderer.report","params":{"state":1}}'),
+        mux.frame(mux.RPC, b"[" * 2000),
+        mux.frame(mux.RPC, b""),
+        mux.frame(mux.BULK, b""),
+    ]
+    data = bytearray(rng.choice(good))
+    for _ in range(rng.randrange(3)):
+        if data and rng.random() < 0.7:
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        else:
+            data += rng.randbytes(rng.randrange(50))
+    return bytes(data)
+
+
+def test_ten_thousand_mutated_frames_cost_connections_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(links, "RETRY_FIRST_S", 0.0)
+    monkeypatch.setattr(links, "RETRY_MAX_S", 0.0)
+    monkeypatch.setattr(links, "RETRY_REFUSED_S", 0.0)
+
+    async def story():
+        rng = random.Random(17)
+        async with pair() as (made, sink):
+            before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            for round_ in range(200):
+                sink.send_raw(b"".join(garbage(rng) for _ in range(50)))
+                sink.finish()
+                await until(lambda: len(made.downs) > round_, "the connection ends")  # noqa: B023
+                await until(lambda: made.link.up and sink.box, "the link is up again")
+            assert (await made.link.call("device.info", {}))["id"] == "kitchen"
+            assert made.link.counters.closed["malformed"] > 100
+            assert len(made.link.counters.closed) < 12
+            assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 20_000
+
+    asyncio.run(story())
