@@ -147,7 +147,12 @@ class Renderer:
 
     def _make(self, block, take):
         # `take` staged frames become one block.
-        if self.channels == 2:
+        if take == CHUNK_FRAMES:
+            if self.channels == 2:
+                dsp.copy(block, 0, self._stage, self._at * 2, CHUNK_FRAMES * 2)
+            else:
+                dsp.spread(block, 0, self._stage, self._at, CHUNK_FRAMES)
+        elif self.channels == 2:
             dsp.resample(block, 0, self._stage, self._at * 2, 2, take)
         else:
             dsp.resample(self._mono, 0, self._stage, self._at, 1, take)
