@@ -124,8 +124,8 @@ def _stamp_path(root: Path, purpose: str) -> Path:
 
 
 def fingerprint(root: Path, purpose: str) -> str:
-    """Of all that set-up follows from: the place (environments can't be moved), locks, project."""
-    digest = hashlib.sha256(str(root).encode())
+    """Of all that set-up follows from: place (environments can't be moved), Python, locks."""
+    digest = hashlib.sha256(f"{root} {sys.version_info[:2]}".encode())
     for name in ("pyproject.toml", *LOCKS[purpose]):
         digest.update((root / name).read_bytes())
     return digest.hexdigest()

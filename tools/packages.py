@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,9 @@ _UNREACHABLE = re.compile(
     r"Failed to establish|name resolution|Network is unreachable|Connection refused"
 )
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+# The Python below an environment: this may be running in the very one that is to be made afresh.
+_BASE_PYTHON = Path(sys.executable).resolve()
 
 
 @dataclass
@@ -54,6 +58,8 @@ class Environment:
         self.folder = root / ".venv"
         self.python = self.folder / "bin" / "python"
         self._cache = cache
+        python = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+        self.wheels = cache / "wheels" / f"{python}-{os.uname().machine}"
         self._progress = progress
         self._installing = self.folder / "phantom-installing"
         self._pip_command: list[str] = []
@@ -64,23 +70,22 @@ class Environment:
             shutil.rmtree(self.folder)
         if not self.folder.exists():
             # Without pip: that part fails where python3-venv isn't installed, and pip comes next.
-            made = [sys.executable, "-m", "venv", "--without-pip", str(self.folder)]
+            made = [str(_BASE_PYTHON), "-m", "venv", "--without-pip", str(self.folder)]
             self._run(made, "the environment can't be made")
         self._pip_command = self._find_pip()
 
     def install(self, lock: Path) -> str:
         """Install what a lock file names, all of it by hash; returns a remark on how much."""
         binary, source = split_lock(lock.read_text())
-        wheels = self._cache / "wheels"
-        self._download(binary, wheels, "--only-binary=:all:")
+        self.download(binary, "--only-binary=:all:")
         self._installing.touch()
-        self._install(binary, wheels, "--only-binary=:all:")
+        self._install(binary, "--only-binary=:all:")
         if source:
             # Built by the locked build tools that have just been installed.
-            self._download(source, wheels, "--no-build-isolation")
-            self._install(source, wheels, "--no-build-isolation")
+            self.download(source, "--no-build-isolation")
+            self._install(source, "--no-build-isolation")
         self._installing.unlink()
-        return f"{binary.count('==') + source.count('==')} packages"
+        return f"{len(binary) + len(source)} packages"
 
     def install_project(self) -> None:
         """Install the tree itself, editable: changes show without another set-up."""
@@ -91,24 +96,23 @@ class Environment:
     def install_aside(self, lock: Path, target: Path) -> None:
         """Install a lock file's packages into `target`, out of the environment's sight."""
         requirements, _ = split_lock(lock.read_text())
-        wheels = self._cache / "wheels"
-        self._download(requirements, wheels, "--only-binary=:all:")
+        self.download(requirements, "--only-binary=:all:")
         half_made = target.with_name(target.name + ".new")
         shutil.rmtree(half_made, ignore_errors=True)
-        self._install(requirements, wheels, "--only-binary=:all:", f"--target={half_made}")
+        self._install(requirements, "--only-binary=:all:", f"--target={half_made}")
         shutil.rmtree(target, ignore_errors=True)
         half_made.rename(target)
 
     def _works(self) -> bool:
-        """Whether the environment's Python runs: its base may have been upgraded or moved away."""
+        """Whether its Python runs and is the wanted one: its base may have been upgraded."""
         try:
             done = subprocess.run(
-                [str(self.python), "-c", "import sys; print(sys.prefix)"],
+                [str(self.python), "-c", "import sys; print(sys.prefix, *sys.version_info[:2])"],
                 capture_output=True, text=True, check=False,
             )  # fmt: skip
         except OSError:
             return False
-        return done.stdout.strip() == str(self.folder)
+        return done.stdout.split("\n")[0] == f"{self.folder} %d %d" % sys.version_info[:2]
 
     def _find_pip(self) -> list[str]:
         """How to run a pip on this environment: its own if it can have one, else one borrowed."""
@@ -119,7 +123,7 @@ class Environment:
             str(self.python), "-m", "ensurepip", "--default-pip"
         ):
             return own
-        borrowed = [sys.executable, "-m", "pip", "--python", str(self.python)]
+        borrowed = [str(_BASE_PYTHON), "-m", "pip", "--python", str(self.python)]
         if importlib.util.find_spec("pip") and self._succeeds(*borrowed, "--version"):
             return borrowed
         self._unpack_pip(self._distribution_pip())
@@ -167,48 +171,51 @@ class Environment:
             stands_in = told.replace(str(_CERTIFICATES), str(where / "cacert.pem"))
             (where / "core.py").write_text(stands_in)
 
-    def _download(self, requirements: str, wheels: Path, *how: str) -> None:
-        """Have every package in the cache; asks the index only when the cache isn't complete."""
-        tag = f"{requirements}{sys.version_info[:2]}{os.uname().machine}"
-        complete = wheels / f"{hashlib.sha256(tag.encode()).hexdigest()[:16]}.complete"
-        if complete.exists() or not requirements:
+    def download(self, requirements: list[str], *how: str) -> None:
+        """Have every package in the cache; the index is asked only for what isn't there."""
+        self.wheels.mkdir(parents=True, exist_ok=True)
+        kept = {
+            hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in self.wheels.iterdir()
+            if file.is_file()
+        }
+        lacking = [each for each in requirements if kept.isdisjoint(_HASH.findall(each))]
+        if not lacking:
             return
-        wheels.mkdir(parents=True, exist_ok=True)
         index_cache = self._cache / "pip"
-        where = ["--dest", str(wheels), "--find-links", str(wheels), f"--cache-dir={index_cache}"]
-        total = requirements.count("==")
+        where = [f"--dest={self.wheels}", f"--cache-dir={index_cache}"]
         self._pip(
             ["download", "--no-deps", "--require-hashes", "--retries=2", *how, *where],
             "the packages can't be downloaded",
-            requirements=requirements,
-            counting=Count("fetching", total),
+            lacking,
+            "fetching",
         )
-        complete.touch()
         shutil.rmtree(index_cache, ignore_errors=True)  # the wheels are kept; not twice
 
-    def _install(self, requirements: str, wheels: Path, *how: str) -> None:
-        self._progress.say("installing")
-        where = ["--find-links", str(wheels)]
+    def _install(self, requirements: list[str], *how: str) -> None:
+        where = ["--no-index", f"--find-links={self.wheels}"]
         self._pip(
-            ["install", "--no-deps", "--require-hashes", "--no-index", *how, *where],
+            ["install", "--no-deps", "--require-hashes", *how, *where],
             "the packages can't be installed",
-            requirements=requirements,
-            counting=Count("installing", requirements.count("==")),
+            requirements,
+            "installing",
         )
 
     def _pip(
         self,
         arguments: list[str],
         fault: str,
-        requirements: str = "",
-        counting: Count | None = None,
+        requirements: Sequence[str] = (),
+        doing: str = "installing",
     ) -> None:
+        """Run pip on this environment; `fault` begins what is said when it fails."""
         command = [*self._pip_command, "--disable-pip-version-check", "--no-input", *arguments]
         if requirements:
             listed = self.root / "build" / "requirements.txt"
-            listed.write_text(requirements)
+            listed.write_text("\n".join(requirements) + "\n")
             command += ["--requirement", str(listed)]
-        self._run([*command, "--progress-bar=off"], fault, counting)
+        self._progress.say(doing)
+        self._run([*command, "--progress-bar=off"], fault, Count(doing, len(requirements)))
 
     def _run(self, command: list[str], fault: str, counting: Count | None = None) -> None:
         """Run a tool with its output in the log, telling progress how far it has come."""
@@ -255,11 +262,10 @@ class Environment:
         return f"{fault}: {reason} (all that was said: {self._progress.log_path})"
 
 
-def split_lock(text: str) -> tuple[str, str]:
-    """A lock file's requirements without remarks: (those that come as wheels, as sources)."""
+def split_lock(text: str) -> tuple[list[str], list[str]]:
+    """A lock file's requirements, hashes and all: (those that come as wheels, as sources)."""
     remarks = re.compile(r"^\s*#.*\n", re.MULTILINE)
     entries = re.split(r"\n(?=\S)", remarks.sub("", text).strip())
     entries = [entry for entry in entries if entry and "sys_platform == 'win32'" not in entry]
     source = [entry for entry in entries if entry.split("==")[0] in SOURCE_ONLY]
-    binary = [entry for entry in entries if entry not in source]
-    return "".join(f"{entry}\n" for entry in binary), "".join(f"{entry}\n" for entry in source)
+    return [entry for entry in entries if entry not in source], source

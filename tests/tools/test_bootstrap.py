@@ -1,5 +1,6 @@
 """Set-up: what it asks of a machine, how it goes on again, what it says when it can't."""
 
+import hashlib
 import io
 import os
 import shutil
@@ -165,20 +166,18 @@ def _micropython_program() -> Path:
 
 def test_a_lock_is_split_into_wheels_and_sources_and_leaves_other_systems_out() -> None:
     wheels, sources = packages.split_lock(LOCK)
-    assert wheels == "numpy==2.4.6 \\\n    --hash=sha256:cc \\\n    --hash=sha256:dd\n"
-    assert sources == "esptool==5.6.0 \\\n    --hash=sha256:aa\n"
+    assert wheels == ["numpy==2.4.6 \\\n    --hash=sha256:cc \\\n    --hash=sha256:dd"]
+    assert sources == ["esptool==5.6.0 \\\n    --hash=sha256:aa"]
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
 def test_every_locked_package_has_a_hash_and_no_index_is_named(name: str) -> None:
     text = (ROOT / name).read_text()
     wheels, sources = packages.split_lock(text)
-    entries = [entry for entry in (wheels + sources).split("\n") if "==" in entry]
-    assert len(entries) > 20
+    assert len(wheels) > 20
+    assert all("==" in entry and "--hash=sha256:" in entry for entry in wheels + sources)
     assert "://" not in text
     assert "index" not in text
-    for entry in (wheels + sources).replace("\\\n", "").splitlines():
-        assert "--hash=sha256:" in entry
 
 
 def test_what_playing_needs_is_locked_to_the_same_versions_for_tests() -> None:
@@ -223,6 +222,25 @@ def test_an_environment_whose_python_has_gone_is_made_afresh(tmp_path: Path) -> 
         assert environment.python.exists()
 
 
+def test_what_the_cache_holds_is_not_downloaded_again(tmp_path: Path) -> None:
+    (tmp_path / "build").mkdir()
+    with Progress(tmp_path / "build" / "log", io.StringIO()) as progress:
+        environment = packages.Environment(tmp_path, tmp_path / "cache", progress)
+        asked: list[list[str]] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(environment, "_pip", lambda *arguments: asked.append(arguments[2]))
+            kept, lacking = (
+                f"{name}==1 --hash=sha256:{hashlib.sha256(name.encode()).hexdigest()}"
+                for name in ("kept", "lacking")
+            )
+            environment.wheels.mkdir(parents=True)
+            (environment.wheels / "kept-1-py3-none-any.whl").write_text("kept")
+            (environment.wheels / "lacking-1-py3-none-any.whl").write_text("interrupted")
+            environment.download([kept, lacking])
+            environment.download([kept])
+    assert asked == [[lacking]]
+
+
 # The whole
 
 
@@ -234,6 +252,25 @@ def test_without_a_network_one_line_says_so_and_the_status_is_2(tree: Path) -> N
     assert "the index can't be reached: check the network" in done.stderr
     assert "Python environment in .venv      done" in done.stdout
     assert (tree / "build" / "cache").is_dir(), "no home to write to, so the tree keeps downloads"
+
+
+def test_an_interrupted_environment_may_be_the_one_that_set_up_runs_in(tree: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tree / ".venv"], check=True)
+    (tree / ".venv" / "phantom-installing").touch()
+    (tree / "build").mkdir()
+    making = "\n".join(
+        [
+            "from pathlib import Path; from tools import packages, progress",
+            "log = progress.Progress(Path('build/log'))",
+            "there = packages.Environment(Path.cwd(), Path('cache'), log)",
+            "there._find_pip = list",
+            "there.make()",
+        ]
+    )
+    done = start(tree, ".venv/bin/python", "-c", making)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert start(tree, ".venv/bin/python", "-c", "print(1)").stdout == "1\n"
+    assert not (tree / ".venv" / "phantom-installing").exists()
 
 
 def test_a_finished_set_up_is_only_looked_at_again(tree: Path) -> None:
