@@ -20,7 +20,7 @@ from mutagen.easyid3 import EasyID3
 from mutagen.flac import FLAC
 from mutagen.oggopus import OggOpus
 
-from .encode import encode
+from .encoding import encode
 from .songs import ALBUM, ARTIST, SONGS, Song
 
 _STAMP = ".made-from"

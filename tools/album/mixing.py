@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .encode import Sound
+from .encoding import Sound
 from .voices import Mono
 
 RMS_DBFS = -18.0
@@ -77,6 +77,8 @@ class Mix:
 def _limit(sound: Sound) -> Sound:
     """Bends peaks softly so that they stay below PEAK_DBFS."""
     ceiling = 10 ** (PEAK_DBFS / 20)
-    size = np.abs(sound)
-    bent = _KNEE + (ceiling - _KNEE) * np.tanh((size - _KNEE) / (ceiling - _KNEE))
-    return np.where(size > _KNEE, np.sign(sound) * bent, sound)
+    loud = np.abs(sound) > _KNEE
+    over = np.abs(sound[loud]) - _KNEE
+    bent = _KNEE + (ceiling - _KNEE) * np.tanh(over / (ceiling - _KNEE))
+    sound[loud] = np.sign(sound[loud]) * bent
+    return sound

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import voices
-from .encode import FLAC_16, FLAC_24, MP3, OPUS, WAV_16, Encoding, Sound
+from .encoding import FLAC_16, FLAC_24, MP3, OPUS, WAV_16, Encoding, Sound
 from .mixing import Mix
 from .voices import frequency
 

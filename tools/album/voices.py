@@ -88,12 +88,14 @@ def marimba(rate: int, hz: float, seconds: float, random: np.random.Generator) -
 def pad(rate: int, hz: float, seconds: float, random: np.random.Generator) -> Mono:
     """Three detuned string-like voices that swell and fade."""
     t = _times(rate, seconds)
+    turn = np.linspace(0, 1, 2049)
+    period = np.zeros(len(turn))
+    for partial in range(1, min(9, int(5000 / hz) + 1)):
+        period += np.sin(2 * np.pi * partial * turn + partial) / partial**1.6
     sound = np.zeros(len(t))
     for cents in (-7, 0, 8):
-        voice_hz = hz * 2 ** (cents / 1200)
-        phase = 2 * np.pi * (voice_hz * t + random.uniform())
-        for partial in range(1, min(9, int(5000 / hz) + 1)):
-            sound += np.sin(partial * phase + partial) / partial**1.6
+        phase = hz * 2 ** (cents / 1200) * t + random.uniform()
+        sound += np.interp(phase % 1, turn, period)
     return sound * np.sin(np.pi * np.linspace(0, 1, len(t))) ** 0.8 / 3
 
 

@@ -21,6 +21,7 @@ from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
+from av.packet import Packet
 from numpy.typing import NDArray
 
 from .canonical import FULL_SCALE, Sound
@@ -114,6 +115,12 @@ class AudioFile:
         os.close(self._file)
 
     @property
+    def lossless(self) -> bool:
+        """True if the codec is exact, so that the number of frames that it promises is as well."""
+        codec = self._stream.codec_context.codec
+        return codec.lossless and not codec.lossy
+
+    @property
     def metadata(self) -> dict[str, str]:
         """Tags as FFmpeg sees them, with its names: title, artist, album."""
         return {**self._container.metadata, **self._stream.metadata}
@@ -128,18 +135,19 @@ class AudioFile:
     def blocks(self) -> Iterator[tuple[Sound, int]]:
         """Yields (sound, rate) until the end of the file; what is damaged is left out."""
         left = self._frames_to_play()
-        for frame in self._frames():
+        for frame, whole in self._frames():
             rate = frame.sample_rate
             if rate not in _RATES:
                 raise UndecodableError(f"damaged: it claims {rate} samples a second")
-            sound = _to_stereo(frame)
+            sound = _to_stereo(frame)[:whole]
             if left is not None:
                 sound = sound[:left]
                 left -= len(sound)
             if len(sound):
                 yield sound, rate
 
-    def _frames(self) -> Iterator[AudioFrame]:
+    def _frames(self) -> Iterator[tuple[AudioFrame, int | None]]:
+        """Yields decoded frames, and how much of each to play where its packet says so."""
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -150,20 +158,34 @@ class AudioFile:
                 self.damaged += 1  # the container is broken off here
                 return
             try:
-                yield from self._stream.decode(packet)  # pyright: ignore[reportUnknownMemberType]
+                frames = self._stream.decode(packet)  # pyright: ignore[reportUnknownMemberType]
             except FFmpegError:
                 self.damaged += 1
+                continue
+            for frame in frames:
+                yield frame, self._packet_frames(packet, frame.sample_rate)
+
+    def _packet_frames(self, packet: Packet[AudioStream], rate: int) -> int | None:
+        """In MP4, the last packet may be shorter than what its codec makes of it."""
+        if not self._is_mp4 or not packet.duration:
+            return None
+        return round(packet.duration * packet.time_base * rate)
 
     def _frames_to_play(self) -> int | None:
-        """Frames to play where the container knows of padding that FFmpeg leaves on."""
-        if "mp4" not in self._container.format.name:
+        """Frames to play where an MP4 knows of padding that FFmpeg leaves on."""
+        if not self._is_mp4:
             return None
         # iTunes: "00000000 00000840 000001C0 00000000002CB240 …": delay, padding, length.
         smpb = re.match(r"\s*[0-9A-F]{8}( [0-9A-F]{8}){2} ([0-9A-F]{16})", self._smpb())
         if smpb:
             return int(smpb[2], 16) or None
+        # An edit list, often in milliseconds, rounded who knows how: drop nothing for that.
         duration_s = self.duration_s
-        return None if duration_s is None else round(duration_s * self._stream.rate)
+        return None if duration_s is None else round((duration_s + 0.001) * self._stream.rate)
+
+    @property
+    def _is_mp4(self) -> bool:
+        return "mp4" in self._container.format.name
 
     def _smpb(self) -> str:
         return self._container.metadata.get("iTunSMPB", "").upper()
@@ -212,7 +234,7 @@ def _best_stream(container: InputContainer) -> AudioStream:
         if "video" in kinds:
             raise UndecodableError("no sound in it, only pictures")
         if "audio" in kinds:
-            raise UndecodableError("its sound is in a format that nothing here decodes")
+            raise UndecodableError("damaged, or in a format that nothing here decodes")
         raise UndecodableError("no sound in it")
     return stream
 

@@ -21,9 +21,10 @@ from .serving import run
 from .source import Rendered, Source
 from .tags import Tags, read_tags
 
-# A file that is shorter than it promises by less than this isn't truncated: lossy formats count
-# their padding differently.
-_TOLERANCE_S = 0.1
+# A file that is shorter than it promises by less than this isn't truncated: those who read lossy
+# formats count padding differently.
+_LOSSY_TOLERANCE_S = 0.1
+_LOSSLESS_TOLERANCE_S = 0.001
 
 _OGG_TAIL_BYTES = 1 << 17  # an Ogg page has at most 65307 bytes, so a whole one is in there
 _OGG_LAST_PAGE = 4  # flag in byte 5 of a page's header, RFC 3533 section 6
@@ -97,7 +98,8 @@ def _fault(file: AudioFile, tags: Tags, played_s: float) -> str:
     promised_s = tags.duration_s
     if promised_s is None and file.path.suffix.lower() != ".mp3":
         promised_s = file.duration_s  # of an MP3 without a header it's a guess
-    if promised_s is not None and played_s < promised_s - _TOLERANCE_S:
+    tolerance_s = _LOSSLESS_TOLERANCE_S if file.lossless else _LOSSY_TOLERANCE_S
+    if promised_s is not None and played_s < promised_s - tolerance_s:
         kind = "is damaged" if file.damaged > 1 else "breaks off"
         return f"{kind}: {_clock(played_s)} of {_clock(promised_s)} could be played"
     if file.damaged > 1:

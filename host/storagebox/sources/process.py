@@ -20,7 +20,6 @@ import logging
 import os
 import signal
 import sys
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,7 +55,7 @@ STALL_S = 20.0
 CLOSE_S = 1.0
 
 # Between two restarts, so that a source that cannot even start doesn't eat the box.
-RESTART_PAUSE_S = 1.0
+RESTART_PAUSE_S = 0.5
 
 _WATCH_S = 0.25  # how often a stall is looked for
 
@@ -96,7 +95,7 @@ class SourceProcess:
         self._ready: asyncio.Future[None] | None = None  # of the process that runs or starts
         self._session: _Session | None = None
         self._supervisor: asyncio.Task[None] | None = None
-        self._last_words: deque[str] = deque(maxlen=5)
+        self._last_words = ""
 
     @property
     def pid(self) -> int | None:
@@ -215,7 +214,7 @@ class SourceProcess:
                 process = await self._spawn()
                 status = await self._attend(process)
             except OSError as error:
-                self._last_words.append(str(error))
+                self._last_words = str(error)
                 status = 1
             _log.warning("source %s ended (%s): %s", self.module, _status(status), self._words())
             if not self._is_ready:
@@ -285,7 +284,7 @@ class SourceProcess:
         while chunk := await process.stderr.read(4096):
             for line in chunk.decode(errors="replace").splitlines():
                 _log.info("source %s: %s", self.module, line)
-                self._last_words.append(line)
+                self._last_words = line or self._last_words
 
     async def _watch_for_stall(self) -> None:
         loop = asyncio.get_running_loop()
@@ -301,7 +300,7 @@ class SourceProcess:
                 self._kill(f"produced nothing for {self._stall_s:g} s")
 
     def _kill(self, reason: str) -> None:
-        self._last_words.append(reason)
+        self._last_words = reason
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.kill()
@@ -374,7 +373,7 @@ class SourceProcess:
             self._events.put_nowait(event)
 
     def _words(self) -> str:
-        return " | ".join(self._last_words) or "it says nothing about it"
+        return self._last_words or "it says nothing about it"
 
 
 def _status(status: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -104,10 +105,10 @@ def in_order(files: Iterable[Path]) -> list[Path]:
     return sorted(files, key=key)
 
 
-def natural(text: str) -> tuple[tuple[int, str], ...]:
-    """A sorting key under which "Track 2" comes before "Track 10"."""
+def natural(text: str) -> tuple[tuple[float, str], ...]:
+    """A sorting key under which "Track 2" comes before "Track 10", and that before "Track A"."""
     parts = re.findall(r"(\d+)|(\D+)", text.casefold())
-    return tuple((int(number), "") if number else (-1, word) for number, word in parts)
+    return tuple((int(number), "") if number else (math.inf, word) for number, word in parts)
 
 
 def _fault(error: OSError) -> str:

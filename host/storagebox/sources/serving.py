@@ -54,7 +54,11 @@ def run(source: type[Source]) -> None:
     # stdout belongs to the protocol: what the source's libraries print there goes to stderr.
     answers = os.dup(1)
     os.dup2(2, 1)
-    Serving(source(), PcmRing.attach(arguments.ring), answers).serve()
+    try:
+        Serving(source(), PcmRing.attach(arguments.ring), answers).serve()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)  # an orderly end would wait for the thread that reads stdin
 
 
 class Serving:
