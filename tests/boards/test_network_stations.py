@@ -23,6 +23,7 @@ from boards.emulated.network import (
     VirtualNetwork,
     house,
     namespace,
+    tap,
 )
 from boards.emulated.network.__main__ import main
 
@@ -312,6 +313,15 @@ def test_a_kernel_that_refuses_namespaces_is_one_clear_line(monkeypatch: pytest.
     assert str(caught.value).startswith("virtual network: ")
     assert "run this as root" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_container_that_forbids_devices_is_one_clear_line(monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(tap, "Tap", refuse)
+    with pytest.raises(NetworkUnavailable, match=r"Operation not permitted.*--cap-add NET_ADMIN"):
+        tap.try_tap()
 
 
 def test_the_command_measures_round_trips(capsys: pytest.CaptureFixture[str]):

@@ -38,7 +38,7 @@ from .namespace import (
     unshare,
 )
 from .profiles import Profile
-from .tap import MTU, Tap
+from .tap import MTU, Tap, try_tap
 
 REQUEST_BYTES = 1 << 16
 FRAME_BYTES = MTU + 14 + 4  # Ethernet header, and a VLAN tag that nobody uses
@@ -64,6 +64,7 @@ class Bridge:
         self._control = control
         self._parent = os.getppid()
         self._own_user = leave_machine_network()
+        try_tap()
         self._home = open_own_network()
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)

@@ -57,7 +57,7 @@ def leave_machine_network() -> bool:
         return False
     except OSError as error:
         if error.errno != errno.EPERM:
-            raise _refused(error) from error
+            raise refused(error) from error
     user, group = os.getuid(), os.getgid()
     try:
         unshare(CLONE_NEWUSER | CLONE_NEWNET)
@@ -65,7 +65,7 @@ def leave_machine_network() -> bool:
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
     except OSError as error:
-        raise _refused(error) from error
+        raise refused(error) from error
     return True
 
 
@@ -79,8 +79,8 @@ def open_own_user() -> int:
     return os.open("/proc/self/ns/user", os.O_RDONLY | os.O_CLOEXEC)
 
 
-def _refused(error: OSError) -> NetworkUnavailable:
-    """The error with the setting that most likely is its cause."""
+def refused(error: OSError) -> NetworkUnavailable:
+    """The kernel's refusal, with the setting that most likely is its cause and the remedy."""
     remedies = (
         # setting, value that forbids, value that allows
         ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),  # Ubuntu 23.10 and later
@@ -96,6 +96,6 @@ def _refused(error: OSError) -> NetworkUnavailable:
                 f"run `sysctl {setting}={allows}` as root, or run this as root"
             )
     return NetworkUnavailable(
-        f"virtual network: the kernel refuses a network namespace ({error.strerror}): "
+        f"virtual network: the kernel refuses a network namespace with a device ({error.strerror}): "
         "run this as root, or start the container with --cap-add SYS_ADMIN --cap-add NET_ADMIN"
     )

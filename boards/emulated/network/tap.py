@@ -11,7 +11,7 @@ from contextlib import suppress
 from ipaddress import IPv4Interface
 from pathlib import Path
 
-from .namespace import TUN_DEVICE
+from .namespace import TUN_DEVICE, refused
 
 MTU = 1500
 
@@ -74,6 +74,18 @@ class Tap:
         )
         with suppress(FileExistsError):
             fcntl.ioctl(self._settings, _SIOCADDRT, route)
+
+
+def try_tap() -> None:
+    """Make a device and remove it. Raises NetworkUnavailable if that is not allowed here.
+
+    A container may let a process have namespaces and no device, and AppArmor may take the rights
+    that a user namespace should have given.
+    """
+    try:
+        Tap("try0", b"\x02\0\0\0\0\0", IPv4Interface("10.77.0.1/24")).close()
+    except OSError as error:
+        raise refused(error) from error
 
 
 class _RouteEntry(ctypes.Structure):
