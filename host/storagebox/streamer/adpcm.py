@@ -4,7 +4,7 @@ An encoder steps through samples one by one, so this one steps through many chun
 is one channel of one chunk under one starting step index, and each of 256 steps is a few numpy
 operations over all lanes. Of the lanes that differ only in their starting index the one with the
 least squared error is sent. Larger batches cost less: at 16 chunks a batch, a stereo stream takes
-2 to 3 % of a core (measured on a server CPU of 2021), in batches of 4 about 10 %.
+2 to 3 % of a core (measured on an AMD EPYC under other load), in batches of 4 about 10 %.
 
 Step and index tables: IMA, Recommended Practices for Enhancing Digital Audio Compatibility, 1992.
 """
