@@ -56,10 +56,7 @@ class Arrivals:
 
 
 class Sink:
-    """One device: listens at an address, lets one box in and grants windows as a board does.
-
-    `on_chunk(chunk, payload)`, if given, sees every chunk of the stream it was told to play.
-    """
+    """One device: listens at an address, lets one box in and grants windows as a board does."""
 
     def __init__(
         self,
@@ -72,7 +69,6 @@ class Sink:
         dac_channels: int = 2,
         codecs: Sequence[str] = tuple(audio.CODECS),
         boot: int = 1,
-        on_chunk: Callable[[int, bytes], object] | None = None,
     ) -> None:
         self.identity = identity
         self.boot = boot
@@ -95,7 +91,7 @@ class Sink:
             "rate": RATE,
         }
         self._ring_bytes = ring_bytes
-        self._on_chunk = on_chunk
+        self._on_chunk: Callable[[int, bytes], object] | None = None
         self._sweep = sweep
         self._listener = socket.create_server((address, port))
         self._listener.setblocking(False)
@@ -120,6 +116,10 @@ class Sink:
         self._received = 0  # AUDIO payload bytes of this connection
         self._granted = 0
         sweep.add(self._listener.fileno(), self._accept)
+
+    def listen(self, on_chunk: Callable[[int, bytes], object]) -> None:
+        """Call on_chunk(chunk, payload) for every chunk of the stream it was told to play."""
+        self._on_chunk = on_chunk
 
     # The connection
 

@@ -126,7 +126,6 @@ class Coordinator:
             raise _invalid(f"lead_ms {lead_ms!r} is not within {MIN_LEAD_MS} to {MAX_LEAD_MS}")
         if codec is not None and codec not in audio.CODECS:
             raise _invalid(f"codec {codec!r} is none of {', '.join(audio.CODECS)}")
-        await self.stop()
         self._number = self._number % 65535 + 1
         try:
             session = Session(
@@ -143,6 +142,7 @@ class Coordinator:
             )
         except OSError as fault:
             raise _invalid(f"pcm_dump {pcm_dump}: {fault.strerror}") from None
+        await self.stop()
         self.session = session
         try:
             await session.start(items)
