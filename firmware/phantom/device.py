@@ -59,6 +59,7 @@ class Device:
         self._feeder = None  # the connection whose stream plays
         self._loop_max_us = 0
         self._gc_max_us = 0
+        self._heap_live = 0  # bytes in use after the last collection
         self._fitted = ticks_us()
         self._task = None  # the chores, once running
 
@@ -115,6 +116,7 @@ class Device:
         self._output.pump()
         before = ticks_us()
         gc.collect()
+        self._heap_live = gc.mem_alloc()
         spent = ticks_diff(ticks_us(), before)
         if spent > self._gc_max_us:
             self._gc_max_us = spent
@@ -208,6 +210,7 @@ class Device:
             "buffer_ms": renderer.ring.held * CHUNK_FRAMES * 1000 // RATE,
             "rtt_us": clock.rtt_us,
             "rtt_best_us": clock.best_rtt_us,
+            "rtt_p95_us": clock.rtt_p95_us,
             "error_us": renderer.error_us(),
             "skew_ppb": clock.skew_ppb(),
             "gap_us": clock.gap_us,
@@ -217,6 +220,7 @@ class Device:
             "realigns": renderer.realigns,
             "trims": renderer.trims,
             "heap_free": gc.mem_free(),
+            "heap_live": self._heap_live,
             "loop_max_us": self._loop_max_us,
             "gc_max_us": self._gc_max_us,
             "rssi": self._radio.rssi(),
