@@ -96,6 +96,6 @@ def refused(error: OSError) -> NetworkUnavailable:
                 f"run `sysctl {setting}={allows}` as root, or run this as root"
             )
     return NetworkUnavailable(
-        f"virtual network: the kernel refuses a network namespace with a device ({error.strerror}): "
+        f"virtual network: the kernel refuses a namespace with a device ({error.strerror}): "
         "run this as root, or start the container with --cap-add SYS_ADMIN --cap-add NET_ADMIN"
     )
