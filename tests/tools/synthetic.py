@@ -34,6 +34,7 @@ class SyntheticBoard:
     gain: float = 1.0
     noise: float = 0.0  # rms of added noise, as a lossy codec's, in LSB
     empty: list[tuple[int, int]] = field(default_factory=list)  # (first descriptor, count)
+    bursts: dict[int, int] = field(default_factory=dict)  # descriptor -> trims in a row from there
     jumps: dict[int, int] = field(default_factory=dict)  # descriptor -> stream frames skipped
     trims: int = field(default=0, init=False)
     positions: list[tuple[int, int]] = field(default_factory=list, init=False)
@@ -64,6 +65,10 @@ class SyntheticBoard:
         return path
 
     def _step(self, segment: Segment, descriptor: int, position: int, begin_ns: float) -> int:
+        for first, count in self.bursts.items():
+            if 0 <= descriptor - first < abs(count):
+                self.trims += 1
+                return BLOCK_FRAMES + (1 if count > 0 else -1)
         if not self.trim or position < 0:
             return BLOCK_FRAMES
         late_ns = segment.time_ns(descriptor * BLOCK_FRAMES) - begin_ns - position * 1e9 / RATE

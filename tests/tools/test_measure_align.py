@@ -65,6 +65,17 @@ def test_music_is_placed_at_any_volume_and_through_lossy_noise(
     assert not account(played, MUSIC).jumps
 
 
+@pytest.mark.parametrize("noise", [0.0, 80.0])
+def test_several_trims_in_a_row_are_trims_and_no_jump(tmp_path: Path, noise: float) -> None:
+    bursts = {100: 2, 200: -2, 300: 3, 400: -3, 500: 4, 600: -1}
+    board = SyntheticBoard(bursts=bursts, trim=False, noise=noise)
+    played = measured(board, tmp_path / "c", MUSIC)
+    assert_recovered(board, played, 0.9)
+    books = account(played, MUSIC)
+    assert books.jumps == []
+    assert books.left_out - books.repeated == sum(bursts.values())
+
+
 def test_the_error_is_the_offset_to_a_twentieth_of_a_frame(tmp_path: Path) -> None:
     for offset_us in (-900.0, 7.0, 450.0):
         board = SyntheticBoard(ppm=0.0, offset_us=offset_us, trim=False)

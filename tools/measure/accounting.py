@@ -19,7 +19,7 @@ from tools.measure.canonical import Canonical
 
 # Every block may be trimmed, also those that could not be placed: a slip of a frame a block is
 # trims, over short gaps; over long ones a trim in so many blocks.
-_SHORT_GAP = 2
+_SHORT_GAP = 4
 _BLOCKS_PER_TRIM = 8
 
 

@@ -33,6 +33,8 @@ _QUIET = 4.0
 # How far to look: after a trim, after a re-align (20 ms = 960 frames), at first sight.
 SPANS = (16, 1200, 4800)
 _BATCH = 512
+# Frames of a block's beginning that a trim within it has moved by less than half a frame.
+_BEGINNING = 96
 _MAX_SKIP = 16
 
 Frames = npt.NDArray[np.int16]
@@ -89,6 +91,7 @@ def match(
     """
     walk = _Walk(pcm, descriptors, canonical, pick, expected)
     walk.run()
+    walk.refine()
     return Match(walk.frame, walk.found)
 
 
@@ -187,16 +190,28 @@ class _Walk:
         self._anchor = None
 
     def _bend(self, at: int, predicted: int, shifted: int) -> None:
-        """A trim in block `at` or just before: its first half says which line it starts on."""
-        half = BLOCK_FRAMES // 2
-        x = self.pcm[at, :half].astype(np.float64)
-        old, new = (
-            residual(x, self.canonical.picked(start, start + half, self.pick).astype(np.float64))
-            for start in (predicted, shifted)
-        )
-        self.frame[at] = predicted if old <= new else shifted
-        self.found[at] = min(old, new) < LIMIT
+        """Trims in block `at` or just before; which of the two, `refine` will tell."""
+        self.frame[at], self.found[at] = predicted, True
         self._anchor = (int(self.descriptors[at]), shifted)
+
+    def refine(self) -> None:
+        """Places the blocks around every trim by their first frames alone.
+
+        A resampled block glides from one position to the next, and only its beginning says where
+        it began; several in a row look like blocks that lie in between.
+        """
+        placed = np.flatnonzero(self.found)
+        slip = np.diff(self.frame[placed]) - np.diff(self.descriptors[placed]) * BLOCK_FRAMES
+        turns = np.flatnonzero(slip)
+        around = np.unique(turns[:, None] + np.arange(-1, 4)).clip(0, max(0, len(placed) - 1))
+        for at in placed[np.unique(around)] if len(turns) else ():
+            x = self.pcm[at, :_BEGINNING].astype(np.float64)
+            first = int(self.frame[at]) - _NEAR
+            stop = first + 2 * _NEAR + _BEGINNING
+            y = self.canonical.picked(first, stop, self.pick).astype(np.float64)
+            r = [residual(x, y[shift : shift + _BEGINNING]) for shift in range(2 * _NEAR + 1)]
+            self.frame[at] = first + int(np.argmin(r))
+            self.found[at] = min(r) < LIMIT
 
 
 def _residuals(x: npt.NDArray[np.float64], y: Frames) -> npt.NDArray[np.float64]:
