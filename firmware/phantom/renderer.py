@@ -3,7 +3,7 @@
 For a block that will start to sound at a known tick, house time says which frame of the stream is
 due. The difference to the frame that is next in line is the error:
 
-    within half a frame          copy 256 frames
+    within about half a frame    copy 256 frames
     beyond it                    take 255 or 257 frames and resample them to 256
     beyond 20 ms, or after a gap fade out, jump to the frame that is due, fade in
 
@@ -32,8 +32,12 @@ _FRAME_MF = const(1000)
 _BLOCK_MF = const(256000)
 _MF_PER_US = const(48)
 _MF_PER_THIRD = const(16)
-# Half a frame decides which way is nearer; a little more keeps noise from flipping it.
+# Where the crystals drift apart, half a frame decides which way is nearer, and a little more
+# keeps noise from flipping it. Against the drift, or without one, only the belief in house time
+# has moved: it gets more room, so that a steady board repeats and loses no frame at all.
 _TRIM_MF = const(540)
+_TRIM_AGAINST_MF = const(800)
+_DRIFT_SKEW = const(64)  # 1 ppm
 # 20 ms: faster to jump, muted, than to trim (multi-room practice is 2 to 50 ms).
 _JUMP_MF = const(960000)
 # Positions beyond this from the anchor are not computed: 5.6 s.
@@ -73,6 +77,8 @@ class Renderer:
         self._anchor_mf = 0
         self._anchor_chunk = 0
         self._anchor_version = -1
+        self._late_mf = _TRIM_AGAINST_MF  # errors that are trimmed
+        self._early_mf = -_TRIM_AGAINST_MF
         self._aligned = False
         self._gain = 0  # what the last block ended with
         self._volume = _UNITY_Q15
@@ -137,7 +143,7 @@ class Renderer:
         if error > _JUMP_MF or error < -_JUMP_MF:
             self._leave(block)
             return
-        if (error > _TRIM_MF or error < -_TRIM_MF) and self._fill(_TRIM_FRAMES):
+        if (error > self._late_mf or error < self._early_mf) and self._fill(_TRIM_FRAMES):
             self.trims += 1
             self._make(block, CHUNK_FRAMES + 1 if error > 0 else CHUNK_FRAMES - 1)
         elif self._fill(CHUNK_FRAMES):
@@ -311,6 +317,9 @@ class Renderer:
         self._anchor_mf = mf
         self._anchor_chunk = chunk
         self._anchor_version = clock.version
+        skew = clock.skew
+        self._late_mf = _TRIM_MF if skew > _DRIFT_SKEW else _TRIM_AGAINST_MF
+        self._early_mf = -_TRIM_MF if skew < -_DRIFT_SKEW else -_TRIM_AGAINST_MF
 
     def _due_mf(self, number):
         # The stream position that is due when the output's block `number` starts to sound.
