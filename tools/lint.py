@@ -13,7 +13,7 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parents[1]
 _CHECKS = (
     ("Style (ruff)", ("ruff", "check", "--quiet")),
-    ("Types of box and tools (pyright)", ("pyright",)),
+    ("Types of box and tools (pyright)", ("pyright", "--project", "pyproject.toml")),
     ("Types of firmware (pyright, board stubs)", ("pyright", "--project", "firmware")),
     ("Layers (import-linter)", ("lint-imports", "--no-logo", "--no-cache")),
 )
