@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+import os
+import wave
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from phantom.wire import RATE
 
@@ -37,10 +37,17 @@ class LibrarySource(Source):
         self._rounding = Rounding()
 
     def warm_up(self) -> None:
-        """Makes a resampler work once: the first use costs more than the later ones."""
-        resampling = Resampling()
-        for sound in resampling.push(np.full((4096, 2), 0.5), 44100):
-            self._rounding.round(sound, 0)
+        """Plays a tenth of a second of WAV, so that all that is loaded on first use is loaded."""
+        file = os.memfd_create("warm-up")
+        try:
+            with os.fdopen(file, "wb", closefd=False) as out, wave.open(out) as recording:
+                recording.setnchannels(1)
+                recording.setsampwidth(3)
+                recording.setframerate(44100)
+                recording.writeframes(bytes(4410 * 3))
+            deque(self.render([f"/proc/self/fd/{file}"]), maxlen=0)
+        finally:
+            os.close(file)
 
     def expand(self, requested: Sequence[str]) -> Iterable[str | Skipped]:
         """Folders become their files; see `scan`."""

@@ -151,6 +151,8 @@ class SourceProcess:
     async def close(self) -> None:
         """Ends the process and frees the ring; the iterators of events end."""
         self._forget()
+        if self._ready is not None and not self._ready.done():
+            self._ready.cancel()  # and whoever waits for it
         supervisor, self._supervisor = self._supervisor, None
         if supervisor is not None:
             supervisor.cancel()
@@ -173,7 +175,9 @@ class SourceProcess:
     @property
     def _is_ready(self) -> bool:
         ready = self._ready
-        return ready is not None and ready.done() and not ready.exception()
+        if ready is None or not ready.done() or ready.cancelled():
+            return False
+        return ready.exception() is None
 
     def _order(self, session: _Session) -> None:
         """Has the session played, from where it is: at its start, or after a crash."""

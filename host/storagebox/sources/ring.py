@@ -129,7 +129,7 @@ class PcmRing:
 
     @property
     def available(self) -> int:
-        """Frames that can be read now. Costs under a microsecond: made to be polled."""
+        """Frames that can be read now. Costs a microsecond: made to be polled."""
         words = self._words
         if not self._joined and not self._join():
             return 0

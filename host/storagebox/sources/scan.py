@@ -82,7 +82,7 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[str | Skipped]:
         with os.scandir(folder) as entries:
             visible = [entry for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
-        yield Skipped(str(folder), f"folder {_fault(error)}")
+        yield Skipped(str(folder), _fault(error))
         return
     files = [Path(entry.path) for entry in visible if _is_candidate(entry)]
     yield from map(str, in_order(files))
