@@ -20,6 +20,7 @@ _STYLES = {
     "starved": "bold red",
     "away": "bold red",
 }
+_FIGURES = ("buffer\nms", "clock\nr/t ms", "believed\nerror µs", "true\nerror µs", "under-\nruns")
 _LONGEST_TRACK = 34
 
 
@@ -27,8 +28,8 @@ _LONGEST_TRACK = 34
 class DeviceView:
     """One board now; None where nothing is known."""
 
-    id: str
     state: str
+    side: str = ""  # left or right, of a stereo pair
     buffer_ms: int | None = None
     rtt_us: int | None = None
     believed_us: float | None = None
@@ -69,28 +70,35 @@ def clock(seconds: float) -> str:
 
 
 def table(view: HouseView) -> Group:
-    """The live table."""
-    grid = Table(expand=True, box=None, padding=(0, 1), header_style="dim")
+    """The live table, a row a board; fits 80 columns."""
+    grid = Table(expand=True, box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
     grid.add_column("room", style="bold", no_wrap=True)
     grid.add_column("state", no_wrap=True)
     grid.add_column("track", ratio=1, no_wrap=True, overflow="ellipsis")
-    for name in ("buffer", "clock r/t", "believed", "true error", "underruns"):
+    for name in (
+        "buffer\nms",
+        "clock\nr/t ms",
+        "believed\nerror µs",
+        "true\nerror µs",
+        "under-\nruns",
+    ):
         grid.add_column(name, justify="right", no_wrap=True)
     for room in view.rooms:
-        grid.add_row(
-            room.name,
-            Text(_state(room), style=_STYLES.get(_state(room), "")),
-            view.track if any(d.state == "playing" for d in room.devices) else "",
-            _each(room, lambda d: "-" if d.buffer_ms is None else f"{d.buffer_ms}", "ms"),
-            _each(room, lambda d: "-" if d.rtt_us is None else f"{d.rtt_us / 1000:.1f}", "ms"),
-            _each(room, lambda d: _signed(d.believed_us), "µs"),
-            Text(_each(room, lambda d: _signed(d.true_us), "µs"), style=_true_style(room)),
-            Text(f"{_underruns(room)}", style="bold red" if _underruns(room) else ""),
-        )
+        for device in room.devices:
+            grid.add_row(
+                f"{room.name} {device.side}".rstrip(),
+                Text(device.state, style=_STYLES.get(device.state, "")),
+                view.track if device.state == "playing" else "",
+                _whole(device.buffer_ms),
+                _milliseconds(device.rtt_us),
+                _signed(device.believed_us),
+                Text(_signed(device.true_us), style=_true_style(device)),
+                Text(f"{device.underruns}", style="bold red" if device.underruns else ""),
+            )
     parts: list[Table | Text] = [_heading(view), grid]
     if view.apart_us is not None:
-        parts.append(Text(f" between any two boards now: {view.apart_us:.0f} µs", style="dim"))
-    parts += [Text(f" {note}", style="yellow") for note in view.notes]
+        parts.append(Text(f"between any two boards now: {view.apart_us:.0f} µs", style="dim"))
+    parts += [Text(note, style="yellow") for note in view.notes]
     return Group(*parts)
 
 
@@ -102,10 +110,10 @@ def lines(view: HouseView) -> list[str]:
                 f"{clock(view.elapsed_s):>6}",
                 f"{room.name:<11}",
                 f"{_state(room):<7}",
-                f"buffer {_buffers(room)}",
-                f"clock {_round_trips(room)}",
-                f"believed {_believed(room)}",
-                f"true {_true(room)}",
+                f"buffer {_each(room, lambda d: _whole(d.buffer_ms), 'ms')}",
+                f"clock {_each(room, lambda d: _milliseconds(d.rtt_us), 'ms')}",
+                f"believed {_each(room, lambda d: _signed(d.believed_us), 'µs')}",
+                f"true {_each(room, lambda d: _signed(d.true_us), 'µs')}",
                 f"underruns {_underruns(room)}",
                 shortened(view.track),
             )
@@ -122,7 +130,7 @@ def shortened(track: str) -> str:
 def _heading(view: HouseView) -> Text:
     total = f" / {clock(view.total_s)}" if view.total_s is not None else ""
     return Text.assemble(
-        (f" {view.heading} ", "bold"), (f" {clock(view.elapsed_s)}{total}", "cyan"), "\n"
+        (f"{view.heading}  ", "bold"), (f"{clock(view.elapsed_s)}{total}", "cyan"), "\n"
     )
 
 
@@ -137,34 +145,24 @@ def _underruns(room: RoomView) -> int:
     return sum(device.underruns for device in room.devices)
 
 
-def _buffers(room: RoomView) -> str:
-    return _each(room, lambda d: "-" if d.buffer_ms is None else str(d.buffer_ms), "ms")
-
-
-def _round_trips(room: RoomView) -> str:
-    return _each(room, lambda d: "-" if d.rtt_us is None else f"{d.rtt_us / 1000:.1f}", "ms")
-
-
-def _believed(room: RoomView) -> str:
-    return _each(room, lambda d: _signed(d.believed_us), "µs")
-
-
-def _true(room: RoomView) -> str:
-    return _each(room, lambda d: _signed(d.true_us), "µs")
-
-
 def _each(room: RoomView, value: Callable[[DeviceView], str], unit: str) -> str:
     return f"{' / '.join(value(device) for device in room.devices)} {unit}"
+
+
+def _whole(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
+
+
+def _milliseconds(us: float | None) -> str:
+    return "-" if us is None else f"{us / 1000:.1f}"
 
 
 def _signed(value: float | None) -> str:
     return "-" if value is None else f"{value:+.0f}"
 
 
-def _true_style(room: RoomView) -> str:
-    known = [abs(d.true_us) for d in room.devices if d.true_us is not None]
-    if not known:
+def _true_style(device: DeviceView) -> str:
+    if device.true_us is None:
         return "dim"
-    return (
-        "green" if max(known) <= _FINE_US else "yellow" if max(known) <= _FAIR_US else "bold red"
-    )
+    worst = abs(device.true_us)
+    return "green" if worst <= _FINE_US else "yellow" if worst <= _FAIR_US else "bold red"
