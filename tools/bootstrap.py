@@ -35,7 +35,7 @@ if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tools":
 
 from tools import micropython
 from tools.apt import SetupFault
-from tools.packages import Environment
+from tools.packages import HALF_MADE, Environment
 from tools.progress import Progress
 
 _STUBS = "requirements-stubs.lock"
@@ -110,7 +110,8 @@ def is_set_up(root: Path, purpose: str) -> bool:
         stamped = _stamp_path(root, purpose).read_text() == fingerprint(root, purpose)
     except OSError:
         return False
-    if not stamped or not (root / ".venv" / "bin" / "python").exists():
+    venv = root / ".venv"
+    if not stamped or (venv / HALF_MADE).exists() or not (venv / "bin" / "python").exists():
         return False
     try:
         micropython.micropython_path(root / "build")

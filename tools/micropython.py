@@ -176,11 +176,15 @@ def _fetch(
     raise SetupFault(f"MicroPython can't be fetched ({'; '.join(faults)}): {_REMEDY}")
 
 
-def _sources(release: Release) -> list[Source]:
+def suites_of(release: Release) -> list[str]:
+    """Which releases of the distribution to ask for the package, in order."""
     own = () if release.codename in _TOO_OLD else (release.codename,)
-    suites = dict.fromkeys((*own, *_NEWER.get(release.family, ())))
+    return list(dict.fromkeys((*own, *_NEWER.get(release.family, ()))))
+
+
+def _sources(release: Release) -> list[Source]:
     try:
-        return [source for suite in suites for source in own_sources(release, suite)]
+        return [source for suite in suites_of(release) for source in own_sources(release, suite)]
     except SetupFault as fault:
         raise SetupFault(f"{fault}: {_REMEDY}") from fault
 

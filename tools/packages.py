@@ -36,6 +36,8 @@ _UNREACHABLE = re.compile(
     r"Failed to establish|name resolution|Network is unreachable|Connection refused"
 )
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+# In the environment while packages go in: found later, it tells of an interruption.
+HALF_MADE = "phantom-installing"
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 # The Python below an environment: this may be running in the very one that is to be made afresh.
 _BASE_PYTHON = Path(sys.executable).resolve()
@@ -61,7 +63,7 @@ class Environment:
         python = f"cp{sys.version_info[0]}{sys.version_info[1]}"
         self.wheels = cache / "wheels" / f"{python}-{os.uname().machine}"
         self._progress = progress
-        self._installing = self.folder / "phantom-installing"
+        self._installing = self.folder / HALF_MADE
         self._pip_command: list[str] = []
 
     def make(self) -> None:
@@ -72,10 +74,15 @@ class Environment:
             # Without pip: that part fails where python3-venv isn't installed, and pip comes next.
             made = [str(_BASE_PYTHON), "-m", "venv", "--without-pip", str(self.folder)]
             self._run(made, "the environment can't be made")
+        self._installing.touch()
         self._pip_command = self._find_pip()
+        self._installing.unlink()
 
     def install(self, lock: Path) -> str:
-        """Install what a lock file names, all of it by hash; returns a remark on how much."""
+        """Install what a lock file names, all of it by hash; returns a remark on how much.
+
+        install_project comes next: until then the environment counts as half made.
+        """
         binary, source = split_lock(lock.read_text())
         self.download(binary, "--only-binary=:all:")
         self._installing.touch()
@@ -84,14 +91,15 @@ class Environment:
             # Built by the locked build tools that have just been installed.
             self.download(source, "--no-build-isolation")
             self._install(source, "--no-build-isolation")
-        self._installing.unlink()
         return f"{len(binary) + len(source)} packages"
 
     def install_project(self) -> None:
         """Install the tree itself, editable: changes show without another set-up."""
         quiet = ["--no-deps", "--no-index", "--no-build-isolation", "--force-reinstall"]
         what = ["install", *quiet, "--editable", str(self.root)]
+        self._installing.touch()
         self._pip(what, "the project can't be installed")
+        self._installing.unlink()
 
     def install_aside(self, lock: Path, target: Path) -> None:
         """Install a lock file's packages into `target`, out of the environment's sight."""

@@ -161,6 +161,22 @@ def _micropython_program() -> Path:
         pytest.skip(str(fault))
 
 
+@pytest.mark.parametrize(
+    ("like", "codename", "suites"),
+    [
+        ("debian", "bookworm", ["trixie"]),
+        ("debian", "trixie", ["trixie"]),
+        ("debian", "forky", ["forky", "trixie"]),
+        ("ubuntu", "noble", ["resolute", "questing"]),
+        ("ubuntu", "questing", ["questing", "resolute"]),
+    ],
+)
+def test_the_own_release_is_asked_first_unless_its_package_is_known_to_be_too_old(
+    like: str, codename: str, suites: list[str]
+) -> None:
+    assert micropython.suites_of(apt.Release(like, codename, "")) == suites
+
+
 # Packages
 
 
@@ -281,6 +297,9 @@ def test_a_finished_set_up_is_only_looked_at_again(tree: Path) -> None:
     done = start(tree, "make", "setup", HOME="/dev/null")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert bootstrap.is_set_up(tree, "run")
+    (tree / ".venv" / packages.HALF_MADE).touch()
+    assert not bootstrap.is_set_up(tree, "run"), "another purpose's set-up was interrupted"
+    (tree / ".venv" / packages.HALF_MADE).unlink()
     interpreter.unlink()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", "")
