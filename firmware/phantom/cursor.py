@@ -28,73 +28,89 @@ _FAR = const(0x1FFFFFFF)
 # The reference moves in groups of three blocks: 16000 us exactly.
 _GROUP = const(3)
 _GROUP_US = const(16000)
+_REBASE = const(64)
+# Contradictions within a rebase that whole periods can't explain away: the phase is wrong.
+_STUBBORN = const(3)
 
 
 class Cursor:
-    """Follows one I2S object of `descriptors` descriptors, constructed at `now` ticks."""
+    """Follows one I2S object of `descriptors` descriptors; `now` is any ticks near its start."""
 
     def __init__(self, descriptors, now):
         self._depth = descriptors - 1
-        self.accepted = 0  # blocks, modulo nothing: 2**30 blocks are 66 days
+        self.accepted = 0  # blocks
         self.underruns = 0  # descriptors that played unfilled after the first block
-        self._ref = now  # ticks at which block _ref_block would start if _origin were 0
+        self._ref = now  # ticks at which block _ref_block would start if the origin were 0
         self._ref_block = 0
-        # Before any refusal or acceptance: block 0 plays N periods after construction, or later.
-        self._low = (descriptors - 1) * _PERIOD
+        # The origin lies above _low and not above _high, thirds of a microsecond.
+        self._low = -_FAR
         self._high = _FAR
-        self.locked = False
+        self._conflicts = 0  # bounds that contradicted each other since the last rebase
+        self.locked = False  # both bounds are known
 
     def width_us(self):
-        """How far apart the bounds are: the cursor's own uncertainty."""
-        if self._high == _FAR:
-            return _FAR
-        return (self._high - self._low) // 3
+        """How far apart the bounds are: the cursor's own uncertainty. -1 before it is known."""
+        return (self._high - self._low) // 3 if self.locked else -1
 
     def start_x3(self, block, since):
-        """When `block` starts to play, in thirds of a microsecond after the ticks `since`."""
-        middle = (self._low + self._high) >> 1 if self.locked else self._low
+        """When `block` starts to play, in thirds of a microsecond after the ticks `since`.
+
+        A guess of a full ring's delay until `locked`.
+        """
+        middle = self._low + self._high >> 1 if self.locked else self._depth * _PERIOD
         return (block - self._ref_block) * _PERIOD + middle + 3 * ticks_diff(self._ref, since)
 
     def refused(self, now):
         """The ring was full when a write was tried; `now` was read before the call."""
-        low = (
-            3 * ticks_diff(now, self._ref)
-            - (self.accepted - self._depth - self._ref_block) * _PERIOD
-        )
+        low = self._age(self.accepted - self._depth, now)
+        if low <= self._low:
+            return
+        if low >= self._high:
+            # Blocks were lost to an underrun that nobody saw. Its phase is as it was.
+            self._shift((low - self._high) // _PERIOD + 1)
+            if low >= self._high or self._conflicts > _STUBBORN:
+                self._high = low + _PERIOD
         if low > self._low:
-            if low > self._high:
-                # Full, yet the boundary is already past: blocks were lost to an underrun
-                # that went unseen. The phase is right, the count is not.
-                while low > self._high:
-                    self._slip()
-            if low > self._low:
-                self._low = low
+            self._low = low
+            self.locked = self._high != _FAR
 
     def took(self, now):
         """One more block was accepted; `now` was read after the call."""
         block = self.accepted
         self.accepted = block + 1
-        age = 3 * ticks_diff(now, self._ref) - (block - self._ref_block) * _PERIOD
-        if self.locked:
+        age = self._age(block, now)
+        if self.locked and age > self._high:
             # Its own turn has passed: the ring ran dry and the block plays at the next boundary.
-            while age > self._low:
-                self._slip()
-                if age <= self._low:
-                    break
+            blocks = (age - self._high - 1) // _PERIOD + 1
+            self._low += blocks * _PERIOD
+            self._high += blocks * _PERIOD
+            self.underruns += blocks
         high = age + self._depth * _PERIOD
+        if high <= self._low:
+            # Taken sooner than it can have been: the underrun was shorter than it seemed.
+            self._shift(-((self._low - high) // _PERIOD + 1))
+            if high <= self._low or self._conflicts > _STUBBORN:
+                self._low = high - _PERIOD
         if high < self._high:
-            self._high = high if high > self._low else self._low + 1
-            self.locked = True
-        if block - self._ref_block > 64 + self._depth:
+            self._high = high
+            self.locked = self._low != -_FAR
+        if block - self._ref_block > _REBASE + self._depth:
             self._rebase(block)
 
-    def _slip(self):
-        self._low += _PERIOD
-        if self._high != _FAR:
-            self._high += _PERIOD
-        self.underruns += 1
+    def _age(self, block, now):
+        # What the origin would be if `block` started now.
+        return 3 * ticks_diff(now, self._ref) - (block - self._ref_block) * _PERIOD
+
+    def _shift(self, blocks):
+        if self.locked:
+            self._low += blocks * _PERIOD
+            self._high += blocks * _PERIOD
+            self._conflicts += 1
+            if blocks > 0:
+                self.underruns += blocks
 
     def _rebase(self, block):
         groups = (block - self._depth - self._ref_block) // _GROUP
         self._ref = ticks_add(self._ref, groups * _GROUP_US)
         self._ref_block += groups * _GROUP
+        self._conflicts = 0

@@ -71,6 +71,30 @@ def test_the_cursor_is_right_about_every_block_from_the_first():
             assert abs(cursor.start_x3(number, _START) - truth[number]) < PERIOD // 20
 
 
+def test_a_cursor_made_long_after_its_dac_finds_the_boundary_too():
+    for seed in range(1, 9):
+        random = Random(seed)
+        i2s = VirtualI2S(16)
+        i2s.advance(random.between(1, 6 * PERIOD))  # the constructor returned late
+        cursor = Cursor(16, _ticks(i2s.now))
+        i2s.advance(i2s.now + random.between(0, 30 * PERIOD))  # and the first block came later
+        _run(i2s, cursor, random, i2s.now + 300 * PERIOD, (900, 2400))
+        assert cursor.locked
+        assert cursor.width_us() <= 30, (seed, cursor.width_us())
+        assert _worst(i2s, cursor) <= 45, (seed, _worst(i2s, cursor))
+
+
+def test_a_ring_nearly_dry_is_not_mistaken_for_an_underrun_for_long():
+    for seed in range(1, 30):
+        random = Random(seed)
+        i2s = VirtualI2S(16)
+        cursor = Cursor(16, _START)
+        _run(i2s, cursor, random, 200 * PERIOD, (900, 1800))
+        i2s.advance(i2s.now + 14 * PERIOD + random.between(0, 2 * PERIOD))
+        _run(i2s, cursor, random, i2s.now + 40 * PERIOD, (900, 1800))
+        assert _worst(i2s, cursor, 10) <= 60, (seed, _worst(i2s, cursor, 10))
+
+
 def test_an_underrun_moves_the_cursor_by_whole_blocks():
     for seed in range(1, 9):
         random = Random(seed)
