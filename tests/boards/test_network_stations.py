@@ -109,7 +109,8 @@ def test_a_program_inherits_no_ignored_signal_and_gives_its_own_exit_status():
         assert kitchen.popen([sys.executable, "-c", "raise SystemExit(7)"]).wait(PATIENCE) == 7
         status = kitchen.popen(["cat", "/proc/self/status"], stdout=subprocess.PIPE, text=True)
         ignored = next(line for line in status.communicate()[0].splitlines() if "SigIgn" in line)
-        assert int(ignored.split()[1], 16) == 0
+        # 32 and 33 are the C library's own; whatever make starts (posix_spawn) has them ignored.
+        assert int(ignored.split()[1], 16) & ~(0b11 << 31) == 0
         with pytest.raises(FileNotFoundError, match=r"kitchen.*no-such-program"):
             kitchen.popen(["no-such-program"])
 
