@@ -51,6 +51,7 @@ run: setup
 	case "$$PHANTOM_MUSIC" in '~') PHANTOM_MUSIC=$$HOME;; '~/'*) PHANTOM_MUSIC=$$HOME/$${PHANTOM_MUSIC#'~/'};; esac; \
 	if [ -n "$$PHANTOM_MUSIC" ]; then set -- "$$@" --music "$$PHANTOM_MUSIC"; fi; \
 	if [ -n "$$PHANTOM_SECONDS" ]; then set -- "$$@" --seconds "$$PHANTOM_SECONDS"; fi; \
+	if ! [ -w "$$HOME" ]; then export MPLCONFIGDIR="$$PWD/build/matplotlib"; fi; \
 	exec .venv/bin/phantom demo "$$@"
 
 test: setup-dev
