@@ -1,28 +1,16 @@
 """House time on a device: offset and skew between the board's ticks and the house.
 
 `HouseClock` is fed four-stamp exchanges and answers what house time a tick is. No sockets, no
-waiting: `now` is a parameter. See `envelope` for the fit and `exchange` for the datagrams.
-
-Points are kept in buckets of a second, each with its least delay in either direction, for a
-window of 64 s. The skew is the middle of all skews that fit the window about as well as the best
-one: with little history that is near zero, with much it is sharp.
+waiting: `now` is a parameter. See `line` for the fit and `exchange` for the datagrams.
 """
 
-from array import array
 from time import ticks_diff
 
 from micropython import const
 
-from .envelope import BIAS, FIELDS, SKEW_UNIT, TIME_MASK, edges
+from .line import SKEW_UNIT, TIME_MASK, Line
 
-_BUCKETS = const(64)
-_BUCKET = const(1024)  # 1/1024 s
-# Crystals are within 50 ppm each (docs/protocol.md); a fit beyond that is noise.
-_MAX_SKEW = const(100 * 64)
-# Widening of the best fit's gap that counts as "about as well": 1/32 of it, at least 6 us.
-_TOLERANCE_SHIFT = const(5)
-_TOLERANCE = const(6 * 64)
-# Exchanges before the clock is believed: the burst on joining is ten.
+# Exchanges before the clock is believed: the burst on joining is two dozen.
 _ENOUGH = const(5)
 # A round trip over this tells nothing.
 _MAX_RTT_US = const(1000000)
@@ -35,8 +23,7 @@ class HouseClock:
     """Offset and skew of house time against one board's `ticks_us`."""
 
     def __init__(self):
-        self._points = array("i", bytes(4 * FIELDS * _BUCKETS))
-        self._out = array("i", bytes(16))
+        self._line = Line()
         self.version = 0  # counts fits: whoever caches a conversion looks here
         self.generation = -1
         self.rtt_us = 0
@@ -48,8 +35,7 @@ class HouseClock:
         self._ticks_high = 0  # unwrapped ticks of _ticks_last
 
     def _forget(self):
-        self._count = 0  # buckets in use
-        self._newest = 0
+        self._line.forget()
         self._base = 0  # house minus unwrapped ticks, us, about which points are kept
         self._at = 0  # unwrapped ticks of the fit
         self._offset_x64 = 0  # house minus ticks there, from _base, 1/64 us
@@ -108,7 +94,7 @@ class HouseClock:
         back -= self._base
         if self.synced and self._contradicts(there, back, came):
             return False
-        self._keep(there, back, came)
+        self._line.add(_time(came), there, back)
         self.samples += 1
         return True
 
@@ -134,93 +120,28 @@ class HouseClock:
             self.generation = generation
         return True
 
-    def _keep(self, there, back, came):
-        points = self._points
-        time = (came * 128 // 125000) & TIME_MASK
-        there = (there << 6) + BIAS
-        back = (back << 6) + BIAS
-        at = self._newest * FIELDS
-        if self._count and (time - points[at]) & TIME_MASK < _BUCKET:
-            # Same bucket: each direction keeps its best, carried to the bucket's own moment.
-            move = (self.skew * ((time - points[at]) & TIME_MASK)) >> 10
-            if there - move < points[at + 1]:
-                points[at + 1] = there - move
-            if back - move > points[at + 2]:
-                points[at + 2] = back - move
-            return
-        self._newest = (self._newest + 1) % _BUCKETS
-        if self._count < _BUCKETS:
-            self._count += 1
-            if self._count == 1:
-                self._newest = 0
-        at = self._newest * FIELDS
-        points[at] = time
-        points[at + 1] = there
-        points[at + 2] = back
-
     def fit(self, now):
-        """Draw the line anew from the window, for ticks `now`. True once house time is known."""
+        """Draw the line anew, for ticks `now`. True once house time is known."""
         if self.samples < _ENOUGH:
             return False
         t = self.unwrap(now)
-        time = (t * 128 // 125000) & TIME_MASK
-        best = self._peak(time)
-        gap = self._gap(time, best)
-        if gap < 0:
-            # No line fits between the clouds: some point lies. Start over.
-            generation = self.generation
-            self._forget()
-            self.generation = generation
-            return False
-        tolerance = max(_TOLERANCE, gap >> _TOLERANCE_SHIFT)
-        low = self._side(time, best, -_MAX_SKEW, gap - tolerance)
-        high = self._side(time, best, _MAX_SKEW, gap - tolerance)
-        skew = (low + high) >> 1
-        edges(self._points, self._count, time, skew, self._out)
-        self._offset_x64 = ((self._out[0] + self._out[1]) >> 1) - BIAS
-        self.gap_us = (self._out[0] - self._out[1]) >> 6
+        self._offset_x64 = self._line.fit(_time(t))
         self._at = t
-        self.skew = skew
+        self.skew = self._line.skew
+        self.gap_us = self._line.gap_us
         self.synced = True
         self.version += 1
         if not -0x8000000 < self._offset_x64 < 0x8000000:
             self._rebase()
         return True
 
-    def _gap(self, time, skew):
-        edges(self._points, self._count, time, skew, self._out)
-        return self._out[0] - self._out[1]
-
-    def _peak(self, time):
-        # The gap is concave in the skew; its slope is the difference of the two edges' ages.
-        low, high = -_MAX_SKEW, _MAX_SKEW
-        while low < high:
-            middle = (low + high) >> 1
-            edges(self._points, self._count, time, middle, self._out)
-            slope = self._out[2] - self._out[3]
-            if slope > 0:
-                low = middle + 1
-            elif slope < 0:
-                high = middle
-            else:
-                return middle
-        return low
-
-    def _side(self, time, inside, outside, least):
-        # The last skew from `inside` towards `outside` whose gap is at least `least`.
-        while abs(outside - inside) > 1:
-            middle = (inside + outside) // 2
-            if self._gap(time, middle) >= least:
-                inside = middle
-            else:
-                outside = middle
-        return inside
-
     def _rebase(self):
         shift = self._offset_x64 >> 6
         self._base += shift
         self._offset_x64 -= shift << 6
-        points = self._points
-        for i in range(self._count):
-            points[i * FIELDS + 1] -= shift << 6
-            points[i * FIELDS + 2] -= shift << 6
+        self._line.shift(shift)
+
+
+def _time(ticks):
+    # Unwrapped microseconds in 1/1024 s.
+    return (ticks * 128 // 125000) & TIME_MASK

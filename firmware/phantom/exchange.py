@@ -15,6 +15,9 @@ from .wire import clock as wire
 
 _BURST = const(24)
 _BURST_US = const(10000)
+# Then for some seconds more often than later: the line has little to lean on yet.
+_SETTLING = const(160)
+_SETTLING_US = const(40000)
 # Eight a second: the fit wants many fast packets; each costs up to 4 ms of the loop.
 _STEADY_US = const(125000)
 # How long to wait on the spot for a reply: what the fastest took and a little, if that is short.
@@ -128,7 +131,12 @@ class Exchange:
     def _ask(self, now):
         self._sequence = (self._sequence + 1) & 0xFF
         self._sent += 1
-        self._next = ticks_add(now, _BURST_US if self._sent < _BURST else _STEADY_US)
+        pause = _STEADY_US
+        if self._sent < _BURST:
+            pause = _BURST_US
+        elif self._sent < _SETTLING:
+            pause = _SETTLING_US
+        self._next = ticks_add(now, pause)
         try:
             wire.pack_request_into(self._request, self._sequence, self._token, ticks_us())
             self._socket.send(self._request)

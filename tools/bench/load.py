@@ -88,12 +88,11 @@ class Firmware:
 
     def __init__(self) -> None:
         cpython.install()
-        names = ("clock", "dsp", "envelope", "exchange", "link", "output", "renderer")
+        names = ("clock", "dsp", "exchange", "link", "output", "renderer")
         self.modules: dict[str, Any] = {
             name: importlib.import_module(f"phantom.{name}") for name in names
         }
         self.kernels = xtensa.load(Path(self.modules["dsp"].__file__))
-        self.fit_kernels = xtensa.load(Path(self.modules["envelope"].__file__))
 
     def load(self, setup: Setup) -> Load:
         """The work of a block of `setup` in a room whose crystal is TRIM_PPM off."""
@@ -153,11 +152,9 @@ class Firmware:
         dsp = SimpleNamespace(ADPCM_TABLES=self.modules["dsp"].ADPCM_TABLES)
         for kernel in self.kernels:
             setattr(dsp, kernel.name, counting(kernel))
-        edges = counting(self.fit_kernels.edges)
         with (
             mock.patch.object(self.modules["link"], "dsp", dsp),
             mock.patch.object(self.modules["renderer"], "dsp", dsp),
-            mock.patch.object(self.modules["clock"], "edges", edges),
         ):
             yield spent
 
@@ -195,8 +192,7 @@ class _Tracer:
 
     def _is_firmware(self, frame: FrameType | None) -> bool:
         name = frame.f_code.co_filename if frame else ""
-        inside = name.startswith(self._folder) and not name.endswith(("dsp.py", "cpython.py"))
-        return inside and frame is not None and frame.f_code.co_name != "edges"
+        return name.startswith(self._folder) and not name.endswith(("dsp.py", "cpython.py"))
 
     def _trace(self, frame: FrameType, event: str, _: Any) -> Any:
         if not self._is_firmware(frame):
