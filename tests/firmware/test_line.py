@@ -14,6 +14,8 @@ def _fill(line, random, ppm, seconds, noise_us, gap_us=300, start=0, offset=0):
         there = true + gap_us // 2 + random.below(noise_us)
         back = true - gap_us // 2 - random.below(noise_us)
         line.add(time & TIME_MASK, there, back)
+        if i % 8 == 7:
+            line.fit(time & TIME_MASK)
     return time
 
 
