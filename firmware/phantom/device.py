@@ -173,7 +173,8 @@ class Device:
         for other in self._listener.connections:
             other.feed_from(None, 0)
         code = audio.CODECS[codec]
-        self._renderer.open(stream, start_us, code, channels, first_chunk)
+        if not self._renderer.plays(stream, start_us, code, channels):
+            self._renderer.open(stream, start_us, code, channels, first_chunk)
         connection.feed_from(self._renderer.ring, stream)
         self._feeder = connection
         return {"window_chunks": self._renderer.ring.slots}

@@ -109,6 +109,16 @@ class Renderer:
         self._anchor_version = -1
         self.state = SYNCING
 
+    def plays(self, stream, start_us, codec, channels):
+        """Whether this very stream is open: a sender that lost its connection goes on with it."""
+        return (
+            self.state != IDLE
+            and stream == self.stream
+            and start_us == self._start_us
+            and codec == self.codec
+            and channels == self.channels
+        )
+
     def close(self, at_chunk=None):
         """Stop before chunk `at_chunk`, or now."""
         if at_chunk is not None and self.state != IDLE:

@@ -29,6 +29,10 @@ def wait_for(what: str, condition: Any, seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
+def _due_us(start_us: int, chunk: int) -> int:
+    return start_us + chunk * CHUNK_FRAMES * 1_000_000 // RATE
+
+
 class ClockServer:
     """Answers the four-stamp exchange on a port of its own."""
 
@@ -108,21 +112,29 @@ class Driver:
 
     def feed(self, start_us: int, pcm: np.ndarray, lead_us: int = 300_000) -> None:
         """Send (frames, channels) PCM at its pace, then close the stream and let it play out."""
-        channels = pcm.shape[1]
         chunks = len(pcm) // CHUNK_FRAMES
+        self.feed_chunks(start_us, pcm, 0, chunks, lead_us)
+        self.play_out(start_us, chunks)
+
+    def feed_chunks(
+        self, start_us: int, pcm: np.ndarray, first: int, end: int, lead_us: int
+    ) -> None:
+        """Send chunks `first` to `end` of a PCM stream, each `lead_us` before it is due."""
+        channels = pcm.shape[1]
         size = audio.HEADER_BYTES + audio.payload_bytes(audio.PCM16, channels)
-        for n in range(chunks):
-            due = start_us + n * CHUNK_FRAMES * 1_000_000 // RATE
-            wait = (due - lead_us - house_us()) / 1e6
+        for n in range(first, end):
+            wait = (_due_us(start_us, n) - lead_us - house_us()) / 1e6
             if wait > 0:
                 time.sleep(wait)
             wait_for("window", lambda: mux.room(self.window, self.sent) >= size)
             block = pcm[n * CHUNK_FRAMES : (n + 1) * CHUNK_FRAMES].astype("<i2").tobytes()
             self.send(mux.AUDIO, audio.header(1, audio.PCM16, channels, n) + block)
             self.sent += size
+
+    def play_out(self, start_us: int, chunks: int) -> None:
+        """Close the stream after its last chunk and wait until that has sounded."""
         self.call("renderer.close", stream=1, at_chunk=chunks)
-        end = start_us + chunks * CHUNK_FRAMES * 1_000_000 // RATE
-        time.sleep(max(0.0, (end - house_us()) / 1e6) + 0.15)
+        time.sleep(max(0.0, (_due_us(start_us, chunks) - house_us()) / 1e6) + 0.15)
 
     def close(self) -> None:
         self.socket.close()

@@ -143,6 +143,34 @@ def test_another_protocol_version_is_turned_away(make_board: MakeBoard) -> None:
     assert answer == mux.frame(mux.LINK, mux.goodbye(mux.REASON_PROTOCOL))
 
 
+def test_a_stream_goes_on_over_a_new_connection_with_nothing_lost(
+    make_board: MakeBoard, clock_server: ClockServer
+) -> None:
+    board = make_board(ppm=0)
+    board.start()
+    first = Driver(board.address)
+    _synchronised(first, clock_server)
+    start = house_us() + 400_000
+    terms = {"stream": 1, "start_us": start, "codec": "pcm16", "pick": "mono", "channels": 1}
+    pcm = _COUNTER[: RATE * 2, None]
+    assert "result" in first.call("renderer.open", **terms, first_chunk=0)
+    halfway = 150
+    first.feed_chunks(start, pcm, 0, halfway, lead_us=350_000)
+    # The link dies; a fresh one of the same box repeats some chunks and goes on.
+    second = Driver(board.address)
+    assert "result" in second.call("renderer.open", **terms, first_chunk=halfway - 20)
+    second.feed_chunks(start, pcm, halfway - 20, len(pcm) // 256, lead_us=350_000)
+    second.play_out(start, len(pcm) // 256)
+    wait_for("a report", lambda: len(second.reports) > 0)
+    assert first.closed
+    assert second.reports[-1]["underruns"] == 0
+    board.stop()
+    left, _ = _sound(board)
+    played = left[_first(left) :]
+    steps = np.diff(played[: 256 * 370].astype(np.int32)) % 65536
+    assert np.count_nonzero(steps != 1) <= second.reports[-1]["trims"] * 256
+
+
 _HOT_PATH = """
 import gc
 from time import sleep_us, ticks_ms, ticks_us
