@@ -108,3 +108,11 @@ def test_a_board_rejoins_with_its_first_lasting_sound_in_time(tmp_path: Path) ->
 def test_a_board_that_stays_wrong_never_rejoins(tmp_path: Path) -> None:
     board = played(tmp_path, "a", steady(100))
     assert figures.rejoin_s(board, START_US, 0) is None
+
+
+def test_a_leak_lifts_the_last_quarter_and_messages_do_not() -> None:
+    breathing = [1000, 1400, 1100, 1390] * 10
+    assert figures.growth(breathing) == 0
+    leaking = [value + 10 * n for n, value in enumerate(breathing)]
+    assert (figures.growth(leaking) or 0) > 250
+    assert figures.growth([1, 2, 3]) is None

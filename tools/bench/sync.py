@@ -23,6 +23,8 @@ from tools.demo.house import House, HouseError, Playing
 from tools.demo.plan import CRYSTAL_PPM, LOOPBACK, row, subnet_of
 from tools.demo.terms import PCM16, Terms, terms_of
 from tools.measure import figures
+from tools.measure.accounting import exactness
+from tools.measure.canonical import RATE
 from tools.measure.plot import plot
 from tools.measure.report import Measured, measure
 
@@ -145,6 +147,12 @@ def _play_and_measure(options: Options, workdir: Path) -> tuple[Measured, dict[s
                 )
         steps.next("measuring")
         measured = measure(record)
+        if counter and not options.ppm:
+            frames = int(options.seconds * RATE)
+            extra["exact"] = {
+                board.board: exactness(played, record.canonical, frames).equal
+                for board, played in zip(record.boards, measured.played, strict=True)
+            }
     if restart_us is not None:
         extra["rejoin_s"] = figures.rejoin_s(_victim(measured, options), restart_us, boot=1)
     return measured, extra
@@ -212,6 +220,11 @@ def summary(result: dict[str, Any]) -> str:
             f"command to sound {result['command_to_sound_ms']} ms"
         ),
     ]
+    if "exact" in result:
+        exact = result["exact"]
+        lines.append(
+            f"  every frame once and unchanged on {sum(exact.values())} of {len(exact)} boards"
+        )
     if "rejoin_s" in result:
         lines.append(f"  a killed board was back in time after {result['rejoin_s']} s")
     lines.append(f"  plot {result['plot']}")

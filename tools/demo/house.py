@@ -117,6 +117,7 @@ class _Heard:
 
     underruns: int = 0
     realigns: int = 0
+    heap_live: list[int] = field(default_factory=list[int])  # bytes, while playing
 
 
 @dataclass
@@ -336,6 +337,8 @@ class House:
             return
         heard = self._heard[name].setdefault(boot, _Heard())
         heard.underruns = max(heard.underruns, device.get("underruns") or 0)
+        if device.get("state") == "playing" and device.get("heap_live"):
+            heard.heap_live.append(device["heap_live"])
         heard.realigns = max(heard.realigns, device.get("realigns") or 0)
         if device.get("state") == "playing" and house_us is not None and error_us is not None:
             self._beliefs[name][house_us] = Belief(house_us, error_us)
@@ -390,6 +393,7 @@ class House:
             [self._beliefs[board.id][at] for at in sorted(self._beliefs[board.id])],
             sum(life.underruns for life in lives),
             sum(life.realigns for life in lives),
+            [live for life in lives for live in life.heap_live],
         )
 
 

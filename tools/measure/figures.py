@@ -135,6 +135,17 @@ def start(boards: Sequence[Played], command_us: int) -> Start:
     )
 
 
+def growth(values: Sequence[int]) -> int | None:
+    """How much more the last quarter of a series reached than the first one; None if too short.
+
+    Of live heap: messages come and go, so one value tells nothing, but a leak lifts them all.
+    """
+    quarter = len(values) // 4
+    if quarter < 2:
+        return None
+    return max(values[-quarter:]) - max(values[:quarter])
+
+
 def rejoin_s(board: Played, restart_us: int, boot: int) -> float | None:
     """Seconds from a restart to the first frame of sound that is in time and stays so for 1 s.
 

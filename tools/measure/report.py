@@ -29,6 +29,7 @@ class BoardRun:
     beliefs: list[Belief] = field(default_factory=list[Belief])
     reported_underruns: int = 0
     realigns: int = 0
+    heap_live: list[int] = field(default_factory=list[int])  # after collections, while playing
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ def _board(run: Run, board: BoardRun, played: Played, books: Account) -> dict[st
         "realigns": board.realigns,
         "underruns": books.underruns,
         "reported_underruns": board.reported_underruns,
+        "heap_growth_bytes": figures.growth(board.heap_live),
         "jumps": [
             {"at_s": _seconds(run, jump.time_ns / 1e3), "frames": jump.frames}
             for jump in books.jumps
