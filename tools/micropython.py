@@ -15,51 +15,24 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from boards.emulated import interpreter
+from boards.emulated.interpreter import MINIMUM, REMEDY, VARIABLE, InterpreterMissing, state_folder
 from tools.apt import PrivateApt, Release, SetupFault, Source, own_sources, this_release, unpack
-
-MINIMUM = (1, 24)  # the first with .mpy 6.3, native code as mpy-cross of today compiles it
-VARIABLE = "PHANTOM_MICROPYTHON"
 
 # Releases whose own package is too old or missing, so that asking them would only cost time.
 _TOO_OLD = {"bullseye", "bookworm", "focal", "jammy", "noble"}
 # Releases of the same family that have it, best first; long-lived ones only.
 _NEWER = {"debian": ("trixie",), "ubuntu": ("resolute", "questing")}
-_WANTED = f"MicroPython ≥ {MINIMUM[0]}.{MINIMUM[1]}"
-_REMEDY = f"install {_WANTED}, or name one with {VARIABLE}=/path/to/it"
-
 # What the firmware leans on: littlefs images and the version itself.
 _PROBE = "import sys, vfs; vfs.VfsLfs2; print('%d.%d' % sys.implementation.version[:2])"
 
 
-_TREE = Path(__file__).resolve().parents[1]
-
-
-def state_folder() -> Path:
-    """What set-up makes lives here: build/ of a source tree, else the user's cache folder."""
-    if _in_source_tree():
-        return _TREE / "build"
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "phantom"
-
-
 def micropython_path(state: Path | None = None) -> Path:
-    """The interpreter for boards: $PHANTOM_MICROPYTHON, the one set up here, or one on PATH.
-
-    Raises SetupFault when there is none, or the variable names none.
-    """
-    named = os.environ.get(VARIABLE)
-    if named:
-        if os.access(named, os.X_OK) and Path(named).is_file():
-            return Path(named)
-        raise SetupFault(f"{VARIABLE} names {named}, which is no program: correct it or unset it")
-    made = (state or state_folder()) / "micropython" / "micropython"
-    if made.exists():
-        return made
-    found = shutil.which("micropython")
-    if found:
-        return Path(found)
-    fetch = "make setup" if _in_source_tree() else f"{sys.executable} -m tools.micropython"
-    raise SetupFault(f"no MicroPython is set up: run `{fetch}`, or {_REMEDY}")
+    """Where it is, for set-up: as boards.emulated.interpreter says, faults as SetupFault."""
+    try:
+        return interpreter.micropython_path(state)
+    except InterpreterMissing as fault:
+        raise SetupFault(str(fault)) from fault
 
 
 def version_of(program: Path) -> tuple[int, int] | None:
@@ -116,10 +89,6 @@ def main() -> int:
     return 0
 
 
-def _in_source_tree() -> bool:
-    return (_TREE / "pyproject.toml").exists()
-
-
 def _good(program: Path) -> bool:
     version = version_of(program)
     return version is not None and version >= MINIMUM
@@ -128,9 +97,9 @@ def _good(program: Path) -> bool:
 def _checked(program: Path) -> Path:
     version = version_of(program)
     if version is None:
-        raise SetupFault(f"{program} doesn't run as MicroPython with littlefs: {_REMEDY}")
+        raise SetupFault(f"{program} doesn't run as MicroPython with littlefs: {REMEDY}")
     if version < MINIMUM:
-        raise SetupFault(f"{program} is MicroPython {version[0]}.{version[1]}: {_REMEDY}")
+        raise SetupFault(f"{program} is MicroPython {version[0]}.{version[1]}: {REMEDY}")
     return program
 
 
@@ -173,7 +142,7 @@ def _fetch(
         (folder / "complete").write_text("\n".join(path.name for path in kept))
         shutil.rmtree(apt.folder, ignore_errors=True)
         return kept
-    raise SetupFault(f"MicroPython can't be fetched ({'; '.join(faults)}): {_REMEDY}")
+    raise SetupFault(f"MicroPython can't be fetched ({'; '.join(faults)}): {REMEDY}")
 
 
 def suites_of(release: Release) -> list[str]:
@@ -186,7 +155,7 @@ def _sources(release: Release) -> list[Source]:
     try:
         return [source for suite in suites_of(release) for source in own_sources(release, suite)]
     except SetupFault as fault:
-        raise SetupFault(f"{fault}: {_REMEDY}") from fault
+        raise SetupFault(f"{fault}: {REMEDY}") from fault
 
 
 def _recent(version: str) -> bool:
@@ -201,7 +170,7 @@ def _write_launcher(launcher: Path, root: Path) -> None:
         (path for top in ("", "usr") if (path := root / top / _loader(program)).exists()), None
     )
     if loader is None:
-        raise SetupFault(f"the unpacked MicroPython has no loader {_loader(program)}: {_REMEDY}")
+        raise SetupFault(f"the unpacked MicroPython has no loader {_loader(program)}: {REMEDY}")
     libraries = sorted({str(path.parent) for path in root.rglob("lib*.so.*")})
     command = [str(loader), "--library-path", ":".join(libraries), str(program)]
     launcher.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
@@ -212,7 +181,7 @@ def _loader(program: Path) -> str:
     """The loader that an ELF program names as its interpreter, without the leading slash."""
     found = re.search(rb"/(lib[\w./-]*/ld[\w.-]*\.so\.\d+)\0", program.read_bytes())
     if not found:
-        raise SetupFault(f"{program} names no loader: {_REMEDY}")
+        raise SetupFault(f"{program} names no loader: {REMEDY}")
     return found[1].decode()
 
 

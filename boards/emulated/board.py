@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from boards.emulated import flash
+from boards.emulated.interpreter import micropython_path
 from boards.emulated.profiles import PROFILES, Profile
-from tools.micropython import micropython_path
 
 TICKS_WRAP = 1 << 30
 # An exit code with which the interpreter asks for a new life (stubs/machine.py).

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.micropython import state_folder
+from boards.emulated.interpreter import state_folder
 
 
 def folder() -> Path:

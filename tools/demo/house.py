@@ -30,11 +30,11 @@ from typing import Any, Self
 
 from boards.emulated.board import EmulatedBoard
 from boards.emulated.flash import FirmwareError
+from boards.emulated.interpreter import InterpreterMissing
 from boards.emulated.network import NetworkUnavailable, VirtualNetwork
 from phantom.rpc import RpcError
 from phantom.wire import LINK_PORT
 from storagebox.control import ControlClient, ControlError
-from tools.apt import SetupFault
 from tools.demo.plan import BOX_NUMBER, NO_NETWORK, BoardPlan, rooms_file
 from tools.measure.canonical import Canonical
 from tools.measure.figures import Belief
@@ -182,7 +182,7 @@ class House:
             self.boards[board.id] = self._new_board(board)
             try:
                 self.boards[board.id].start()
-            except (FirmwareError, SetupFault) as fault:
+            except (FirmwareError, InterpreterMissing) as fault:
                 raise HouseError(str(fault)) from fault
         self._control = self._connect()
 

@@ -21,6 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from boards.emulated.interpreter import state_folder
 from phantom.wire.audio import LEFT, RIGHT
 from tools.demo import plan, view
 from tools.demo.arguments import BAD_INPUT, Parser, loopback, ppm, seconds
@@ -32,7 +33,6 @@ from tools.measure.live import LiveError
 from tools.measure.plot import plot
 from tools.measure.report import Measured, measure
 from tools.measure.wav import write_room
-from tools.micropython import state_folder
 from tools.progress import Step
 
 _POLL_SECONDS = 0.25
