@@ -15,8 +15,8 @@ from .wire import clock as wire
 
 _BURST = const(24)
 _BURST_US = const(10000)
-# Then for some seconds more often than later: the line has little to lean on yet.
-_SETTLING = const(160)
+# Then for half a minute more often than later: the line has little to lean on yet.
+_SETTLING = const(750)
 _SETTLING_US = const(40000)
 # Eight a second: the fit wants many fast packets; each costs up to 4 ms of the loop.
 _STEADY_US = const(125000)
