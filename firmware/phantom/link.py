@@ -32,24 +32,29 @@ _WINDOW_CHUNKS = const(4)
 
 
 class Connection:
-    """One accepted TCP connection."""
+    """One TCP connection at a time, in buffers that are made once: boards come and go for months,
+    and a heap in pieces has no 6 KiB left."""
 
-    def __init__(self, listener, sock, peer, now_ms):
+    def __init__(self, listener, read_buffer):
         self._listener = listener
+        self._in = read_buffer  # of all connections: what is read is used up at once
+        self._head = bytearray(mux.HEADER_BYTES)
+        self._messages = (bytearray(_LINK_BYTES), bytearray(mux.MAX_MESSAGE))
+        self._audio_head = bytearray(audio.HEADER_BYTES)
+        self._out = bytearray(_SEND_BYTES)
+
+    def begin(self, sock, peer, now_ms):
+        """Serve a connection that has just been accepted."""
         self._socket = sock
         self.host = peer[0]
         self.identity = None  # set by its hello
         self.rpc = None
-        self._in = bytearray(_READ_BYTES)
-        self._head = bytearray(mux.HEADER_BYTES)
         self._got = 0  # bytes of _head
         self._channel = -1  # of the payload being read
         self._left = 0  # bytes of it still to come
         # Link messages may come between the pieces of a longer RPC message.
-        self._messages = (bytearray(_LINK_BYTES), bytearray(mux.MAX_MESSAGE))
         self._lengths = [0, 0]
         self._more = False
-        self._audio_head = bytearray(audio.HEADER_BYTES)
         self._audio_got = 0
         self._audio_at = -1  # where the payload goes in the ring, -1: nowhere
         self._audio_chunk = 0
@@ -60,7 +65,6 @@ class Connection:
         self._folded = [0] * mux.CHANNELS  # what all three above have been lowered by
         self._limit = list(mux.INITIAL_WINDOW)  # what the peer grants
         self._sent = [0] * mux.CHANNELS
-        self._out = bytearray(_SEND_BYTES)
         self._out_at = 0
         self._out_end = 0
         self._heard_ms = now_ms
@@ -333,6 +337,8 @@ class Listener:
         self._socket = None
         self._next_try_ms = None
         self.connections = []
+        read_buffer = bytearray(_READ_BYTES)
+        self._spare = [Connection(self, read_buffer) for _ in range(CONNECTIONS)]
         self.malformed = 0  # connections closed for breaking the protocol
 
     def poll(self, now_ms):
@@ -347,7 +353,7 @@ class Listener:
 
     def accept(self, now_ms):
         """Take a waiting connection; a few times a second is enough."""
-        if self._socket is None or len(self.connections) >= CONNECTIONS:
+        if self._socket is None or not self._spare:
             return
         try:
             sock, peer = self._socket.accept()
@@ -358,7 +364,9 @@ class Listener:
             sock.setsockopt(6, 1, 1)  # TCP_NODELAY: answers are small
         except OSError:
             pass
-        self.connections.append(Connection(self, sock, peer, now_ms))
+        connection = self._spare.pop()
+        connection.begin(sock, peer, now_ms)
+        self.connections.append(connection)
 
     def _listen(self, now_ms):
         if self._next_try_ms is not None and ticks_diff(now_ms, self._next_try_ms) < 0:
@@ -391,3 +399,5 @@ class Listener:
         connection.close()
         self.connections.remove(connection)
         self._lost(connection)
+        connection.sink = None
+        self._spare.append(connection)
