@@ -6,13 +6,13 @@ Counted on a model of the CPU (tools/xtensa), not timed: the figures are the sam
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 from phantom.wire import CHUNK_FRAMES, RATE
 from tools import xtensa
-from tools.bench import results
+from tools.bench.command import command
 from tools.bench.load import STATEMENT_US, TRIM_PPM, Firmware, Load, Work
 from tools.bench.one_board import BLOCK_US, Setup
 from tools.demo.arguments import Parser
@@ -47,29 +47,25 @@ METHOD = (
 )
 
 
+class DspError(RuntimeError):
+    """This bench can't be run here."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """`phantom bench dsp`; returns the exit status: 2 if it can't be run here."""
     parser = Parser(prog="phantom bench dsp", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print nothing but the JSON line")
-    options = parser.parse_args(arguments)
-    try:
-        result = run()
-    except ModuleNotFoundError as fault:
-        remedy = "run this from the project's folder, after `make`"
-        print(f"phantom bench dsp: {fault.name} is not installed: {remedy}", file=sys.stderr)
-        return 2
-    except (MachineError, MpyError) as fault:
-        print(f"phantom bench dsp: {fault}", file=sys.stderr)
-        return 2
-    if not options.json:
-        print(_summary(result))
-    results.publish("dsp", result)
-    return 0
+    faults = (DspError, MachineError, MpyError)
+    return command("dsp", parser, arguments, lambda _: run(), _summary, faults)
 
 
 def run() -> dict[str, Any]:
     """The figures; shares are per cent of one core playing without pause. About 10 s."""
-    firmware = Firmware()
+    try:
+        firmware = Firmware()
+    except ModuleNotFoundError as fault:
+        remedy = "run this from the project's folder, after `make`"
+        raise DspError(f"{fault.name} is not installed: {remedy}") from fault
     clock = firmware.clock_second()
     return {
         "bench": "dsp",
@@ -149,7 +145,7 @@ def _shares(work: Work, period_us: float) -> dict[str, float]:
     }
 
 
-def _summary(result: dict[str, Any]) -> str:
+def _summary(result: Mapping[str, Any]) -> str:
     """The same for people: a table of kernels and one of set-ups."""
     row = "{:28}{:>13}{:>14}{:>11}{:>11}".format
     lines = [row("kernel, 48 kHz", "instr/frame", "cycles/frame", "% 240 MHz", "% 160 MHz")]

@@ -113,7 +113,8 @@ class Room:
             self._dac, _DESCRIPTORS, _DAC_DELAY_US, self._renderer, 0
         )
         listener = SimpleNamespace(malformed=0, greet=_ignore)
-        self._connection = modules["link"].Connection(listener, self._socket, ("box", 0), 0)
+        self._connection = modules["link"].Connection(listener, bytearray(_SEGMENT_BYTES))
+        self._connection.begin(self._socket, ("box", 0), 0)
         # An odd number of bytes, so that payloads lie askew in what is read, as they do in life.
         hello = mux.hello(mux.ROLE_BOX, "bench", 1)
         self._socket.pending += mux.frame(mux.LINK, hello)

@@ -7,7 +7,8 @@ from tools.demo.arguments import Parser, count, loopback, ppm, seconds
 from tools.demo.plan import CRYSTAL_PPM, LOOPBACK
 from tools.demo.terms import TERMS
 
-INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+# How long clocks run before the music. In a home they have run for days.
+SETTLE_SECONDS = 15.0
 
 
 def house_parser(name: str, description: str) -> Parser:
@@ -30,8 +31,8 @@ def house_parser(name: str, description: str) -> Parser:
     add(
         "--settle-s",
         type=seconds,
-        default=5.0,
-        help="how long clocks run before the music (default: 5)",
+        default=SETTLE_SECONDS,
+        help="how long clocks run before the music (default: %(default)g)",
     )
     add(
         "--subnet",

@@ -8,9 +8,8 @@ is the instant its first frame left the DAC; docs/measurement.md has the definit
 from __future__ import annotations
 
 import shutil
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from tools.bench import music, results
-from tools.bench.options import INTERRUPTED, house_parser
+from tools.bench.command import command
+from tools.bench.options import SETTLE_SECONDS, house_parser
 from tools.bench.steps import Steps
-from tools.demo.arguments import BAD_INPUT, count
+from tools.demo.arguments import count
 from tools.demo.house import House, HouseError
 from tools.demo.plan import CRYSTAL_PPM, LOOPBACK, row, subnet_of
 from tools.demo.terms import PCM16, Terms, terms_of
@@ -44,7 +44,7 @@ class Options:
     board_profile: str = "esp32"
     codec: str | None = None
     lead_ms: int | None = None
-    settle_s: float = 5.0
+    settle_s: float = SETTLE_SECONDS
     subnet: str = LOOPBACK
     keep: bool = False
 
@@ -57,21 +57,8 @@ def main(arguments: Sequence[str]) -> int:
     """`phantom bench start`; returns the exit status: 2 if it can't be run as asked."""
     parser = house_parser("start", "Measure how closely emulated rooms begin together.")
     parser.add_argument("--starts", type=count, default=20, help="how many (default: 20)")
-    try:
-        chosen = parser.parse_args(arguments)
-        as_json = chosen.__dict__.pop("json")
-        result = run(Options(**vars(chosen)))
-    except SystemExit as ending:
-        return int(ending.code or 0)
-    except (HouseError, ValueError) as fault:
-        print(f"phantom bench start: {fault}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    if not as_json:
-        print(summary(result))
-    results.publish("start", result)
-    return 0
+    faults = (HouseError, ValueError)
+    return command("start", parser, arguments, lambda o: run(Options(**o)), summary, faults)
 
 
 def run(options: Options) -> dict[str, Any]:
@@ -158,7 +145,7 @@ def _result(options: Options, sessions: Sequence[Measured]) -> dict[str, Any]:
     }
 
 
-def summary(result: dict[str, Any]) -> str:
+def summary(result: Mapping[str, Any]) -> str:
     """The figures for a person."""
 
     def spread(name: str) -> str:

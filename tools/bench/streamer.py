@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,9 @@ from phantom.rpc import RpcError
 from phantom.wire import audio
 from storagebox.control import ControlClient, ControlError
 from storagebox.coordinator.session import DEFAULT_LEAD_MS, MAX_LEAD_MS
-from tools.bench import music, results
-from tools.bench.options import INTERRUPTED
-from tools.demo.arguments import BAD_INPUT, Parser, seconds
+from tools.bench import music
+from tools.bench.command import command
+from tools.demo.arguments import Parser, seconds
 from tools.progress import Step
 
 # A chunk must be there so long before it sounds: the longest stall of a good wireless network.
@@ -74,21 +74,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     add("--codec", choices=sorted(audio.CODECS), default="pcm16", help="default: pcm16")
     add("--seed", type=int, default=1, help="of the noise that is played (default: 1)")
-    try:
-        chosen = parser.parse_args(arguments)
-        as_json = chosen.__dict__.pop("json")
-        result = run(Options(**vars(chosen)))
-    except SystemExit as ending:
-        return int(ending.code or 0)
-    except BenchError as fault:
-        print(f"phantom bench streamer: {fault}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    if not as_json:
-        print(summary(result))
-    results.publish("streamer", result)
-    return 0
+    faults = (BenchError,)
+    return command("streamer", parser, arguments, lambda o: run(Options(**o)), summary, faults)
 
 
 def run(options: Options) -> dict[str, Any]:
@@ -294,7 +281,7 @@ def _cpu_seconds(pid: int) -> float:
     return total
 
 
-def summary(result: dict[str, Any]) -> str:
+def summary(result: Mapping[str, Any]) -> str:
     """The figures for a person."""
     lateness = result["chunk_lateness_ms"]
     tried: Sequence[dict[str, Any]] = result["trials"]

@@ -8,17 +8,17 @@ frame on. docs/measurement.md defines each.
 from __future__ import annotations
 
 import shutil
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tools.bench import music, results
-from tools.bench.options import INTERRUPTED, house_parser
+from tools.bench.command import command
+from tools.bench.options import SETTLE_SECONDS, house_parser
 from tools.bench.steps import Steps
-from tools.demo.arguments import BAD_INPUT, seconds
+from tools.demo.arguments import seconds
 from tools.demo.house import House, HouseError, Playing
 from tools.demo.plan import CRYSTAL_PPM, LOOPBACK, row, subnet_of
 from tools.demo.terms import PCM16, Terms, terms_of
@@ -48,7 +48,7 @@ class Options:
     board_profile: str = "esp32"
     codec: str | None = None
     lead_ms: int | None = None
-    settle_s: float = 5.0
+    settle_s: float = SETTLE_SECONDS
     kill_at: float | None = None  # cut one board's power so many seconds into the music
     subnet: str = LOOPBACK
     keep: bool = False  # keep captures and logs in build/bench
@@ -67,21 +67,8 @@ def main(arguments: Sequence[str]) -> int:
         type=seconds,
         help="cut a board's power then, for a second, and time its return",
     )
-    try:
-        chosen = parser.parse_args(arguments)
-        as_json = chosen.__dict__.pop("json")
-        result = run(Options(**vars(chosen)))
-    except SystemExit as ending:
-        return int(ending.code or 0)
-    except (HouseError, ValueError) as fault:
-        print(f"phantom bench sync: {fault}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    if not as_json:
-        print(summary(result))
-    results.publish("sync", result)
-    return 0
+    faults = (HouseError, ValueError)
+    return command("sync", parser, arguments, lambda o: run(Options(**o)), summary, faults)
 
 
 def run(options: Options) -> dict[str, Any]:
@@ -197,7 +184,7 @@ def _title(options: Options) -> str:
     )
 
 
-def summary(result: dict[str, Any]) -> str:
+def summary(result: Mapping[str, Any]) -> str:
     """The figures for a person."""
 
     def spread(name: str) -> str:
