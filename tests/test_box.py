@@ -113,7 +113,7 @@ def test_each_device_gets_every_frame_of_its_own_part(tmp_path: Path):
                 sink = run.devices.sinks[name]
                 assert sink.opened[0]["start_us"] == answer["start_us"]
                 assert sink.opened[0]["stream"] == answer["stream"]
-                assert sink.closed == [{"stream": answer["stream"], "at_chunk": max(got)}]
+                assert sink.closed == [{"stream": answer["stream"], "at_chunk": max(got) + 1}]
                 assert run.status_of(name)["sent_chunks"] == len(got)
                 assert run.status_of(name)["skipped_chunks"] == 0
             assert run.box.status()["session"]["state"] == "ended"
@@ -166,7 +166,7 @@ def test_a_device_with_one_dac_channel_is_sent_a_mono_mix(tmp_path: Path):
     asyncio.run(story())
 
 
-def test_a_device_that_comes_back_mid_song_joins_in_time(tmp_path: Path):
+def test_a_device_that_restarts_mid_song_joins_in_time(tmp_path: Path):
     async def story():
         async with running(tmp_path) as run:
             music = write_music(tmp_path / "a.wav", 3.0)
@@ -174,20 +174,36 @@ def test_a_device_that_comes_back_mid_song_joins_in_time(tmp_path: Path):
             await until(lambda: len(run.got["solo"]) > 100, "it plays")
             sink = run.devices.sinks["solo"]
             run.record("solo")
-            sink.hang_up()
+            sink.restart()
             await until(lambda: len(sink.opened) == 2, "it is opened again")
+            assert sink.opened[1]["start_us"] == sink.opened[0]["start_us"]
             begins = sink.opened[1]["first_chunk"]
             assert begins > 0
-            assert sink.opened[1]["start_us"] == sink.opened[0]["start_us"]
             await run.end()
             got = run.got["solo"]
-            last = run.coordinator.session.status()["last_chunk"]
-            joined = min(n for n in got if n >= begins)
-            assert joined < begins + 20
-            assert set(range(joined, last + 1)) <= got.keys()
-            at = joined * CHUNK_FRAMES
-            assert got[joined] == music[at : at + CHUNK_FRAMES].tobytes()
-            assert len(run.got["west"]) == last + 1
+            last = max(run.got["west"])
+            assert min(got) < begins + 20
+            assert sorted(got) == list(range(min(got), last + 1))
+            at = min(got) * CHUNK_FRAMES
+            assert got[min(got)] == music[at : at + CHUNK_FRAMES].tobytes()
+            assert sorted(run.got["west"]) == list(range(last + 1))
+
+    asyncio.run(story())
+
+
+def test_a_device_that_only_lost_its_connection_misses_nothing(tmp_path: Path):
+    async def story():
+        async with running(tmp_path) as run:
+            write_music(tmp_path / "a.wav", 2.0)
+            await run.play(tmp_path / "a.wav")
+            await until(lambda: len(run.got["solo"]) > 100, "it plays")
+            sink = run.devices.sinks["solo"]
+            sink.hang_up()
+            await until(lambda: len(sink.opened) == 2, "it is opened again")
+            await run.end()
+            assert sorted(run.got["solo"]) == list(range(max(run.got["west"]) + 1))
+            assert (sink.arrivals.missing, sink.arrivals.repeated) == (0, 0)
+            assert run.status_of("solo")["skipped_chunks"] == 0
 
     asyncio.run(story())
 

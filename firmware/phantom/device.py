@@ -177,7 +177,10 @@ class Device:
             self._renderer.open(stream, start_us, code, channels, first_chunk)
         connection.feed_from(self._renderer.ring, stream)
         self._feeder = connection
-        return {"window_chunks": self._renderer.ring.slots}
+        return {
+            "window_chunks": self._renderer.ring.slots,
+            "wants": self._renderer.ring.wants(),
+        }
 
     def _close(self, stream, at_chunk=None):
         if stream == self._renderer.stream:

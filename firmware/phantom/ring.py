@@ -73,6 +73,14 @@ class ChunkRing:
         """Whether the next chunk is here."""
         return self.slots > 0 and self._holds[self.next % self.slots] == self.next
 
+    def wants(self):
+        """The number of the first chunk, from the reader's on, that is not here."""
+        chunk = self.next
+        end = chunk + self.slots
+        while chunk < end and self._holds[chunk % self.slots] == chunk:
+            chunk += 1
+        return chunk
+
     def skip_to(self, chunk):
         """Let go of everything before `chunk`, which must not be behind the reader."""
         if chunk - self.next >= self.slots:

@@ -32,8 +32,8 @@ from .streamer.house_clock import HouseClockServer, HouseTime
 from .streamer.stream import TICK_US
 from .streamer.sweep import Sweep
 
-# Time-outs and pings are whole seconds; a quarter is fine enough.
-HOUSEKEEPING_S = 0.25
+# A connection that is stuck is noticed within this; see streamer.tcp.STUCK_S.
+HOUSEKEEPING_S = 0.05
 # A socket a device, and some for everything else.
 SPARE_DESCRIPTORS = 64
 _TICK_S = TICK_US / 1_000_000

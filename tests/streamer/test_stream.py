@@ -6,7 +6,14 @@ from numpy.typing import NDArray
 
 from phantom.wire import CHUNK_FRAMES, RATE, audio, mux
 from storagebox.streamer.formats import Variant
-from storagebox.streamer.stream import ARRIVAL_US, ENCODE_BATCH, TICK_US, Output, Stream
+from storagebox.streamer.stream import (
+    ARRIVAL_US,
+    ENCODE_BATCH,
+    FULL_REACH_US,
+    TICK_US,
+    Output,
+    Stream,
+)
 
 LEAD_MS = 250
 START_US = 1_000_000_000
@@ -78,8 +85,8 @@ class Played:
             7, START_US, lead_ms, music, lambda frames: self.kept.append(frames.copy())
         )
         self.now_us = START_US - lead_ms * 1000
-        self.links = list(links)
-        self.outputs = [self.stream.add(link, STEREO, self.now_us) for link in links]
+        self.links: list[Listener] = []
+        self.outputs = [self.join(link) for link in links]
 
     def run_until(self, chunk: float, step_us: int = TICK_US) -> None:
         """Pump until `chunk` plays."""
@@ -93,10 +100,12 @@ class Played:
             link.now_us = self.now_us
         self.stream.pump(self.now_us)
 
-    def join(self, link: Listener, variant: Variant = STEREO) -> Output:
+    def join(self, link: Listener, variant: Variant = STEREO, wants: int | None = None) -> Output:
         """One more device from now on."""
         self.links.append(link)
-        return self.stream.add(link, variant, self.now_us)
+        output = self.stream.add(link, variant, self.now_us)
+        self.stream.ready(output, output.next_chunk if wants is None else wants, self.now_us)
+        return output
 
 
 def test_every_frame_is_sent_once_and_in_order():
@@ -109,13 +118,31 @@ def test_every_frame_is_sent_once_and_in_order():
     assert played.outputs[0].skipped_chunks == 0
 
 
-def test_a_chunk_is_sent_one_lead_before_it_plays_within_a_tick():
+def test_chunks_are_sent_one_lead_ahead_at_first_and_ever_further_as_memory_allows():
     link = Listener()
-    played = Played(Music(300), link)
-    played.run_until(300)
-    for number in range(60, 300):
+    played = Played(Music(3000), link)
+    played.run_until(2500)
+    for number in range(2500):
         ahead_us = played.stream.play_us(number) - link.at_us[number]
-        assert LEAD_MS * 1000 <= ahead_us <= LEAD_MS * 1000 + TICK_US + 6000
+        grown_us = (link.at_us[number] - START_US + LEAD_MS * 1000) // 4
+        reach_us = min(LEAD_MS * 1000 + grown_us, FULL_REACH_US)
+        assert ahead_us <= reach_us + TICK_US + 6000
+        if number > LEAD_MS * 1000 // CHUNK_US:
+            assert ahead_us >= reach_us - TICK_US // 4
+
+
+def test_a_live_source_is_sent_on_as_it_comes():
+    music, link = Music(600), Listener()
+    played = Played(music, link)
+    while played.now_us < START_US + 500 * CHUNK_US:
+        now_chunk = (played.now_us - START_US + LEAD_MS * 1000) / CHUNK_US
+        music.delivered = min(len(music.frames), round((now_chunk + 5) * CHUNK_FRAMES))
+        played.pump()
+        played.now_us += TICK_US
+    assert played.stream.counters.underflow_chunks == 0
+    for number in range(60, 500):
+        ahead_us = played.stream.play_us(number) - link.at_us[number]
+        assert abs(ahead_us - LEAD_MS * 1000) < TICK_US + 5 * CHUNK_US
 
 
 def test_devices_of_one_variant_share_the_same_bytes():
@@ -191,11 +218,23 @@ def test_a_late_joiner_gets_at_once_what_can_still_be_played():
     assert ARRIVAL_US < played.stream.play_us(begins) - played.now_us < ARRIVAL_US + 2 * CHUNK_US
     played.pump()
     assert min(late.sent) == begins
-    assert max(late.sent) == max(first.sent)
+    assert played.stream.play_us(max(late.sent)) - played.now_us > LEAD_MS * 1000
     played.now_us += TICK_US
     played.run_until(400)
     assert sorted(late.sent) == list(range(begins, 400))
     assert late.pcm == music.frames[begins * CHUNK_FRAMES :].tobytes()
+
+
+def test_a_device_that_changed_connections_gets_only_what_it_has_not_got():
+    music, first = Music(400), Listener()
+    played = Played(music, first)
+    played.run_until(200)
+    played.stream.remove(played.outputs[0])
+    again = Listener()
+    has = max(first.sent) - 5
+    played.join(again, wants=has + 1)
+    played.run_until(400)
+    assert sorted(again.sent) == list(range(has + 1, 400))
 
 
 def test_a_late_joiner_may_want_another_variant():
@@ -253,14 +292,26 @@ def test_a_box_that_stood_still_for_seconds_goes_on_where_the_time_is():
     music, link = Music(1000), Listener()
     played = Played(music, link)
     played.run_until(100)
-    played.now_us += 2_000_000
+    played.now_us += 2_500_000
     played.run_until(1000)
     output = played.outputs[0]
     assert output.sent_chunks + output.skipped_chunks == 1000
-    assert 300 < output.skipped_chunks < 400
-    assert played.stream.counters.tick_late_max_us >= 2_000_000 - TICK_US
+    assert 300 < output.skipped_chunks < 420
+    assert played.stream.counters.tick_late_max_us >= 2_500_000 - TICK_US
     at = 900 * CHUNK_FRAMES
     assert link.sent[900] == music.frames[at : at + CHUNK_FRAMES].tobytes()
+
+
+def test_a_device_that_has_not_opened_the_stream_yet_is_sent_nothing():
+    link = Listener()
+    played = Played(Music(100))
+    played.links.append(link)
+    output = played.stream.add(link, STEREO, played.now_us)
+    played.run_until(20)
+    assert not link.sent
+    played.stream.ready(output, output.next_chunk, played.now_us)
+    played.run_until(110)
+    assert sorted(link.sent) == list(range(min(link.sent), 100))
 
 
 def test_a_removed_device_is_sent_nothing_more():

@@ -115,6 +115,7 @@ class Sink:
         self._next = 0  # the chunk expected
         self._received = 0  # AUDIO payload bytes of this connection
         self._granted = 0
+        self._fed = False  # on this connection
         sweep.add(self._listener.fileno(), self._accept)
 
     def listen(self, on_chunk: Callable[[int, bytes], object]) -> None:
@@ -131,7 +132,7 @@ class Sink:
         self._connection = connection
         self._channels = Channels(self._greeted, self._message)
         self._received = self._granted = 0
-        self._stream = 0
+        self._fed = False
         self._sweep.add(connection.fileno(), self._readable)
 
     def _readable(self, _: int) -> None:
@@ -154,6 +155,13 @@ class Sink:
             self._connection.close()
             self._connection = None
             self.box = None
+
+    def restart(self) -> None:
+        """Lose power, and come back as another boot that knows nothing."""
+        self.hang_up()
+        self.boot += 1
+        self._info["boot"] = self.boot
+        self._stream = 0
 
     def close(self) -> None:
         """Close everything."""
@@ -194,17 +202,19 @@ class Sink:
 
     def _open(self, **params: Any) -> dict[str, int]:
         self.opened.append(params)
-        self.arrivals = Arrivals()
-        self._stream = params["stream"]
-        self._start_us = params["start_us"]
-        self._next = params["first_chunk"]
+        if (params["stream"], params["start_us"]) != (self._stream, self._start_us):
+            self.arrivals = Arrivals()
+            self._stream = params["stream"]
+            self._start_us = params["start_us"]
+            self._next = params["first_chunk"]
         size = audio.payload_bytes(audio.CODECS[params["codec"]], params["channels"])
         self._payload = size + audio.HEADER_BYTES
         self._slots = self._ring_bytes // size
-        self._base = self._received - self._next * self._payload
         self.state = "playing"
-        self._grant(self._received + self._slots * self._payload)
-        return {"window_chunks": self._slots}
+        self._fed = True
+        held = max(0, self._next - max(0, (house_us() - self._start_us) // _CHUNK_US))
+        self._grant(self._received + (self._slots - held) * self._payload)
+        return {"window_chunks": self._slots, "wants": self._next}
 
     def _close(self, **params: Any) -> bool:
         self.closed.append(params)
@@ -248,7 +258,7 @@ class Sink:
 
     def play(self, now_us: int) -> None:
         """Let time pass: what has been played makes room for more."""
-        if not self._stream or self._connection is None:
+        if not self._stream or not self._fed:
             return
         played = max(0, (now_us - self._start_us) // _CHUNK_US)
         held = max(0, self._next - played)

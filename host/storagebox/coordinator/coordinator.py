@@ -95,8 +95,14 @@ class Coordinator:
 
     def pump(self, now_us: int) -> None:
         """Send what is due."""
-        if self.session:
-            self.session.pump(now_us)
+        session = self.session
+        if session is None:
+            return
+        try:
+            session.pump(now_us)
+        except Exception as fault:  # of ours: this session pays, the next one plays
+            self._journal.fault("pump", fault)
+            session.fail("a fault of the box")
 
     def heard(self, event: Event) -> None:
         """Something the source said."""

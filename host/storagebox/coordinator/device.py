@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from phantom.rpc import RpcError
+from phantom.rpc import CLOSED, TIMED_OUT, RpcError
 from phantom.wire import RATE, audio
 from storagebox.journal import Journal
 from storagebox.streamer.channels import Hello
@@ -88,6 +88,7 @@ class Device:
         self.id = entry.id
         self.info: DeviceInfo | None = None
         self.report: dict[str, Any] | None = None
+        self._met: tuple[int, DeviceInfo] | None = None  # the boot it was last met in
         self.gain: dict[str, int] | None = None  # what it was last asked for
         self._clock_port = clock_port
         self._journal = journal
@@ -163,36 +164,41 @@ class Device:
             self.link.disconnect("another device")
             return
         self._journal.emit("link.up", device=self.id, boot=hello.boot)
-        self._greeting = asyncio.ensure_future(self._greet())
+        if self._met and self._met[0] == hello.boot:
+            self._present(self._met[1])  # it only changed connections: lose no round trip
+        self._greeting = asyncio.ensure_future(self._greet(hello.boot))
 
     def _down(self, reason: str) -> None:
         if self._greeting:
             self._greeting.cancel()
             self._greeting = None
-        was_ready = self.info is not None
+        self._journal.emit("link.down", device=self.id, reason=reason)
+        if self.info is not None:
+            self._on_gone(self)
         self.info = None
         self.report = None
         self._on_change()
-        self._journal.emit("link.down", device=self.id, reason=reason)
-        if was_ready:
-            self._on_gone(self)
 
-    async def _greet(self) -> None:
-        try:
-            clock = {"port": self._clock_port}
-            body, _ = await asyncio.gather(
-                self.link.call("device.info", {}), self.link.call("device.clock", clock)
-            )
-            self.info = DeviceInfo.parse(body)
-            if self.gain:
-                await self.link.call("renderer.gain", self.gain)
-        except (RpcError, ValueError) as fault:
-            self.info = None
-            self._journal.emit("device.unusable", device=self.id, reason=str(fault))
-            self.link.disconnect("unusable")
-            return
+    def _present(self, info: DeviceInfo) -> None:
+        self.info = info
         self._on_change()
         self._on_ready(self)
+
+    async def _greet(self, boot: int) -> None:
+        try:
+            calls = [self.link.call("device.clock", {"port": self._clock_port})]
+            if self.gain:
+                calls.append(self.link.call("renderer.gain", self.gain))
+            if self.info is None:
+                calls.append(self.link.call("device.info", {}))
+            *_, body = await asyncio.gather(*calls)
+            if self.info is None:
+                self._met = (boot, DeviceInfo.parse(body))
+                self._present(self._met[1])
+        except (RpcError, ValueError) as fault:
+            lost = isinstance(fault, RpcError) and fault.code in (TIMED_OUT, CLOSED)
+            self._journal.emit("device.unusable", device=self.id, reason=str(fault))
+            self.link.disconnect("no answer" if lost else "unusable")
 
     def _reported(self, **fields: Any) -> None:
         report: dict[str, Any] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from phantom.rpc import RpcError
 from storagebox.journal import Journal
@@ -84,7 +84,7 @@ class Session:
         self._outputs: dict[Device, Output] = {}
         self._totals: dict[Device, list[int]] = {device: [0, 0] for device in self.devices}
         self._closed: set[Output] = set()  # outputs that were told their last chunk
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         # Unbuffered: whoever measures reads the file while it grows.
         self._dump = pcm_dump.open("wb", buffering=0) if pcm_dump else None
 
@@ -155,7 +155,10 @@ class Session:
     # Devices
 
     def attach(self, device: Device) -> None:
-        """A device of this session is there, or there again: it plays from now on."""
+        """A device of this session is there, or there again: it plays from now on.
+
+        One that only changed connections still has what it had buffered, and gets the rest.
+        """
         info = device.info
         if self.stream is None or self.state != "playing" or info is None:
             return
@@ -178,10 +181,18 @@ class Session:
             "channels": variant.channels,
             "first_chunk": output.next_chunk,
         }
-        self._tell(device, "renderer.open", opening)
+        self._spawn(self._open(device, output, opening))
+
+    async def _open(self, device: Device, output: Output, opening: dict[str, Any]) -> None:
+        answer = await self._call(device, "renderer.open", opening)
+        if self.stream is None or not isinstance(answer, dict):
+            return
+        wants: Any = cast("dict[str, Any]", answer).get("wants")
+        first = wants if isinstance(wants, int) else output.next_chunk
+        self.stream.ready(output, first, self._house.now_us())
 
     def detach(self, device: Device) -> None:
-        """A device is gone, or the session is."""
+        """Stop serving a device."""
         output = self._outputs.pop(device, None)
         if output is None or self.stream is None:
             return
@@ -194,15 +205,16 @@ class Session:
     def _tell(self, device: Device, method: str, params: dict[str, Any]) -> None:
         self._spawn(self._call(device, method, params))
 
-    async def _call(self, device: Device, method: str, params: dict[str, Any]) -> None:
+    async def _call(self, device: Device, method: str, params: dict[str, Any]) -> Any:
+        """The device's answer; None if it refused, which is noted."""
         try:
-            await device.link.call(method, params)
+            return await device.link.call(method, params)
         except RpcError as fault:
             self._journal.emit(
                 "device.refused", device=device.id, method=method, reason=str(fault)
             )
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -225,7 +237,7 @@ class Session:
         for device, output in self._outputs.items():
             if stream.finished(output) and output not in self._closed:
                 self._closed.add(output)
-                closing = {"stream": self.number, "at_chunk": last}
+                closing = {"stream": self.number, "at_chunk": last + 1}
                 self._tell(device, "renderer.close", closing)
         end_us = stream.end_us
         if end_us is not None and now_us >= end_us:

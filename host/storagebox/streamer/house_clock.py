@@ -8,6 +8,11 @@ the answer says how long it was held (`hold` = sent - arrived), so a late answer
 one. The kernel stamps by the wall clock, which may step: its *age*, taken by reading both clocks
 side by side, is what counts, and an age that can't be is replaced by "just now". The exchange then
 looks like a long round trip, which devices ignore.
+
+It answers from the box's one event loop. With 100 devices asking eight times a second while music
+plays, requests were held 0.1 ms in the median and 4 to 9 ms at p99; a thread of its own was no
+better (it waits for the interpreter instead) and took 3 % of a core more. Measured on a two-core
+virtual machine that had other work.
 """
 
 from __future__ import annotations

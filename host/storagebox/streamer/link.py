@@ -3,7 +3,10 @@
 A Link retries for ever. Whatever a device sends, the worst that happens is that its connection is
 closed with a reason, counted, and tried again.
 
-Little is buffered in the kernel: what is in there can't be overtaken by a volume change any more.
+What if a connection stands still while music plays? On bad Wi-Fi, TCP's retransmission timer has
+grown to a second by the time a retransmission is lost as well, which is more than a board without
+PSRAM holds. So a connection that is stuck is raced by new ones; the first that comes through
+takes over. The device keeps what it has buffered, and the stream goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -22,12 +25,11 @@ from typing import Any
 from phantom.rpc import CLOSED, RpcError
 from phantom.wire import mux
 from storagebox.conversation import Conversation
+from storagebox.streamer import tcp
 
 from .channels import Channels, GoodbyeError, Hello, WrongProtocolError
 from .sweep import Sweep
 
-# A lost SYN is repeated after 1 s; two losses are as good as a device that is off.
-CONNECT_TIMEOUT_S = 2.0
 # docs/protocol.md: 3 s without a byte and the link is dead; whoever was silent for 1 s sends PING.
 DEAD_S = 3.0
 PING_AFTER_S = 1.0
@@ -43,16 +45,20 @@ REFUSALS = {
     "another device",
     "unusable",
 }
+OVERTAKEN = "overtaken"
+# The device may not have noticed the end of such a connection, and must not hear more of it.
+ABANDONED = {OVERTAKEN, "silent", "no hello", "not reading"}
+# Connections that race a stuck one start so far apart, for each may lose its SYN; a board lets
+# three in at a time.
+RACE_EVERY_S = 0.1
+RACERS = 2
+# In the middle of music, a new connection is kept busy with pings for so long. A lost segment is
+# found out by those that come after it; alone, it would wait for the timer (RFC 8985).
+YOUNG_S = 0.5
+# A link that had audio so lately is in the middle of music: a stuck one is given none.
+MUSIC_LASTS_S = 2.0
 # Answers take a round trip and a board's loop; a stalled link is dead after DEAD_S anyway.
 CALL_TIMEOUT_S = 2.0
-
-# Unsent bytes the kernel takes before it says "full": about 40 ms of PCM16 stereo.
-NOTSENT_BYTES = 8192
-# Sent and unacknowledged: enough for 1 Mbyte/s at a round trip of 30 ms. The kernel doubles it.
-SEND_BUFFER_BYTES = 32768
-# After a stall, retransmit within a second instead of backing off further (Linux 6.15 on).
-TCP_RTO_MAX_MS = 44
-RTO_MAX_MS = 1000
 
 RECEIVE_BYTES = 65536
 _scratch = bytearray(RECEIVE_BYTES)  # shared by all links of the process: used within one callback
@@ -116,8 +122,15 @@ class Link:
         self._ended: asyncio.Future[str] | None = None  # result: the reason
         self._full = False  # the kernel refused more; the sweep will say when to go on
         self._heard = self._spoke = False  # since the last tick
-        self._heard_at = self._spoke_at = 0.0
+        self._began_at = self._heard_at = self._spoke_at = 0.0
         self._nonces = itertools.count(1)
+        self._written = 0  # on this connection
+        self._progress = tcp.Progress()
+        self._carried_audio = False  # since the last tick
+        self._music_until = 0.0
+        self._racers: set[asyncio.Task[None]] = set()
+        self._raced_at = 0.0
+        self._successor: socket.socket | None = None
 
     # Life
 
@@ -128,19 +141,24 @@ class Link:
             while True:
                 up_before = self.counters.connections
                 reason = await self._connection()
-                self.counters.closed[reason] += 1
-                self.counters.last_reason = reason
                 if self.counters.connections > up_before:
                     failures = 0
-                await asyncio.sleep(self._pause_s(reason, failures))
+                pause_s = 0.0 if reason == OVERTAKEN else self._pause_s(reason, failures)
                 failures += 1
+                self.counters.closed[reason] += 1
+                self.counters.last_reason = reason
+                await asyncio.sleep(pause_s)
         finally:
             self._farewell(mux.REASON_SHUTDOWN)
             self._drop("shutdown")
+            if self._successor:
+                self._successor.close()
 
     def _pause_s(self, reason: str, failures: int) -> float:
         """Exponential back-off with a quarter of jitter, against marching in step."""
-        if reason in REFUSALS:
+        # Unless it is an earlier connection of this link that came through late.
+        late = reason == "goodbye: replaced" and self.counters.last_reason in ABANDONED
+        if reason in REFUSALS and not late:
             pause = RETRY_REFUSED_S
         else:
             pause = min(RETRY_MAX_S, RETRY_FIRST_S * 2 ** min(failures, 10))
@@ -149,39 +167,44 @@ class Link:
     async def _connection(self) -> str:
         loop = asyncio.get_running_loop()
         try:
-            sock = await self._connect(loop)
+            sock = self._successor or await self._connect()
         except TimeoutError:
             return "unreachable"
         except OSError as fault:
             return (fault.strerror or type(fault).__name__).lower()
+        self._successor = None
         self._channels = self._new_channels()
         self._socket = sock
         self._full = False
-        self._heard_at = self._spoke_at = loop.time()
+        self._written = 0
+        self._progress = tcp.Progress(0, loop.time())
+        self._began_at = self._heard_at = self._spoke_at = loop.time()
         self._ended = loop.create_future()
         self._sweep.add(sock.fileno(), self._on_event)
         self._channels.send_link(self._hello)
         self.flush()
         return await self._ended
 
-    async def _connect(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_BYTES)
-            with suppress(OSError):  # an older kernel backs off for longer
-                sock.setsockopt(socket.IPPROTO_TCP, TCP_RTO_MAX_MS, RTO_MAX_MS)
-            if self._local_address:
-                sock.bind((self._local_address, 0))
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await loop.sock_connect(sock, (self.address, self.port))
-        except BaseException:
-            sock.close()
-            raise
-        return sock
+    async def _connect(self) -> socket.socket:
+        return await tcp.connect(self.address, self.port, self._local_address)
+
+    async def _race(self) -> None:
+        """Connect beside the connection that is stuck, and take over from it."""
+        with suppress(OSError):
+            sock = await self._connect()
+            if self._successor is not None or not self._lame():
+                sock.close()
+                return
+            self._successor = sock
+            self._drop(OVERTAKEN)
+
+    def _lame(self) -> bool:
+        """The connection stands still, or its next loss would be a long one."""
+        if self._socket is None:
+            return False  # it has ended otherwise
+        outstanding = tcp.unacknowledged(self._socket)
+        stuck = outstanding and self._written - outstanding == self._progress.acknowledged
+        return bool(stuck) or tcp.retransmission_timeout_s(self._socket) > tcp.WELL_TIMEOUT_S
 
     def _new_channels(self) -> Channels:
         return Channels(self._greeted, self._message)
@@ -195,8 +218,13 @@ class Link:
         sock, self._socket = self._socket, None
         if sock is None:
             return
+        for racer in self._racers:
+            racer.cancel()
         self._sweep.remove(sock.fileno())
-        sock.close()
+        if reason in ABANDONED:
+            tcp.abort(sock)
+        else:
+            sock.close()
         was_up = self._channels.peer is not None
         self.rpc.close()
         if self._ended and not self._ended.done():
@@ -244,6 +272,7 @@ class Link:
     def send_audio(self, frames: Iterable[bytes], size: int) -> None:
         """Send frames of chunks, `size` bytes in all, as far as the kernel takes them now."""
         self._channels.send_audio(frames, size)
+        self._carried_audio = True
         if not self._full:
             self.flush()
 
@@ -259,8 +288,10 @@ class Link:
         channels = self._channels
         try:
             while buffers := channels.gather():
-                done = channels.sent(sock.sendmsg(buffers))
+                count = sock.sendmsg(buffers)
+                self._written += count
                 self._spoke = True
+                done = channels.sent(count)
                 if not done:
                     self._set_full(True)
                     return
@@ -329,7 +360,7 @@ class Link:
     # Time
 
     def tick(self, now_s: float) -> None:
-        """Call a few times a second, with the loop's time."""
+        """Call twenty times a second, with the loop's time."""
         self.rpc.tick(round(now_s * 1000))
         if self._socket is None:
             return
@@ -337,12 +368,33 @@ class Link:
             self._heard_at = now_s
         if self._spoke:
             self._spoke_at = now_s
-        self._heard = self._spoke = False
+        if self._carried_audio:
+            self._music_until = now_s + MUSIC_LASTS_S
+        self._heard = self._spoke = self._carried_audio = False
         if now_s - self._heard_at >= DEAD_S:
             self._drop("silent" if self.up else "no hello")
         elif now_s - self._spoke_at >= PING_AFTER_S and self.up:
-            try:
-                self._channels.send_link(mux.ping(next(self._nonces) & 0xFFFFFFFF))
-            except mux.MalformedFrame:
-                self._drop("not reading")
-            self.flush()
+            self._ping()
+        elif now_s < self._music_until:
+            if now_s - self._began_at < YOUNG_S:
+                self._ping()
+            self._watch(now_s)
+
+    def _ping(self) -> None:
+        try:
+            self._channels.send_link(mux.ping(next(self._nonces) & 0xFFFFFFFF))
+        except mux.MalformedFrame:
+            self._drop("not reading")
+        self.flush()
+
+    def _watch(self, now_s: float) -> None:
+        """Race the connection if it is stuck in the middle of music."""
+        if self._socket is None:
+            return
+        outstanding = tcp.unacknowledged(self._socket)
+        stuck = self._progress.stuck(now_s, self._written, outstanding)
+        if stuck and len(self._racers) < RACERS and now_s - self._raced_at >= RACE_EVERY_S:
+            self._raced_at = now_s
+            racer = asyncio.ensure_future(self._race())
+            self._racers.add(racer)
+            racer.add_done_callback(self._racers.discard)

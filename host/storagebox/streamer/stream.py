@@ -2,8 +2,12 @@
 
 No clock and no socket here: `pump(now_us)` does what is due at that house time. Chunk n sounds at
 start + n * 256 / 48000 s. It is sent to a device when its play time is no further away than the
-lead and the device's window has room, and never once it could not arrive in time. So what waits
-for a slow device is bounded by the lead, and a device that comes back is served from now on.
+reach and the device's window has room, and never once it could not arrive in time. So what waits
+for a slow device is bounded, and a device that comes back is served from now on.
+
+The reach is the session's lead at first, since that is all the time there is. Where the source
+has more, it then grows by a quarter of the time that passes, until the device's window is its
+limit: memory that a device has is worth more full than empty when the network stalls.
 
 What if the source is late? Numbers can't wait, for they are time. When the next chunk's play time
 is half a lead away, silence takes its number and the music goes on after it.
@@ -22,6 +26,8 @@ from phantom.wire import CHUNK_FRAMES, RATE
 from . import formats
 from .formats import Frames, Variant
 
+# The reach ends here: what 48 KiB hold of mono in IMA-ADPCM. Less than sources decode ahead.
+FULL_REACH_US = 2_000_000
 # Cut and encoded before they are due, so that encoding runs in batches and a tick of the box that
 # comes late still finds its chunks.
 AHEAD_US = 180_000
@@ -76,6 +82,7 @@ class Output:
     link: AudioLink
     variant: Variant
     next_chunk: int
+    since_us: int | None = None  # house time when it was ready for chunks
     sent_chunks: int = 0
     skipped_chunks: int = 0
 
@@ -116,6 +123,7 @@ class Stream:
         self.number = number
         self.start_us = start_us
         self.lead_us = lead_ms * 1000
+        self._full_us = max(self.lead_us, FULL_REACH_US)
         self.counters = StreamCounters()
         self.outputs: list[Output] = []
         self._pcm = pcm
@@ -123,7 +131,7 @@ class Stream:
         self._end = 0  # chunks cut so far; the number of the next
         self._last: int | None = None  # number of the last chunk, once known; -1: no chunk at all
         # Canonical PCM of the latest chunks, by number modulo the capacity, and one being filled.
-        self._capacity = self._chunks_in(self.lead_us + AHEAD_US + TICK_US) + 8
+        self._capacity = self._chunks_in(self._full_us + AHEAD_US + TICK_US) + 8
         self._history = np.zeros((self._capacity, CHUNK_FRAMES, 2), np.int16)
         self._filled = 0  # frames of the chunk being filled
         self._encoded: dict[Variant, _Encoded] = {}
@@ -156,10 +164,15 @@ class Stream:
     # Outputs
 
     def add(self, link: AudioLink, variant: Variant, now_us: int) -> Output:
-        """Serve one more device from now on. Its first chunk is the output's `next_chunk`."""
+        """One more device, to be served from its `next_chunk` on as soon as it is `ready`."""
         output = Output(link, variant, max(0, self._first_in_time(now_us)))
         self.outputs.append(output)
         return output
+
+    def ready(self, output: Output, wants: int, now_us: int) -> None:
+        """The device has opened the stream; `wants` is the first chunk that it hasn't got."""
+        output.next_chunk = max(wants, self._first_in_time(now_us), 0)
+        output.since_us = now_us
 
     def remove(self, output: Output) -> None:
         """Stop serving a device."""
@@ -186,7 +199,7 @@ class Stream:
 
     def _cut(self, now_us: int) -> None:
         """Read ahead into the history, as far as the source has come."""
-        wanted = self.chunk_at(now_us + self.lead_us + TICK_US + AHEAD_US) + 1
+        wanted = self.chunk_at(now_us + self._full_us + TICK_US + AHEAD_US) + 1
         while self._last is None and self._end < wanted:
             slot = self._history[self._end % self._capacity]
             self._filled += self._pcm.read_into(slot[self._filled :])
@@ -223,13 +236,21 @@ class Stream:
             self.counters.underflow_chunks += 1
         self._history[self._end % self._capacity][: self._filled] = held
 
+    def _reach_us(self, output: Output, now_us: int) -> int:
+        """How far ahead of their play time an output gets its chunks now."""
+        if output.since_us is None:
+            return 0
+        grown_us = self.lead_us + (now_us - output.since_us) // 4
+        return min(grown_us, self._full_us) + TICK_US
+
     def _deliver(self, now_us: int) -> None:
-        due = min(self._end, self.chunk_at(now_us + self.lead_us + TICK_US) + 1)
         in_time = max(0, self._first_in_time(now_us))
-        self._encode(due, in_time)
+        reach_us = max((self._reach_us(each, now_us) for each in self.outputs), default=0)
+        self._encode(min(self._end, self.chunk_at(now_us + reach_us) + 1), in_time)
         for output in self.outputs:
             number = output.next_chunk
-            if number >= due:
+            due = min(self._end, self.chunk_at(now_us + self._reach_us(output, now_us)) + 1)
+            if number >= due or output.since_us is None:
                 continue
             if number < in_time:
                 skipped = min(in_time, due) - number

@@ -1,0 +1,93 @@
+"""TCP as a link wants it: little buffered in the kernel, and its progress known."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import socket
+import struct
+import termios
+from contextlib import suppress
+from dataclasses import dataclass
+
+# A lost SYN is repeated after 1 s; two losses are as good as a device that is off.
+CONNECT_TIMEOUT_S = 2.0
+# Unsent bytes the kernel takes before it says "full": about 40 ms of PCM16 stereo. What is in
+# there can't be overtaken by a volume change any more.
+NOTSENT_BYTES = 8192
+# Sent and unacknowledged: enough for 1 Mbyte/s at a round trip of 30 ms. The kernel doubles it.
+SEND_BUFFER_BYTES = 32768
+# After a stall, retransmit within a second instead of backing off further (Linux 6.15 on;
+# include/uapi/linux/tcp.h, Python has no name for it).
+TCP_RTO_MAX_MS = 44
+RTO_MAX_MS = 1000
+# Loss on Wi-Fi is no sign of congestion; BBR doesn't take it for one.
+CONGESTION = b"bbr"
+# No cumulative acknowledgement for so long, though bytes are out: the kernel's retransmission
+# timer (200 ms and up) has not helped or has not run, or the network stands still.
+STUCK_S = 0.25
+# A connection that got on again by itself is well if its next loss would cost no more than this;
+# right after a stall its timer counts with the stall's round trips.
+WELL_TIMEOUT_S = 0.4
+
+
+async def connect(address: str, port: int, local_address: str | None) -> socket.socket:
+    """A connected socket. Raises TimeoutError or another OSError."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_BYTES)
+        with suppress(OSError):  # an older kernel backs off for longer
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_RTO_MAX_MS, RTO_MAX_MS)
+        with suppress(OSError):  # not every kernel has it, or lets everybody have it
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONGESTION)
+        if local_address:
+            sock.bind((local_address, 0))
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await asyncio.get_running_loop().sock_connect(sock, (address, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def unacknowledged(sock: socket.socket) -> int:
+    """Bytes written to a socket that its peer has not acknowledged (SIOCOUTQ, tcp(7))."""
+    return struct.unpack("=i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
+
+
+def abort(sock: socket.socket) -> None:
+    """Close at once and send nothing of what waits: a hello that the kernel repeats after another
+    connection's would take over from that."""
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+    sock.close()
+
+
+def retransmission_timeout_s(sock: socket.socket) -> float:
+    """What the kernel would wait for an acknowledgement now (tcpi_rto of struct tcp_info)."""
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 16)
+    return struct.unpack_from("=I", info, 8)[0] / 1e6
+
+
+@dataclass
+class Progress:
+    """Whether a connection gets on: feed it the time and the bytes acknowledged so far."""
+
+    acknowledged: int = 0
+    moved_at_s: float = 0.0
+
+    def stuck(self, now_s: float, written: int, outstanding: int) -> bool:
+        """True when bytes have been out for STUCK_S without any of them being acknowledged.
+
+        `written` counts all bytes since the connection began, `outstanding` those of them that
+        are not acknowledged.
+        """
+        acknowledged = written - outstanding
+        if acknowledged != self.acknowledged or not outstanding:
+            self.acknowledged = acknowledged
+            self.moved_at_s = now_s
+        return now_s - self.moved_at_s >= STUCK_S
