@@ -13,7 +13,7 @@ from micropython import const
 from . import VERSION, config
 from .clock import HouseClock
 from .exchange import Exchange
-from .link import Listener
+from .listener import Listener
 from .output import Output
 from .port import board as hardware
 from .renderer import IDLE, STATE_NAMES, Renderer

@@ -1,21 +1,18 @@
-"""The device's end of the multiplexed link: a few boxes may be connected at once.
+"""The device's end of the multiplexed link: one connection.
 
-Bytes are read into one buffer per connection and parsed where they lie; audio goes straight from
-there into the jitter buffer. Only control messages allocate.
+Bytes are read into one buffer and parsed where they lie; audio goes straight from there into the
+jitter buffer. Only control messages allocate. `listener` takes connections in.
 """
 
-import socket
-from time import ticks_add, ticks_diff
+from time import ticks_diff
 
 from micropython import const
 
 from . import dsp
-from .wire import LINK_PORT, PROTOCOL, audio, mux
+from .wire import PROTOCOL, audio, mux
 
-# Two boxes at a time: the one that plays and one that takes over, plus one being refused.
-CONNECTIONS = const(3)
 # A segment of TCP on Wi-Fi.
-_READ_BYTES = const(1440)
+READ_BYTES = const(1440)
 # Reads a turn: a TCP window of 5760 bytes, so one connection can't keep the loop to itself.
 _READS_A_TURN = const(4)
 # Silence that means the peer is gone: three times its pings, as every peer pings once a second.
@@ -322,82 +319,3 @@ class Connection:
         """Let go of the socket."""
         self.identity = None
         self._socket.close()
-
-
-class Listener:
-    """Accepts boxes. `greet(connection)` is called when one has said hello, `lost(connection)`
-    when it is gone; `identity` and `boot` are ours."""
-
-    def __init__(self, identity, boot, greet, lost, port=LINK_PORT):
-        self._identity = identity
-        self._boot = boot
-        self._greet = greet
-        self._lost = lost
-        self._port = port
-        self._socket = None
-        self._next_try_ms = None
-        self.connections = []
-        read_buffer = bytearray(_READ_BYTES)
-        self._spare = [Connection(self, read_buffer) for _ in range(CONNECTIONS)]
-        self.malformed = 0  # connections closed for breaking the protocol
-
-    def poll(self, now_ms):
-        """One turn over all connections."""
-        if self._socket is None:
-            self._listen(now_ms)
-            return
-        for connection in self.connections:
-            if not connection.poll(now_ms):
-                self._drop(connection)
-                return
-
-    def accept(self, now_ms):
-        """Take a waiting connection; a few times a second is enough."""
-        if self._socket is None or not self._spare:
-            return
-        try:
-            sock, peer = self._socket.accept()
-        except OSError:
-            return
-        sock.setblocking(False)
-        try:
-            sock.setsockopt(6, 1, 1)  # TCP_NODELAY: answers are small
-        except OSError:
-            pass
-        connection = self._spare.pop()
-        connection.begin(sock, peer, now_ms)
-        self.connections.append(connection)
-
-    def _listen(self, now_ms):
-        if self._next_try_ms is not None and ticks_diff(now_ms, self._next_try_ms) < 0:
-            return
-        self._next_try_ms = ticks_add(now_ms, 1000)
-        s = None
-        try:
-            s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            s.setsockopt(1, socket.SO_REUSEADDR, 1)
-            s.bind(("0.0.0.0", self._port))
-            s.listen(2)
-            s.setblocking(False)
-            self._socket = s
-        except OSError as error:
-            print("link: can't listen on port", self._port, error)
-            if s is not None:
-                s.close()
-
-    def greet(self, connection):
-        """A connection said hello: answer it, and let it replace an older one of the same box."""
-        for other in self.connections:
-            if other is not connection and other.identity == connection.identity:
-                other.goodbye(mux.REASON_REPLACED)
-                self._drop(other)
-                break
-        connection.link_message(mux.hello(mux.ROLE_DEVICE, self._identity, self._boot))
-        self._greet(connection)
-
-    def _drop(self, connection):
-        connection.close()
-        self.connections.remove(connection)
-        self._lost(connection)
-        connection.sink = None
-        self._spare.append(connection)
