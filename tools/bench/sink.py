@@ -29,8 +29,8 @@ from storagebox.conversation import Conversation
 from storagebox.streamer.channels import Channels, GoodbyeError, Hello, WrongProtocolError
 from storagebox.streamer.sweep import Sweep
 
-# A board with PSRAM: 680 ms of PCM16 stereo.
-RING_BYTES = 128 * 1024
+# A board without PSRAM: 256 ms of PCM16 stereo.
+RING_BYTES = 48 * 1024
 # A board tells a window that has moved by this many chunks, and reports twice a second.
 GRANT_CHUNKS = 4
 REPORT_S = 0.5
