@@ -54,11 +54,6 @@ class Exchange:
         self._next = now
         self._open(now)
 
-    def stop(self):
-        """Ask nobody."""
-        self._asking = False
-        self._close()
-
     def _open(self, now):
         self._close()
         self._opened = now

@@ -8,7 +8,7 @@ from array import array
 
 from micropython import const
 
-from .wire import CHUNK_FRAMES, audio
+from .wire import audio
 
 _NONE = const(-1)
 
@@ -95,7 +95,3 @@ class ChunkRing:
         What has arrived and is gone again makes room for as much.
         """
         return received + (self.slots - self.held) * self.frame_bytes()
-
-    def depth_frames(self):
-        """Frames waiting."""
-        return self.held * CHUNK_FRAMES

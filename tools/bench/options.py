@@ -1,14 +1,36 @@
-"""The command line that benches of a whole house share."""
+"""What benches of a whole house can be told: options and the command line they share."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from phantom.wire.audio import CODECS
 from tools.demo.arguments import Parser, count, loopback, ppm, seconds
 from tools.demo.plan import CRYSTAL_PPM, LOOPBACK
-from tools.demo.terms import TERMS
+from tools.demo.terms import TERMS, Terms, terms_of
 
 # How long clocks run before the music. In a home they have run for days.
 SETTLE_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class HouseOptions:
+    """The house to run; `lead_ms` and `codec` None mean what suits the profile."""
+
+    profile: str = "wired"
+    boards: int = 4
+    seed: int = 1
+    ppm: float = CRYSTAL_PPM
+    board_profile: str = "esp32"
+    codec: str | None = None
+    lead_ms: int | None = None
+    settle_s: float = SETTLE_SECONDS
+    subnet: str = LOOPBACK
+    keep: bool = False  # keep captures and logs in build/bench
+
+    def terms(self) -> Terms:
+        """Lead and codec of every session."""
+        return terms_of(self.profile, self.lead_ms, self.codec)
 
 
 def house_parser(name: str, description: str) -> Parser:

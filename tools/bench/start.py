@@ -18,12 +18,12 @@ import numpy as np
 
 from tools.bench import music, results
 from tools.bench.command import command
-from tools.bench.options import SETTLE_SECONDS, house_parser
+from tools.bench.options import HouseOptions, house_parser
 from tools.bench.steps import Steps
 from tools.demo.arguments import count
 from tools.demo.house import House, HouseError
-from tools.demo.plan import CRYSTAL_PPM, LOOPBACK, row, subnet_of
-from tools.demo.terms import PCM16, Terms, terms_of
+from tools.demo.plan import row, subnet_of
+from tools.demo.terms import PCM16, Terms
 from tools.measure import figures
 from tools.measure.report import Measured, measure
 
@@ -33,24 +33,10 @@ _QUIET_SECONDS = 0.4
 
 
 @dataclass(frozen=True)
-class Options:
-    """What to run; `lead_ms` and `codec` None mean what suits the profile (tools.demo.terms)."""
+class Options(HouseOptions):
+    """What to run."""
 
-    profile: str = "wired"
     starts: int = 20
-    boards: int = 4
-    seed: int = 1
-    ppm: float = CRYSTAL_PPM
-    board_profile: str = "esp32"
-    codec: str | None = None
-    lead_ms: int | None = None
-    settle_s: float = SETTLE_SECONDS
-    subnet: str = LOOPBACK
-    keep: bool = False
-
-    def terms(self) -> Terms:
-        """Lead and codec of every session."""
-        return terms_of(self.profile, self.lead_ms, self.codec)
 
 
 def main(arguments: Sequence[str]) -> int:

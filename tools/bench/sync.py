@@ -16,12 +16,12 @@ from typing import Any
 
 from tools.bench import music, results
 from tools.bench.command import command
-from tools.bench.options import SETTLE_SECONDS, house_parser
+from tools.bench.options import HouseOptions, house_parser
 from tools.bench.steps import Steps
 from tools.demo.arguments import seconds
 from tools.demo.house import House, HouseError, Playing
-from tools.demo.plan import CRYSTAL_PPM, LOOPBACK, row, subnet_of
-from tools.demo.terms import PCM16, Terms, terms_of
+from tools.demo.plan import row, subnet_of
+from tools.demo.terms import PCM16
 from tools.measure import figures
 from tools.measure.accounting import exactness
 from tools.measure.canonical import RATE
@@ -37,25 +37,11 @@ _DARK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Options:
-    """What to run; `lead_ms` and `codec` None mean what suits the profile (tools.demo.terms)."""
+class Options(HouseOptions):
+    """What to run."""
 
-    profile: str = "wired"
     seconds: float = 60.0
-    boards: int = 4
-    seed: int = 1
-    ppm: float = CRYSTAL_PPM
-    board_profile: str = "esp32"
-    codec: str | None = None
-    lead_ms: int | None = None
-    settle_s: float = SETTLE_SECONDS
     kill_at: float | None = None  # cut one board's power so many seconds into the music
-    subnet: str = LOOPBACK
-    keep: bool = False  # keep captures and logs in build/bench
-
-    def terms(self) -> Terms:
-        """Lead and codec of this run."""
-        return terms_of(self.profile, self.lead_ms, self.codec)
 
 
 def main(arguments: Sequence[str]) -> int:
