@@ -15,10 +15,11 @@ from .clock import HouseClock
 from .exchange import Exchange
 from .listener import Listener
 from .output import Output
+from .playback import Playback
 from .port import board as hardware
-from .renderer import IDLE, STATE_NAMES, Renderer
-from .rpc import INVALID_PARAMS, Rpc, RpcError
-from .wire import CHUNK_FRAMES, RATE, audio, mux
+from .renderer import Renderer
+from .rpc import Rpc, whole
+from .wire import RATE, audio, mux
 
 # The fit takes some milliseconds on an ESP32; once a second follows any crystal.
 _FIT_US = const(1000000)
@@ -56,7 +57,8 @@ class Device:
         )
         self._radio = hardware.Radio(self.id)
         self._wifi = device.get("wifi", {})
-        self._feeder = None  # the connection whose stream plays
+        self._playback = Playback(self._renderer, self._output, self._clock, self._listener)
+        self._services = (self._playback,)
         self._loop_max_us = 0
         self._gc_max_us = 0
         self._heap_live = 0  # bytes in use after the last collection
@@ -108,6 +110,8 @@ class Device:
             elif ticks_diff(now, collected) >= _GC_MS:
                 collected = now
                 self._collect()
+            for service in self._services:
+                service.chore(now)
             self._clock.unwrap(ticks_us())
             await asyncio.sleep_ms(_CHORES_MS)
 
@@ -128,15 +132,13 @@ class Device:
         connection.rpc = rpc
         rpc.register("device.info", self._info)
         rpc.register("device.clock", lambda port: self._follow(connection, port))
-        rpc.register("device.restart", self._restart)
-        rpc.register("renderer.open", lambda **options: self._open(connection, **options))
-        rpc.register("renderer.close", self._close)
-        rpc.register("renderer.gain", self._gain)
+        rpc.register("device.restart", hardware.restart)
+        for service in self._services:
+            service.serve(connection)
 
     def _lost(self, connection):
-        if connection is self._feeder:
-            # What is buffered plays out; the box comes back or another one takes over.
-            self._feeder = None
+        for service in self._services:
+            service.lost(connection)
 
     def _info(self):
         return {
@@ -153,44 +155,10 @@ class Device:
         }
 
     def _follow(self, connection, port):
-        _whole(port, 1, 65535, "port")
+        whole(port, 1, 65535, "port")
         if self._clock_host != (connection.host, port) or not self._clock.synced:
             self._clock_host = (connection.host, port)
             self._exchange.start(connection.host, port, ticks_us())
-        return True
-
-    def _restart(self):
-        hardware.restart()
-
-    def _open(self, connection, stream, start_us, codec, pick, channels, first_chunk=0):
-        _whole(stream, 1, 65535, "stream")
-        _whole(start_us, 0, 1 << 62, "start_us")
-        _whole(first_chunk, 0, 0x3FFFFFF0, "first_chunk")
-        if codec not in audio.CODECS:
-            raise RpcError(INVALID_PARAMS, "codec %s is not known here" % codec)
-        if pick not in audio.PICKS or channels != audio.channels_of(pick):
-            raise RpcError(INVALID_PARAMS, "%s has not %s channels" % (pick, channels))
-        for other in self._listener.connections:
-            other.feed_from(None, 0)
-        code = audio.CODECS[codec]
-        if not self._renderer.plays(stream, start_us, code, channels):
-            self._renderer.open(stream, start_us, code, channels, first_chunk)
-        connection.feed_from(self._renderer.ring, stream)
-        self._feeder = connection
-        return {
-            "window_chunks": self._renderer.ring.slots,
-            "wants": self._renderer.ring.wants(),
-        }
-
-    def _close(self, stream, at_chunk=None):
-        if stream == self._renderer.stream:
-            self._renderer.close(at_chunk)
-        return True
-
-    def _gain(self, gain_q15, ramp_ms):
-        _whole(gain_q15, 0, 32768, "gain_q15")
-        _whole(ramp_ms, 0, 60000, "ramp_ms")
-        self._renderer.volume(gain_q15, ramp_ms * 1000 // _BLOCK_US)
         return True
 
     # What others may know
@@ -198,51 +166,17 @@ class Device:
     def _report(self):
         if not self._listener.connections:
             return
-        report = self.report()
+        report = self._playback.report()
+        report["heap_live"] = self._heap_live
+        report["loop_max_us"] = self._loop_max_us
+        report["gc_max_us"] = self._gc_max_us
+        report["rssi"] = self._radio.rssi()
+        report["refused"] = self._exchange.refused + self._listener.malformed
+        self._loop_max_us = 0
+        self._gc_max_us = 0
         for connection in self._listener.connections:
             if connection.rpc is not None:
                 connection.rpc.notify("renderer.report", report)
-
-    def report(self):
-        """The device's state, as `renderer.report` sends it."""
-        renderer = self._renderer
-        clock = self._clock
-        now = ticks_us()
-        report = {
-            "state": STATE_NAMES[renderer.state],
-            "stream": renderer.stream if renderer.state != IDLE else None,
-            "buffer_ms": renderer.ring.held * CHUNK_FRAMES * 1000 // RATE,
-            "rtt_us": clock.rtt_us,
-            "rtt_best_us": clock.best_rtt_us,
-            "rtt_p95_us": clock.rtt_p95_us,
-            "error_us": renderer.error_us(),
-            "skew_ppb": clock.skew_ppb(),
-            "gap_us": clock.gap_us,
-            "cursor_us": self._output.cursor.width_us(),
-            "underruns": renderer.underruns,
-            "late_chunks": renderer.ring.late,
-            "realigns": renderer.realigns,
-            "trims": renderer.trims,
-            "heap_free": gc.mem_free(),
-            "heap_live": self._heap_live,
-            "loop_max_us": self._loop_max_us,
-            "gc_max_us": self._gc_max_us,
-            "rssi": self._radio.rssi(),
-            "clock_samples": clock.samples,
-            "refused": self._exchange.refused + self._listener.malformed,
-            "ticks": now,
-            "house_us": clock.house_us(now) if clock.synced else None,
-        }
-        self._loop_max_us = 0
-        self._gc_max_us = 0
-        return report
-
-
-def _whole(value, low, high, name):
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise RpcError(
-            INVALID_PARAMS, "%s must be a whole number from %d to %d" % (name, low, high)
-        )
 
 
 def main():

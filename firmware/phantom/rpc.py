@@ -70,6 +70,14 @@ def too_deep(text, limit=MAX_DEPTH):
     return False
 
 
+def whole(value, low, high, name):
+    """Raise INVALID_PARAMS unless `value` is a whole number from `low` to `high`."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise RpcError(
+            INVALID_PARAMS, "%s must be a whole number from %d to %d" % (name, low, high)
+        )
+
+
 class Rpc:
     """One end of a conversation.
 
