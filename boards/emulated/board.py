@@ -108,6 +108,14 @@ class EmulatedBoard:
         """End the emulation of this board."""
         self._end(signal.SIGTERM)
 
+    def wedge_dac(self) -> None:
+        """Have the I2S peripheral take no more until the chip is reset: DMA that has stopped."""
+        self._wedge.touch()
+
+    @property
+    def _wedge(self) -> Path:
+        return self.workdir / "dac-wedged"
+
     @property
     def alive(self) -> bool:
         """Whether the interpreter runs."""
@@ -166,6 +174,7 @@ class EmulatedBoard:
             "ticks_start": start,
             "mac": hashlib.sha256(self.name.encode()).hexdigest()[:12],
             "capture": str(self.captures[-1]),
+            "wedge": str(self._wedge.absolute()),
             "flash": str(self._image),
             "vfs_start": flash.VFS_START,
             "vfs_end": flash.FLASH_BYTES,
@@ -184,6 +193,7 @@ class EmulatedBoard:
         self._lives += 1
         self.captures.append((self.workdir / f"capture-{self._lives}.bin").absolute())
         self.captures[-1].write_bytes(b"")
+        self._wedge.unlink(missing_ok=True)
         facts = self.workdir / "facts.json"
         facts.write_text(json.dumps(self._facts(reset_cause)))
         life = Path(__file__).with_name("life.py")

@@ -361,3 +361,33 @@ def test_a_flash_write_stalls_the_board(run_on_board: RunOnBoard) -> None:
         tell(us=ticks_diff(ticks_us(), a))
     """)
     assert told["us"] >= 4 * 80_000
+
+
+def test_a_wedged_dac_takes_nothing_until_the_chip_is_reset(make_board: MakeBoard):
+    board = _scripted(
+        make_board,
+        """
+        import machine, select, time
+        i2s = machine.I2S(0, sck=machine.Pin(1), ws=machine.Pin(2), sd=machine.Pin(3),
+            mode=machine.I2S.TX, bits=16, format=machine.I2S.STEREO, rate=48000, ibuf=4096)
+        poll = select.poll()
+        poll.register(i2s, select.POLLOUT)
+        poll.poll(0)
+        block = bytearray(1024)
+        print("RUNS")
+        refused = 0
+        while refused < 100:
+            refused = 0 if i2s.write(block) else refused + 1
+            time.sleep_ms(2)
+        if machine.reset_cause() == 1:
+            machine.reset()
+        """,
+    )
+    wait_for("the script", lambda: "RUNS" in board.log())
+    time.sleep(0.5)
+    assert board.log().count("RUNS") == 1
+    board.wedge_dac()
+    wait_for("the reset", lambda: board.log().count("RUNS") == 2)
+    assert "DMA stopped" in board.log()
+    time.sleep(0.5)
+    assert board.log().count("DMA stopped") == 1

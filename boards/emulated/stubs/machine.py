@@ -11,7 +11,7 @@ import sys
 
 import micropython
 import vfs
-from _board import facts, machine_ns_of, machine_us, ticks_of
+from _board import event, facts, machine_ns_of, machine_us, ticks_of
 from micropython import const
 
 PWRON_RESET = 1
@@ -144,7 +144,10 @@ class I2S:
         self._run_from = 0
         self._run_count = 0
         self._record = bytearray(8 + 4)
-        self._out = vfs.VfsPosix("/").open(facts["capture"], "ab")
+        self._files = vfs.VfsPosix("/")
+        self._out = self._files.open(facts["capture"], "ab")
+        self._wedged = False
+        self._looked = 0
         self._segment(rate)
 
     # The truth
@@ -197,8 +200,20 @@ class I2S:
             self._queued += 1
             self._played += 1
 
+    def _wedged_now(self):
+        # A file of the emulator's says that DMA has stopped; looked for some three times a second.
+        self._looked += 1
+        if self._looked & 63 == 0 and not self._wedged:
+            try:
+                self._files.stat(facts["wedge"])
+                self._wedged = True
+                event("I2S: DMA stopped")
+            except OSError:
+                pass
+        return self._wedged
+
     def _take(self):
-        if not self._queued:
+        if not self._queued or self._wedged_now():
             return False
         self._current = self._queue[self._head]
         self._head = (self._head + 1) % self._n
