@@ -45,6 +45,7 @@ class EmulatedBoard:
     just before the wrap at 2**30 for some seeds and anywhere for others. `launch` starts the
     process (default `subprocess.Popen`), so that it can run in a network namespace. `device` adds
     to the board's device.json, `files` to its flash (a `main.py` of a test's own, say).
+    `installation`, {"id", "key", "name"} in hex, is the one it belongs to; without, it is new.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class EmulatedBoard:
         device: dict[str, Any] | None = None,
         dac_channels: int = 2,
         files: dict[str, Any] | None = None,
+        installation: dict[str, str] | None = None,
     ) -> None:
         if profile not in PROFILES:
             known = ", ".join(sorted(PROFILES))
@@ -80,6 +82,8 @@ class EmulatedBoard:
         self._device = device or {}
         self._dac_channels = dac_channels
         self._files = files or {}
+        if installation:
+            self._files = {"installation.json": installation} | self._files
         self._process: subprocess.Popen[bytes] | None = None
         self._lives = 0
         self._wanted = False

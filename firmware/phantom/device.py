@@ -14,6 +14,7 @@ from . import VERSION, config
 from .clock import HouseClock
 from .exchange import Exchange
 from .listener import Listener
+from .membership import Membership
 from .output import Output
 from .playback import Playback
 from .port import board as hardware
@@ -49,11 +50,11 @@ class Device:
         delay_us = board["dac"]["delay_us"]
         self._output = Output(i2s, descriptors, delay_us, self._renderer, ticks_us())
         self._descriptors = descriptors
-        self._boot = hardware.random32()
-        self._exchange = Exchange(self._clock, self._boot)
+        self.membership = Membership(self.id, hardware.random_bytes)
+        self._exchange = Exchange(self._clock, hardware.random32())
         self._clock_host = None
         self._listener = Listener(
-            self.id, self._boot, self._greet, self._lost, device.get("port", 4770)
+            self.membership, self._greet, self._lost, device.get("port", 4770)
         )
         self._radio = hardware.Radio(self.id)
         self._wifi = device.get("wifi", {})
@@ -146,7 +147,7 @@ class Device:
             "name": self.name,
             "board": self._board["name"],
             "version": VERSION,
-            "boot": self._boot,
+            "boot": self.membership.boot,
             "ring_bytes": self._ring_bytes,
             "dac_channels": self._dac_channels,
             "ahead_us": self._descriptors * _BLOCK_US,

@@ -6,7 +6,7 @@ both pads are hashed anew each time: four blocks for a beacon, some 0.2 ms on an
 
 from hashlib import sha256
 
-from micropython import const
+from .wire import const
 
 KEY_BYTES = const(32)
 # What travels: 128 bits are beyond guessing, and every byte of a broadcast counts.

@@ -15,11 +15,10 @@ _RETRY_MS = const(1000)
 
 class Listener:
     """Accepts boxes. `greet(connection)` is called when one has said hello, `lost(connection)`
-    when it is gone; `identity` and `boot` are ours."""
+    when it is gone; `membership` says who we are."""
 
-    def __init__(self, identity, boot, greet, lost, port=LINK_PORT):
-        self._identity = identity
-        self._boot = boot
+    def __init__(self, membership, greet, lost, port=LINK_PORT):
+        self._membership = membership
         self._greet = greet
         self._lost = lost
         self._port = port
@@ -81,7 +80,8 @@ class Listener:
                 other.goodbye(mux.REASON_REPLACED)
                 self._drop(other)
                 break
-        connection.link_message(mux.hello(mux.ROLE_DEVICE, self._identity, self._boot))
+        us = self._membership
+        connection.link_message(mux.hello(mux.ROLE_DEVICE, us.id, us.boot, us.installation))
         self._greet(connection)
 
     def _drop(self, connection):

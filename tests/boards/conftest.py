@@ -12,6 +12,7 @@ import pytest
 
 from boards.emulated.board import EmulatedBoard
 from tests.boards.driver import ClockServer
+from tools.demo.plan import INSTALLATION
 
 # Addresses of this process: parallel test runs must not meet.
 _numbers = itertools.count(1)
@@ -25,6 +26,7 @@ def make_board(tmp_path: Path, micropython: str) -> Iterator[Callable[..., Emula
     def make(name: str = "kitchen", **options: Any) -> EmulatedBoard:
         address = f"127.{100 + process // 250 % 100}.{process % 250}.{next(_numbers)}"
         os.environ["PHANTOM_MICROPYTHON"] = micropython
+        options = {"installation": INSTALLATION} | options
         board = EmulatedBoard(name, workdir=tmp_path, address=address, **options)
         boards.append(board)
         return board

@@ -34,8 +34,9 @@ from boards.emulated.interpreter import InterpreterMissing
 from boards.emulated.network import NetworkUnavailable, VirtualNetwork
 from phantom.rpc import RpcError
 from phantom.wire import LINK_PORT
+from storagebox import installation
 from storagebox.control import ControlClient, ControlError
-from tools.demo.plan import BOX_NUMBER, NO_NETWORK, BoardPlan, rooms_file
+from tools.demo.plan import BOX_NUMBER, INSTALLATION, NO_NETWORK, BoardPlan, rooms_file
 from tools.measure.canonical import Canonical
 from tools.measure.figures import Belief
 from tools.measure.report import BoardRun, Event, Run
@@ -199,6 +200,7 @@ class House:
             room=board.room,
             launch=launch,
             seed=self.seed,
+            installation=INSTALLATION,
         )
 
     def _start_box(self) -> None:
@@ -206,6 +208,7 @@ class House:
         rooms = self.workdir / "rooms.json"
         rooms.write_text(json.dumps(rooms_file(self.plan), indent=2))
         address = f"{self.plan[0].address.rpartition('.')[0]}.{BOX_NUMBER}"
+        installation.found(self.workdir / "box", INSTALLATION)
         argv = [
             *_BOX_COMMAND,
             *("--rooms", str(rooms.absolute()), "--address", address),

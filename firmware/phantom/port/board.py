@@ -31,6 +31,11 @@ def random32():
     return int.from_bytes(os.urandom(4), "little")
 
 
+def random_bytes(count):
+    """Bytes from the chip's noise source, which is at its best while the radio is on."""
+    return os.urandom(count)
+
+
 def restart():
     """Start over as after power-on."""
     machine.reset()
