@@ -1,7 +1,12 @@
-"""Config in flash: JSON with a checksum, written beside the old file and moved over it.
+"""Files in flash that outlive power cuts and damage: lines under a checksum, in two copies.
 
-A power cut leaves the old or the new content (littlefs moves atomically). An exception in
-mid-write could leave half a file under a temporary name; it is never read.
+    /device.json        the file
+    /device.json.old    the version before it
+    /device.json.new    the version being written
+
+A save writes .new, reads it back, moves the file to .old and .new to the file. Wherever power goes
+(littlefs moves atomically), a load finds the old or the new version: the first whole one of file,
+.new and .old. A file as a flasher writes it, without checksum, is taken too.
 """
 
 import json
@@ -11,34 +16,138 @@ from binascii import crc32
 BOARD = "/board.json"  # facts of the board: pins, DAC, memory
 DEVICE = "/device.json"  # what its owner decided: id, name, Wi-Fi, trims
 
+OLD = ".old"
+NEW = ".new"
+# What a board can read into its heap; whatever is longer was not written here.
+MAX_BYTES = 65536
+_SEAL = "crc32 "  # begins the last line of a file saved here
+
 
 class ConfigError(ValueError):
-    """A config file is missing, damaged or not what it should be."""
+    """A config file is missing, damaged or not what it should be, and so are its copies."""
 
 
-def load(path):
-    """The object stored at `path`. One without checksum, as a flasher writes it, is taken too."""
+class Missing(ConfigError):
+    """Neither the file nor a copy of it exists."""
+
+
+def load(path, tell=print):
+    """The object stored at `path`. tell(text) hears of a fault that a copy made up for.
+
+    Raises ConfigError if no copy is whole.
+    """
+    return load_lines(path, _object, tell)
+
+
+def load_or(path, default, tell=print):
+    """The object stored at `path`, or `default`: tell(text) hears why unless there was no file."""
     try:
-        with open(path) as f:
-            stored = json.load(f)
-    except OSError:
-        raise ConfigError("config: %s is missing; provision the board again" % path)
-    except (ValueError, UnicodeError):
-        raise ConfigError("config: %s is not JSON; provision the board again" % path)
-    if not isinstance(stored, dict):
-        raise ConfigError("config: %s holds no object; provision the board again" % path)
-    if "crc" not in stored:
-        return stored
-    text = stored.get("content")
-    if not isinstance(text, str) or crc32(text.encode()) != stored["crc"]:
-        raise ConfigError("config: %s is damaged; provision the board again" % path)
-    return json.loads(text)
+        return load(path, tell)
+    except Missing:
+        pass
+    except ConfigError as error:
+        tell(str(error))
+    return default
 
 
 def save(path, content):
-    """Store `content` at `path`, whole or not at all. Never while playing: flash writes stall."""
-    text = json.dumps(content)
-    partial = path + ".new"
-    with open(partial, "w") as f:
-        json.dump({"crc": crc32(text.encode()), "content": text}, f)
-    os.rename(partial, path)
+    """Store an object at `path`, whole or not at all. Never while playing: flash writes stall.
+
+    Raises OSError if the flash is full or holds not what was written; the old version is kept.
+    """
+    save_lines(path, (json.dumps(content),), _object)
+
+
+def keep(path):
+    """See that there is a second copy of a file that only a flasher has written so far."""
+    if not _whole(path + OLD, _object) and _whole(path, _object):
+        with open(path) as f:
+            text = f.read(MAX_BYTES)
+        _write(path + NEW, text.rstrip("\n").split("\n"))
+        os.rename(path + NEW, path + OLD)
+
+
+def load_lines(path, parse, tell=print):
+    """parse(lines) of the file at `path`, or of a copy; parse raises ValueError for a fault.
+
+    Raises ConfigError if no copy is whole.
+    """
+    fault = None
+    for copy in (path, path + NEW, path + OLD):
+        try:
+            content = parse(_read(copy, copy == path))
+        except OSError:
+            wrong = "is missing"
+        except ValueError as error:  # UnicodeError is one
+            wrong = "is damaged (%s)" % error
+        else:
+            if fault:
+                tell("config: %s %s; its copy %s is used" % (path, fault, copy))
+            return content
+        if copy == path or (fault == "is missing" and wrong != fault):
+            fault = wrong
+    kind = Missing if fault == "is missing" else ConfigError
+    raise kind("config: %s %s; provision the board again" % (path, fault))
+
+
+def save_lines(path, lines, parse):
+    """Store lines of text at `path`, as `save` does an object; `parse` as in `load_lines`."""
+    new = path + NEW
+    if not _whole(path, parse) and _whole(new, parse, False):
+        # A save that power ended between its two moves: its .new is the newest there is.
+        os.rename(new, path)
+    _write(new, lines)
+    if not _whole(new, parse, False):
+        raise OSError("%s: the flash holds not what was written" % new)
+    # A damaged file must not take the place of a good copy.
+    if _whole(path, parse):
+        os.rename(path, path + OLD)
+    os.rename(new, path)
+
+
+def _write(path, lines):
+    seal = 0
+    with open(path, "wb") as f:
+        for line in lines:
+            octets = (line + "\n").encode()
+            seal = crc32(octets, seal)
+            f.write(octets)
+        f.write(("%s%08x\n" % (_SEAL, seal)).encode())
+
+
+def _read(path, unsealed):
+    """The lines of a file without its seal; a file that has none counts only if `unsealed`."""
+    with open(path, "rb") as f:
+        octets = f.read(MAX_BYTES + 1)
+    if len(octets) > MAX_BYTES:
+        raise ValueError("over %d bytes" % MAX_BYTES)
+    text = str(octets, "utf-8")
+    body = text.rstrip("\n")
+    at = body.rfind("\n") + 1
+    if not body.startswith(_SEAL, at):
+        if unsealed:
+            return body.split("\n")
+        raise ValueError("no checksum")
+    if body[at + len(_SEAL) :] != "%08x" % crc32(text[:at].encode()):
+        raise ValueError("wrong checksum")
+    return body[: at - 1].split("\n") if at else []
+
+
+def _object(lines):
+    try:
+        content = json.loads("\n".join(lines))
+    except RuntimeError:  # of CPython, for what is nested too deep
+        raise ValueError("nested too deep")
+    except ValueError:
+        raise ValueError("not JSON")
+    if not isinstance(content, dict):
+        raise ValueError("no object")
+    return content
+
+
+def _whole(path, parse, unsealed=True):
+    try:
+        parse(_read(path, unsealed))
+    except (OSError, ValueError):
+        return False
+    return True
