@@ -2,6 +2,11 @@
 
 `HouseClock` is fed four-stamp exchanges and answers what house time a tick is. No sockets, no
 waiting: `now` is a parameter. See `line` for the fit and `exchange` for the datagrams.
+
+How does a house change its server without a step? Every server of a generation tells the same
+timeline, so exchanges with the one before still count, and a board that asks nobody carries on
+from what it believes. Where two servers drifted apart, the belief stays until the new one has said
+enough.
 """
 
 from time import ticks_diff
@@ -17,6 +22,16 @@ _MAX_RTT_US = const(1000000)
 # Exchanges in a row that contradict the belief by more than this: the timeline has changed.
 _CONTRADICTIONS = const(4)
 _CONTRADICTION_US = const(2000)
+# A belief is replaced by new exchanges only once there are some seconds of them (the burst, then
+# 25 a second), or the burst where it was contradicted.
+_ENOUGH_TO_RESUME = const(120)
+_ENOUGH_TO_CORRECT = const(24)
+# Exchanges this long ago (1/1024 s) would tilt the line through new ones of another server.
+_STALE = const(10 * 1024)
+# Seconds of exchanges before others may rely on this clock.
+_SETTLED_SECONDS = const(24)
+# A belief is carried this far before its moment is brought up: products stay small.
+_CARRY_US = const(60000000)
 
 
 class HouseClock:
@@ -29,7 +44,7 @@ class HouseClock:
         self.rtt_us = 0
         self.rtt_p95_us = 0
         self.best_rtt_us = 0
-        self.samples = 0
+        self.founded = False
         self._forget()
         self._ticks_last = None
         self._ticks_high = 0  # unwrapped ticks of _ticks_last
@@ -42,9 +57,47 @@ class HouseClock:
         self.skew = 0  # 1/64 ppm: house gains on ticks
         self.gap_us = 0
         self.synced = False
+        self.founded = False
+        self._await(_ENOUGH)
+
+    def _await(self, enough):
+        # No exchange counts now; what is believed stays until there are `enough` new ones.
+        self._enough = enough
         self.samples = 0
-        self._against = 0
         self.best_rtt_us = 0
+        self._against = 0
+        self._checks = True  # whether exchanges are held against the belief
+
+    def found(self, now, generation):
+        """Begin a timeline: house time is this board's ticks, counted without wrapping."""
+        self.generation = generation
+        self._forget()
+        self._at = self.unwrap(now)
+        self.synced = True
+        self.founded = True
+        self.version += 1
+
+    def settled(self):
+        """Whether others may rely on this clock: it began the timeline or has followed it long."""
+        return self.synced and (self.founded or self._line.count >= _SETTLED_SECONDS)
+
+    def switch(self, now):
+        """Another server will be asked. What is believed stays, and what is still fresh."""
+        self.best_rtt_us = 0
+        if self.synced and self._stale(self.unwrap(now)):
+            self._line.renew()
+            self._await(_ENOUGH_TO_RESUME)
+
+    def _stale(self, t):
+        return not self._line.count or self._line.age(_time(t)) > _STALE
+
+    def carry(self, now):
+        """Bring the belief's moment up while nobody is asked; call it every few minutes."""
+        t = self.unwrap(now)
+        if self.synced and t - self._at > _CARRY_US:
+            self._offset_x64 += self._drift_x64(t)
+            self._at = t
+            self._rebase()
 
     def unwrap(self, ticks):
         """Ticks as a count that never wraps. Must be called every few minutes."""
@@ -89,10 +142,10 @@ class HouseClock:
         there = t2 - sent
         back = t2 + hold - came
         if not self.samples:
-            self._base = (there + back) >> 1
+            self._move_base((there + back) >> 1)
         there -= self._base
         back -= self._base
-        if self.synced and self._contradicts(there, back, came):
+        if self.synced and self._checks and self._contradicts(there, back, came):
             return False
         self._line.add(_time(came), there, back)
         self.samples += 1
@@ -115,15 +168,18 @@ class HouseClock:
             return False
         self._against += 1
         if self._against >= _CONTRADICTIONS:
-            generation = self.generation
-            self._forget()
-            self.generation = generation
+            # The belief goes on until the new exchanges are enough to draw a line.
+            self._line.forget()
+            self._await(_ENOUGH_TO_CORRECT)
+            self._checks = False
         return True
 
     def fit(self, now):
         """Draw the line anew, for ticks `now`. True once house time is known."""
-        if self.samples < _ENOUGH:
+        if self.samples < self._enough:
             return False
+        self._enough = _ENOUGH
+        self._checks = True
         t = self.unwrap(now)
         self._offset_x64 = self._line.fit(_time(t))
         self._at = t
@@ -131,13 +187,16 @@ class HouseClock:
         self.gap_us = self._line.gap_us
         self.synced = True
         self.version += 1
-        if not -0x8000000 < self._offset_x64 < 0x8000000:
-            self._rebase()
+        self._rebase()
         return True
 
     def _rebase(self):
-        shift = self._offset_x64 >> 6
-        self._base += shift
+        if not -0x8000000 < self._offset_x64 < 0x8000000:
+            self._move_base(self._base + (self._offset_x64 >> 6))
+
+    def _move_base(self, base):
+        shift = base - self._base
+        self._base = base
         self._offset_x64 -= shift << 6
         self._line.shift(shift)
 

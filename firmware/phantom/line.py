@@ -8,7 +8,8 @@ through the estimates, weighted by that, gives offset and skew (weighted least s
 of the quickest packets is RFC 5905's clock filter, section 10, taken for each direction alone).
 
 A few seconds can't tell a skew from noise, so one of 30 ppm is as likely as the noise itself: the
-prior fades as the window fills.
+prior fades as the window fills. A line that goes on where another left off keeps its skew as a
+prior of 2 ppm.
 """
 
 from micropython import const
@@ -26,6 +27,8 @@ _EXCESS_SHARE = const(50)
 _WEIGHT = const(65536)
 # The prior on the skew, 1 / (30 ppm)**2, in units of weight * (1/8 s)**2.
 _PRIOR = const(65536 * 64 // 900)
+# The same for a skew that a minute has shown already, 1 / (2 ppm)**2.
+_PRIOR_KNOWN = const(65536 * 64 // 4)
 # A bucket a quarter beyond the least gap is usual: a gap far below it is as wrong as one above.
 _USUAL = const(3)  # count >> 3: the lowest eighth
 
@@ -44,16 +47,31 @@ class Line:
 
     def forget(self):
         """Start over."""
+        self.skew = 0
+        self._prior_skew = 0
+        self._prior = _PRIOR
+        self._empty()
+
+    def renew(self):
+        """Forget the exchanges but not the skew."""
+        self._prior_skew = self.skew
+        self._prior = _PRIOR_KNOWN
+        self._empty()
+
+    def _empty(self):
         self.count = 0
         self._newest = -1
-        self.skew = 0
         self.gap_us = 0
+
+    def age(self, time):
+        """How long before `time` the newest second began, 1/1024 s; there must be one."""
+        return (time - self._time[self._newest]) & TIME_MASK
 
     def add(self, time, there, back):
         """An exchange at `time`: the offset is at most `there` and at least `back`."""
         at = self._newest
         if self.count:
-            age = (time - self._time[at]) & TIME_MASK
+            age = self.age(time)
             if age < 1024:
                 # Each direction keeps its best, carried to the bucket's own moment.
                 move = self.skew * age >> 16
@@ -111,8 +129,8 @@ class Line:
             sum_y += weight[i] * y[i]
         mean_x = sum_x // total
         mean_y = sum_y // total
-        xx = _PRIOR
-        xy = _PRIOR * skew // SKEW_UNIT
+        xx = self._prior
+        xy = self._prior * (skew - self._prior_skew) // SKEW_UNIT
         for i in range(count):
             dx = x[i] - mean_x
             xx += weight[i] * dx * dx

@@ -2,6 +2,7 @@
 
 import os
 import select
+from asyncio import core
 
 import machine
 import network
@@ -61,6 +62,11 @@ def open_dac(dac):
     poller.poll(0)
     poller.unregister(i2s)
     return i2s, max(2, ibuf // (_DESCRIPTOR_FRAMES * _FRAME_BYTES))
+
+
+def readable(sock):
+    """Await this until a socket has something to read. The event loop looks at it once a turn."""
+    yield core._io_queue.queue_read(sock)
 
 
 class Radio:

@@ -44,6 +44,11 @@ def parse_request(data):
     return sequence, token, t1
 
 
+def pack_reply_into(buffer, sequence, token, t1, generation, t2, hold):
+    """Write a reply into a buffer of at least 32 bytes; see `reply`."""
+    struct.pack_into(_REPLY, buffer, 0, MAGIC, REPLY, sequence, token, t1, generation, t2, hold, 0)
+
+
 def reply(sequence, token, t1, generation, t2, hold):
     """A reply's 32 bytes; `t2` in house microseconds, `hold` the time spent in the server."""
     return struct.pack(_REPLY, MAGIC, REPLY, sequence, token, t1, generation, t2, hold, 0)

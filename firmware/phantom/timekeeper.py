@@ -1,0 +1,152 @@
+"""Who tells a device house time: the election that every device holds for itself.
+
+    a box before any device, then the lower id
+
+Only those count that have house time and say so (`KEEPS_TIME` in their beacons). A device says so
+once its own estimate is good, or when nobody else does. So a device never gives up the time it has
+for a peer without; and as everyone asks a lower id than its own, nobody asks in a circle.
+
+Any device answers who asks, so the election need not be agreed upon: for the second in which two
+devices see it differently, both tell the same timeline. What changes when a server dies is only
+whom one asks. Of two timelines that meet, the one whose server comes first in that order stays.
+
+Pure: peers, state and `now_ms` are parameters.
+"""
+
+from time import ticks_diff
+
+from micropython import const
+
+from .wire import mux
+
+# The flag in a peer's beacon.
+KEEPS_TIME = const(4)
+SERVICE = "clock"
+
+# What `turn` wants done.
+NOTHING = const(0)
+ASK = const(1)  # ask `server` from now on
+ALONE = const(2)  # ask nobody: carry on from what is believed
+FOUND = const(3)  # begin a timeline
+
+# A better server must stay for this long before it is asked, twice as long after each change.
+_HOLD_MS = const(5000)
+_HOLD_MOST_MS = const(80000)
+# With no change for this long the house is calm again.
+_CALM_MS = const(120000)
+# Beacons come once a second, so in three everybody has been heard. Each device of a lower id that
+# should have begun a timeline gets as long again.
+_FOUND_MS = const(3000)
+# No peer has said for this long that it keeps time: then whoever has it steps in.
+_LONELY_MS = const(1500)
+# A server that answers nothing for this long is passed over, and tried again much later. Longer
+# than the registrar takes to find a peer dead, which is by far the likelier cause.
+_MUTE_MS = const(4500)
+_MUTED_MS = const(60000)
+
+
+class Timekeeper:
+    """The view of the device `me`. `server` is the peer that is asked, None if nobody is."""
+
+    def __init__(self, me, now_ms):
+        self._me = me
+        self.server = None
+        self.keeps = False  # whether this device may say that it keeps time
+        self._asks = None  # the server's id
+        self._began = now_ms  # when it was last known that nobody keeps time
+        self._heard = now_ms  # when the server last answered, or was chosen
+        self._better = None  # id of the one that would be asked, if it stays
+        self._better_since = now_ms
+        self._hold_ms = _HOLD_MS
+        self._changed = now_ms
+        self._muted = {}  # id -> since when
+
+    def turn(self, peers, synced, settled, heard, now_ms):
+        """One look at `peers` (with .id, .role, .flags, .services). `synced` and `settled` are the
+        clock's; `heard` is whether the server has answered since the last turn."""
+        if heard:
+            self._heard = now_ms
+        self._calm(now_ms)
+        best, asked, before = self._look(peers, now_ms)
+        if best is not None:
+            self._began = now_ms
+        lonely_ms = ticks_diff(now_ms, self._began)
+        if not synced:
+            self.keeps = False
+            if best is None and lonely_ms >= _FOUND_MS * (before + 1):
+                return self._ask(None, FOUND, now_ms)
+        elif settled or lonely_ms >= _LONELY_MS:
+            self.keeps = True
+        if self.keeps and best is not None and best.role != mux.ROLE_BOX and self._me < best.id:
+            best = None
+        return self._prefer(best, asked, synced, now_ms)
+
+    def _look(self, peers, now_ms):
+        # The best to ask; who is asked now, if still there; how many of lower id have no time.
+        best = asked = None
+        before = 0
+        here = set()
+        for peer in peers:
+            if SERVICE not in peer.services or peer.id == self._me:
+                continue
+            here.add(peer.id)
+            if not peer.flags & KEEPS_TIME:
+                before += peer.role == mux.ROLE_BOX or peer.id < self._me
+                continue
+            if self._mute(peer.id, now_ms):
+                continue
+            if peer.id == self._asks:
+                asked = peer
+            if best is None or _rank(peer) < _rank(best):
+                best = peer
+        for peer_id in list(self._muted):
+            if peer_id not in here:
+                del self._muted[peer_id]
+        return best, asked, before
+
+    def _mute(self, peer_id, now_ms):
+        if peer_id == self._asks and ticks_diff(now_ms, self._heard) >= _MUTE_MS:
+            self._muted[peer_id] = now_ms
+        if peer_id not in self._muted:
+            return False
+        if ticks_diff(now_ms, self._muted[peer_id]) < _MUTED_MS:
+            return True
+        del self._muted[peer_id]
+        return False
+
+    def _prefer(self, best, asked, synced, now_ms):
+        # `asked` is None where nobody is asked, which a device that keeps time may well do.
+        better = best.id if best is not None else None
+        if better == self._asks:
+            self._better = None
+            self.server = best  # its address may have changed
+            return NOTHING
+        alone = self._asks is None and self.keeps
+        if synced and (asked is not None or alone):
+            if self._better != (better or self._me):
+                self._better = better or self._me
+                self._better_since = now_ms
+                self._changed = now_ms
+            if ticks_diff(now_ms, self._better_since) < self._hold_ms:
+                self.server = asked
+                return NOTHING
+        return self._ask(best, ASK if best is not None else ALONE, now_ms)
+
+    def _ask(self, peer, verdict, now_ms):
+        if self._asks is not None or self.keeps:
+            self._hold_ms = min(self._hold_ms * 2, _HOLD_MOST_MS)
+        self._changed = now_ms
+        self._heard = now_ms
+        self._better = None
+        self.server = peer
+        self._asks = peer.id if peer is not None else None
+        return verdict
+
+    def _calm(self, now_ms):
+        if ticks_diff(now_ms, self._changed) >= _CALM_MS:
+            self._changed = now_ms
+            self._hold_ms = _HOLD_MS
+
+
+def _rank(peer):
+    return (peer.role != mux.ROLE_BOX, peer.id)
