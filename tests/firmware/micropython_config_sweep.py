@@ -6,6 +6,7 @@ Old or new is found after each cut, never neither, and the next save works as ev
 import vfs
 
 from phantom import config
+from phantom.topology import Topology, parse_lines
 from tests.firmware.flash_chip import SECTOR, FlashChip
 from tests.portable import Random
 
@@ -116,6 +117,27 @@ def test_a_cut_anywhere_in_a_long_save_leaves_old_or_new():
     new = tuple("another" + str(i) for i in range(700))
     cuts = sweep(_chip_with(lambda: _save(old)), _save, _load, old, new)
     print("config, long:", cuts, "cuts of power")
+    assert cuts > 0
+
+
+def _save_topology(names):
+    topology = Topology("box")
+    for number, name in enumerate(names):
+        topology.apply("s:" + str(100 + number), {"name": name})
+    config.save_lines(_PATH, list(topology.lines()), parse_lines)
+
+
+def _load_topology():
+    entries = config.load_lines(_PATH, parse_lines, _silent)
+    return tuple(entry[3]["name"] for entry in entries)
+
+
+def test_a_cut_anywhere_in_a_save_of_the_topology_leaves_old_or_new():
+    old = tuple("Room " + str(i) for i in range(40))
+    new = tuple("Place " + str(i) for i in range(50))
+    memory = _chip_with(lambda: _save_topology(old))
+    cuts = sweep(memory, _save_topology, _load_topology, old, new)
+    print("topology:", cuts, "cuts of power")
     assert cuts > 0
 
 
