@@ -9,11 +9,9 @@ from what it believes. Where two servers drifted apart, the belief stays until t
 enough.
 """
 
-from time import ticks_diff
-
-from micropython import const
-
 from .line import SKEW_UNIT, TIME_MASK, Line
+from .ticks import ticks_diff
+from .wire import const
 
 # Exchanges before the clock is believed: the burst on joining is two dozen.
 _ENOUGH = const(5)
@@ -70,11 +68,16 @@ class HouseClock:
 
     def found(self, now, generation):
         """Begin a timeline: house time is this board's ticks, counted without wrapping."""
+        self.adopt(now, generation, self.unwrap(now))
+        self.founded = True
+
+    def adopt(self, now, generation, house_us):
+        """Believe that it is `house_us` at ticks `now`, until exchanges tell better."""
         self.generation = generation
         self._forget()
         self._at = self.unwrap(now)
+        self._base = house_us - self._at
         self.synced = True
-        self.founded = True
         self.version += 1
 
     def settled(self):

@@ -12,7 +12,7 @@ prior fades as the window fills. A line that goes on where another left off keep
 prior of 2 ppm.
 """
 
-from micropython import const
+from .wire import const
 
 SECONDS = const(64)
 # Bucket times: 1/1024 s, wrapping at 29 bits (6 days).

@@ -1,4 +1,4 @@
-"""Who tells a device house time: the election that every device holds for itself.
+"""Who tells house time: the election that every device, and every box, holds for itself.
 
     a box before any device, then the lower id
 
@@ -13,11 +13,8 @@ whom one asks. Of two timelines that meet, the one whose server comes first in t
 Pure: peers, state and `now_ms` are parameters.
 """
 
-from time import ticks_diff
-
-from micropython import const
-
-from .wire import mux
+from .ticks import ticks_diff
+from .wire import const, mux
 
 # The flag in a peer's beacon.
 KEEPS_TIME = const(4)
@@ -46,10 +43,10 @@ _MUTED_MS = const(60000)
 
 
 class Timekeeper:
-    """The view of the device `me`. `server` is the peer that is asked, None if nobody is."""
+    """The view of the device or box `me`. `server` is the peer asked, None if nobody is."""
 
-    def __init__(self, me, now_ms):
-        self._me = me
+    def __init__(self, me, now_ms, role=mux.ROLE_DEVICE):
+        self._rank = (role != mux.ROLE_BOX, me)
         self.server = None
         self.keeps = False  # whether this device may say that it keeps time
         self._asks = None  # the server's id
@@ -77,21 +74,21 @@ class Timekeeper:
                 return self._ask(None, FOUND, now_ms)
         elif settled or lonely_ms >= _LONELY_MS:
             self.keeps = True
-        if self.keeps and best is not None and best.role != mux.ROLE_BOX and self._me < best.id:
+        if self.keeps and best is not None and self._rank < _rank(best):
             best = None
         return self._prefer(best, asked, synced, now_ms)
 
     def _look(self, peers, now_ms):
-        # The best to ask; who is asked now, if still there; how many of lower id have no time.
+        # The best to ask; who is asked now, if still there; how many before us have no time.
         best = asked = None
         before = 0
         here = set()
         for peer in peers:
-            if SERVICE not in peer.services or peer.id == self._me:
+            if SERVICE not in peer.services or peer.id == self._rank[1]:
                 continue
             here.add(peer.id)
             if not peer.flags & KEEPS_TIME:
-                before += peer.role == mux.ROLE_BOX or peer.id < self._me
+                before += _rank(peer) < self._rank
                 continue
             if self._mute(peer.id, now_ms):
                 continue
@@ -123,8 +120,9 @@ class Timekeeper:
             return NOTHING
         alone = self._asks is None and self.keeps
         if synced and (asked is not None or alone):
-            if self._better != (better or self._me):
-                self._better = better or self._me
+            better = better or self._rank[1]
+            if self._better != better:
+                self._better = better
                 self._better_since = now_ms
                 self._changed = now_ms
             if ticks_diff(now_ms, self._better_since) < self._hold_ms:

@@ -21,9 +21,9 @@ class Peer:
 class Seat:
     """A timekeeper at its place, turned every quarter of a second of simulated time."""
 
-    def __init__(self, me="m"):
+    def __init__(self, me="m", role=mux.ROLE_DEVICE):
         self.now_ms = ticks_add(0, -20000)  # ticks wrap on the way
-        self.keeper = Timekeeper(me, self.now_ms)
+        self.keeper = Timekeeper(me, self.now_ms, role)
         self.synced = False
         self.settled = False
 
@@ -180,3 +180,11 @@ def test_a_server_that_moved_is_known_by_its_new_address():
     moved = Peer("a")
     assert seat.turn([moved], 1) == []
     assert seat.keeper.server is moved
+
+
+def test_a_box_keeps_time_before_any_device_but_follows_a_box_of_lower_id():
+    seat = Seat("m-box", mux.ROLE_BOX)
+    assert seat.turn([Peer("a", keeps=False)], 4) == [FOUND]
+    assert seat.turn([Peer("a")], 60) == []
+    assert seat.turn([Peer("a"), Peer("z-box", role=mux.ROLE_BOX)], 60) == []
+    assert seat.turn([Peer("a"), Peer("b-box", role=mux.ROLE_BOX)], 30) == [ASK]

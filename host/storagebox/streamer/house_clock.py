@@ -39,9 +39,17 @@ MAX_AGE_NS = 50_000_000
 MAX_BATCH = 64
 # Room for a whole request and for seeing that something is too long.
 _DATAGRAM_BYTES = 64
-_ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size) + socket.CMSG_SPACE(_PKTINFO.size)
+ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size) + socket.CMSG_SPACE(_PKTINFO.size)
 
 Ancillary = Iterable[tuple[int, int, bytes]]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A timeline as it stands to this machine's monotonic clock; see HouseTime."""
+
+    generation: int
+    offset_us: int
 
 
 @dataclass
@@ -62,6 +70,11 @@ class HouseTime:
     def at_us(self, monotonic_ns: int) -> int:
         """House time at an instant of the monotonic clock."""
         return monotonic_ns // 1000 + self.offset_us
+
+    def adopt(self, timeline: Timeline) -> None:
+        """Carry on a timeline that others keep already. Not while devices play on another."""
+        self.generation = timeline.generation
+        self.offset_us = timeline.offset_us
 
 
 @dataclass
@@ -119,8 +132,7 @@ class HouseClockServer:
         self.port: int = self.socket.getsockname()[1]
 
     def _ask_kernel(self) -> None:
-        with suppress(OSError):  # every request then counts as unstamped
-            self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        ask_for_stamps(self.socket)  # without, every request counts as unstamped
         if self._ipv4:
             self.socket.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
 
@@ -133,7 +145,7 @@ class HouseClockServer:
         for _ in range(MAX_BATCH):
             try:
                 data, ancillary, flags, sender = self.socket.recvmsg(
-                    _DATAGRAM_BYTES, _ANCILLARY_BYTES
+                    _DATAGRAM_BYTES, ANCILLARY_BYTES
                 )
             except BlockingIOError:
                 return
@@ -142,7 +154,7 @@ class HouseClockServer:
             self._handle(data, ancillary, flags, sender)
 
     def _handle(self, data: bytes, ancillary: Ancillary, flags: int, sender: object) -> None:
-        stamp_ns, local = _read_ancillary(ancillary)
+        stamp_ns, local = read_ancillary(ancillary)
         realtime_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
         monotonic_ns = self.house.monotonic_ns()
         request = None if flags & socket.MSG_TRUNC else clock.parse_request(data)
@@ -171,7 +183,13 @@ class HouseClockServer:
         self.counters.hold_max_us = max(self.counters.hold_max_us, hold_us)
 
 
-def _read_ancillary(ancillary: Ancillary) -> tuple[int | None, bytes | None]:
+def ask_for_stamps(sock: socket.socket) -> None:
+    """Have the kernel stamp what arrives, if it can."""
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+
+def read_ancillary(ancillary: Ancillary) -> tuple[int | None, bytes | None]:
     """(kernel stamp in wall-clock ns, packet info to answer with), None where missing."""
     stamp_ns: int | None = None
     local: bytes | None = None
