@@ -18,6 +18,8 @@ from .membership import Membership
 from .output import Output
 from .playback import Playback
 from .port import board as hardware
+from .properties import Properties
+from .refusals import Refusals
 from .renderer import Renderer
 from .rpc import Rpc, whole
 from .wire import RATE, audio, mux
@@ -59,12 +61,22 @@ class Device:
         self._radio = hardware.Radio(self.id)
         self._wifi = device.get("wifi", {})
         self._playback = Playback(self._renderer, self._output, self._clock, self._listener)
-        self._services = (self._playback,)
+        self.properties = Properties()
+        self._refusals = Refusals(self.properties)
+        # Properties go last: what other services' chores have set is told at once.
+        self._services = (self._playback, self._refusals, self.properties)
+        self._declare()
         self._loop_max_us = 0
         self._gc_max_us = 0
         self._heap_live = 0  # bytes in use after the last collection
         self._fitted = ticks_us()
         self._task = None  # the chores, once running
+
+    def _declare(self):
+        self.properties.declare("device.name", self.name)
+        for name, value in self._info().items():
+            if name != "name":
+                self.properties.declare("device.info." + name, value, constant=True)
 
     # The loop
 
@@ -129,7 +141,7 @@ class Device:
     # Peers
 
     def _greet(self, connection):
-        rpc = Rpc(connection.send_message, mux.MAX_MESSAGE)
+        rpc = Rpc(connection.send_message, mux.MAX_MESSAGE, refused=self._refusals.count)
         connection.rpc = rpc
         rpc.register("device.info", self._info)
         rpc.register("device.clock", lambda port: self._follow(connection, port))

@@ -19,7 +19,7 @@ _READS_A_TURN = const(4)
 _DEAD_MS = const(3000)
 _PING_MS = const(1000)
 # What may wait to be sent; reports are small, and a peer that does not read them is dead soon.
-_SEND_BYTES = const(6144)
+_SEND_BYTES = const(3072)
 # The longest LINK message is a hello.
 _LINK_BYTES = const(16 + 32)
 # Byte counts start over below this, so that they stay small integers (1.5 h of stereo are 1 GB).
@@ -234,8 +234,8 @@ class Connection:
             self._tell(mux.AUDIO)
 
     def _grant_messages(self, channel):
-        self._granted[channel] = self._received[channel] + mux.MAX_MESSAGE
-        if self._granted[channel] - self._told[channel] >= mux.MAX_MESSAGE // 2:
+        self._granted[channel] = self._received[channel] + mux.MESSAGE_WINDOW
+        if self._granted[channel] - self._told[channel] >= mux.MESSAGE_WINDOW // 2:
             self._tell(channel)
 
     def _tell(self, channel):

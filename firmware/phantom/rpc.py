@@ -24,6 +24,12 @@ REFUSED = -32003  # understood, but not possible now; the message says why
 # A method returns this when it will answer later, by `respond` with the id in `request_id`.
 LATER = object()
 
+# Kinds of what is refused, as they are counted.
+MALFORMED = "malformed"
+UNKNOWN_METHOD = "unknown_method"
+BAD_PARAMS = "invalid_params"
+STRAY = "stray"
+
 # Phantom's own messages nest 4 deep; a parser must never be led into the depths of its stack.
 MAX_DEPTH = 16
 MAX_PENDING = 32
@@ -82,14 +88,17 @@ class Rpc:
     """One end of a conversation.
 
     send(message: bytes) takes a whole message and must not raise; what it can't deliver is lost,
-    and the caller learns so by its time-out. fault(name, exception) hears of methods and callbacks
-    that failed in a way they did not mean to. No message sent is over `limit` bytes.
+    and the caller learns so by its time-out. It may return False to say so at once.
+    fault(name, exception) hears of methods and callbacks that failed in a way they did not mean
+    to, refused(kind) of each message that was refused: MALFORMED, UNKNOWN_METHOD, BAD_PARAMS or
+    STRAY. No message sent is over `limit` bytes.
     """
 
-    def __init__(self, send, limit=8192, fault=None):
+    def __init__(self, send, limit=8192, fault=None, refused=None):
         self._send = send
         self._limit = limit
         self._fault = fault
+        self._refused = refused
         self._methods = {}
         self._pending = {}  # id -> [ms left, seen a tick, on_result]
         self._next_id = 0
@@ -125,12 +134,11 @@ class Rpc:
         self._send(message)
 
     def notify(self, method, params):
-        """Tell the peer, with no answer. A message over the limit is dropped: False."""
+        """Tell the peer, with no answer. False if it was dropped: over the limit, or no room."""
         message = self._encode({"jsonrpc": "2.0", "method": method, "params": params})
         if message is None:
             return False
-        self._send(message)
-        return True
+        return self._send(message) is not False
 
     def respond(self, request_id, result=None, error=None):
         """Answer a request now, or one whose method returned LATER. `error` is an RpcError."""
@@ -200,7 +208,16 @@ class Rpc:
 
     def _refuse(self, code, text, request_id):
         self.malformed += 1
+        self._count(MALFORMED)
         self.respond(request_id, None, RpcError(code, text))
+
+    def _count(self, kind):
+        if self._refused:
+            self._refused(kind)
+
+    def _stray(self):
+        self.strays += 1
+        self._count(STRAY)
 
     def _request(self, body):
         request_id = body.get("id")
@@ -216,6 +233,7 @@ class Rpc:
         ):
             self._refuse(INVALID_REQUEST, "method is a string, params a list or object", None)
         elif method not in self._methods:
+            self._count(UNKNOWN_METHOD)
             if wanted:
                 error = RpcError(METHOD_NOT_FOUND, "no method " + method[:MAX_ID_CHARS])
                 self.respond(request_id, None, error)
@@ -239,6 +257,8 @@ class Rpc:
             if self._fault:
                 self._fault(method, fault)
         self.request_id = None
+        if error is not None and error.code == INVALID_PARAMS:
+            self._count(BAD_PARAMS)
         if wanted and result is not LATER:
             self.respond(request_id, result, error)
 
@@ -253,7 +273,7 @@ class Rpc:
         request_id = body.get("id")
         entry = self._pending.pop(request_id, None) if isinstance(request_id, int) else None
         if entry is None:
-            self.strays += 1
+            self._stray()
             return
         fields = body.get("error")
         if fields is None:
@@ -265,6 +285,7 @@ class Rpc:
         text = fields.get("message")
         if not isinstance(code, int) or not isinstance(text, str):
             self.malformed += 1
+            self._count(MALFORMED)
             code, text = INTERNAL_ERROR, "an error answer without code and message"
         self._finish(entry[2], None, RpcError(code, text, fields.get("data")))
 

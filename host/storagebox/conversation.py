@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from phantom import rpc as core
+from phantom.observer import Observer
+from phantom.properties import Properties
 from phantom.rpc import RpcError
 
 Fault = Callable[[str, BaseException], None]
@@ -22,13 +24,18 @@ class Conversation:
     """One end of a JSON-RPC conversation. `send` takes one whole message and must not raise.
 
     Time is driven by `tick`, a few times a second. `fault` hears of methods that failed
-    unexpectedly.
+    unexpectedly, `refused` of the kind of each message that was refused.
     """
 
     def __init__(
-        self, send: Callable[[bytes], object], limit: int = 8192, fault: Fault = _ignore
+        self,
+        send: Callable[[bytes], object],
+        limit: int = 8192,
+        fault: Fault = _ignore,
+        refused: Callable[[str], object] | None = None,
     ) -> None:
-        self._rpc = core.Rpc(send, limit, fault)
+        self._rpc = core.Rpc(send, limit, fault, refused)
+        self._observer: Observer | None = None
         self._fault = fault
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -73,6 +80,23 @@ class Conversation:
         """Tell the peer without an answer; False if the message is over the limit."""
         return self._rpc.notify(method, dict(params))
 
+    def publish(self, properties: Properties) -> None:
+        """Let the peer observe properties of this end, whose owner calls their `chore`."""
+        properties.attach(self._rpc)
+
+    def observe(self, on_change: Callable[[str, Json], object] | None = None) -> Observer:
+        """Follow all properties of the peer from the next `opened` on; one observer for all."""
+        if self._observer is None:
+            self._observer = Observer(self._rpc)
+        if on_change:
+            self._observer.watch(on_change)
+        return self._observer
+
+    def opened(self) -> None:
+        """A new transport stands: what is observed is read anew."""
+        if self._observer:
+            self._observer.start()
+
     def receive(self, message: bytes | bytearray | memoryview) -> None:
         """Take one whole message. Never raises."""
         self._rpc.receive(message)
@@ -80,9 +104,13 @@ class Conversation:
     def tick(self, now_ms: int) -> None:
         """Let calls time out; `now_ms` from any clock that does not step."""
         self._rpc.tick(now_ms)
+        if self._observer:
+            self._observer.tick()
 
     def close(self) -> None:
         """The transport is gone: fail the calls that wait, drop the answers under way."""
+        if self._observer:
+            self._observer.stop()
         self._rpc.close()
         for task in self._tasks:
             task.cancel()

@@ -73,6 +73,7 @@ class Driver:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.answers: dict[int, Any] = {}
         self.reports: list[dict[str, Any]] = []
+        self.properties: dict[str, Any] = {}  # as far as they have changed
         self.window = 0
         self.sent = 0
         self.closed = False
@@ -175,8 +176,10 @@ class Driver:
                 self.window = limit
 
     def _message(self, message: dict[str, Any]) -> None:
-        self.send(mux.LINK, mux.window(mux.RPC, self._rpc_received + mux.MAX_MESSAGE))
-        if "id" in message:
+        self.send(mux.LINK, mux.window(mux.RPC, self._rpc_received + mux.MESSAGE_WINDOW))
+        if message.get("id") is not None:
             self.answers[message["id"]] = message
         elif message.get("method") == "renderer.report":
             self.reports.append(message["params"])
+        elif message.get("method") == "properties.changed":
+            self.properties |= message["params"]["values"]

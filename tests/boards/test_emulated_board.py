@@ -7,6 +7,7 @@ import random
 import socket
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -325,3 +326,25 @@ def test_garbage_and_empty_datagrams_at_the_clock_socket_do_not_deafen_it(
         assert driver.reports[-1]["clock_samples"] >= 20
         assert driver.reports[-1]["refused"] >= 10
         assert answered > 30
+
+
+def test_a_board_tells_what_it_is_and_what_it_has_refused(make_board: MakeBoard) -> None:
+    board = make_board()
+    board.start()
+    driver = Driver(board.address)
+    values: dict[str, Any] = {}
+    after = None
+    while True:
+        page = driver.call("properties.observe", after=after)["result"]
+        values |= page["values"]
+        after = page["next"]
+        if after is None:
+            break
+    assert values["device.info.id"] == "kitchen"
+    assert values["device.info.boot"] == 1
+    driver.call("renderer.dance")
+    driver.send(mux.RPC, b"{")
+    wait_for(
+        "news of refusals",
+        lambda: driver.properties.get("link.refused") == {"unknown_method": 1, "malformed": 1},
+    )

@@ -35,9 +35,12 @@ CHANNELS = const(4)
 MORE = const(1)
 
 # Payload bytes a peer may send on each channel before its first WINDOW. AUDIO opens with a stream.
-INITIAL_WINDOW = (0, 4096, 0, 4096)
-# A message of several frames may not grow beyond this; the connection is closed when it does.
-MAX_MESSAGE = const(4096)
+INITIAL_WINDOW = (0, 4096, 0, 4096)  # MESSAGE_WINDOW but for LINK and AUDIO
+# A message of several frames may not grow beyond this; the connection is closed when it does. A
+# board has a buffer of this size for each peer: longer answers come in pages.
+MAX_MESSAGE = const(2560)
+# What a receiver of messages keeps open beyond what it has received.
+MESSAGE_WINDOW = const(4096)
 
 HELLO = const(1)
 PING = const(2)

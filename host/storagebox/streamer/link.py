@@ -350,6 +350,7 @@ class Link:
 
     def _greeted(self, hello: Hello) -> None:
         self.counters.connections += 1
+        self.rpc.opened()
         self._on_up(hello)
 
     def _message(self, channel: int, message: bytes) -> None:
