@@ -1,14 +1,10 @@
 """MicroPython's wrapping ticks, also where time has none: for what runs on boards and on boxes."""
 
 try:
-    from time import ticks_add, ticks_diff
+    from time import ticks_diff  # pyright: ignore[reportAssignmentType]
 except ImportError:  # CPython
     _PERIOD = 1 << 30  # as on an ESP32
     _HALF = 1 << 29
-
-    def ticks_add(ticks, delta):
-        """Ticks that many later."""
-        return ticks + delta & _PERIOD - 1
 
     def ticks_diff(end, start):
         """end - start, right while they are less than half a period apart."""
