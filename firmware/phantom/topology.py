@@ -50,9 +50,9 @@ class TopologyError(ValueError):
     """An entry is not one; the message names the field and what it should be."""
 
 
-def pair_id(left, right):
-    """The id of the system that two devices form: the same whoever pairs them."""
-    octets = (left + "\t" + right).encode()
+def pair_id(one, other):
+    """The id of the system that two devices form: the same whoever pairs them, on either side."""
+    octets = (min(one, other) + "\t" + max(one, other)).encode()
     return PAIR + hexlify(sha256(octets).digest()[:4]).decode()
 
 
@@ -72,11 +72,15 @@ class Topology:
 
         Raises TopologyError.
         """
+        return self.apply_all(((key, value),))
+
+    def apply_all(self, changes):
+        """Apply several (key, value) as one change, under one stamp: they win or lose together."""
         if self.version >= MAX_COUNTER:
             raise TopologyError("topology: %d changes are all there can be" % MAX_COUNTER)
-        counter = self.version + 1
-        self._take([(key, (counter, self._author, _content(key, value, key)))])
-        return [counter, self._author]
+        stamp = (self.version + 1, self._author)
+        self._take([(key, stamp + (_content(key, value, key),)) for key, value in changes])
+        return list(stamp)
 
     def merge(self, entries):
         """Take in another node's entries, all or none; returns the keys that changed here.
@@ -116,7 +120,7 @@ class Topology:
         for key in sorted(self._entries):
             if key > after:
                 entry = self._entry(key)
-                budget -= len(json.dumps(entry)) + 2
+                budget -= len(json.dumps(entry).encode()) + 2
                 if page and budget < 0:
                     return page, last
                 page.append(entry)
@@ -132,12 +136,24 @@ class Topology:
                 ahead.append(self._entry(key))
         return ahead
 
+    def entry(self, key):
+        """[key, counter, author, value] as JSON can hold it, or None if there never was one."""
+        return self._entry(key) if key in self._entries else None
+
     def _entry(self, key):
         counter, author, content = self._entries[key]
         value = None
         if content is not None:
             value = {name: content[i] for i, (name, _, _) in enumerate(_fields(key))}
         return [key, counter, author, value]
+
+    def copy(self):
+        """Another copy with the same content and author."""
+        twin = Topology(self._author)
+        twin._entries = self._entries  # never changed in place
+        twin._digest = self._digest
+        twin.version = self.version
+        return twin
 
     def lines(self):
         """The topology as lines of text, in order of keys: what is kept in flash."""
