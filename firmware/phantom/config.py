@@ -62,7 +62,7 @@ def keep(path):
     """See that there is a second copy of a file that only a flasher has written so far."""
     if not _whole(path + OLD, _object) and _whole(path, _object):
         with open(path) as f:
-            text = f.read(MAX_BYTES)
+            text = f.read()
         _write(path + NEW, text.rstrip("\n").split("\n"))
         os.rename(path + NEW, path + OLD)
 
@@ -117,10 +117,11 @@ def _write(path, lines):
 
 def _read(path, unsealed):
     """The lines of a file without its seal; a file that has none counts only if `unsealed`."""
-    with open(path, "rb") as f:
-        octets = f.read(MAX_BYTES + 1)
-    if len(octets) > MAX_BYTES:
+    size = os.stat(path)[6]
+    if size > MAX_BYTES:
         raise ValueError("over %d bytes" % MAX_BYTES)
+    with open(path, "rb") as f:
+        octets = f.read(size)  # MicroPython allocates what is asked for, not what there is
     text = str(octets, "utf-8")
     body = text.rstrip("\n")
     at = body.rfind("\n") + 1
