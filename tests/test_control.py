@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 from phantom.rpc import INVALID_PARAMS, METHOD_NOT_FOUND, REFUSED, RpcError
-from storagebox.control import ControlClient, ControlError, ControlServer
+from storagebox.control import (
+    ControlClient,
+    ControlError,
+    ControlServer,
+    NoBoxError,
+    Notification,
+    Subscriber,
+)
 
 
 async def slow_double(number: int) -> int:
@@ -113,7 +120,7 @@ def test_a_path_too_long_for_a_socket_is_said_in_one_line(tmp_path: Path):
 
 
 def test_no_box_is_said_in_one_line(tmp_path: Path):
-    with pytest.raises(ControlError, match="no box serves here: start `phantom box`"):
+    with pytest.raises(NoBoxError, match="no box serves here: start `phantom box`"):
         ControlClient(tmp_path / "s")
 
 
@@ -141,3 +148,85 @@ def test_garbage_lines_are_answered_or_hung_up_on_and_the_next_client_is_served(
             assert faults == []
 
     asyncio.run(story())
+
+
+@asynccontextmanager
+async def telling(path: Path) -> AsyncIterator[list[Subscriber]]:
+    """A server with a subscription `watch`; gives those who watch now."""
+    subscribers: list[Subscriber] = []
+
+    async def watch(subscriber: Subscriber, device: str | None = None) -> bool:
+        subscriber.notify("changed", {"kind": "began", "device": device})
+        subscribers.append(subscriber)
+        subscriber.on_close(lambda: subscribers.remove(subscriber))
+        return True
+
+    def fault(where: str, what: BaseException) -> None:
+        raise AssertionError(where) from what
+
+    server = ControlServer(path, {"name": lambda: "box"}, fault, {"watch": watch})
+    await server.start()
+    try:
+        yield subscribers
+    finally:
+        await server.close()
+
+
+def test_subscribers_are_told_and_may_call_between(tmp_path: Path):
+    async def story():
+        async with telling(tmp_path / "s") as subscribers:
+
+            def watching() -> list[Notification]:
+                with ControlClient(tmp_path / "s") as client:
+                    assert client.call("watch", device="kitchen") is True
+                    loop.call_soon_threadsafe(subscribers[0].notify, "changed", {"kind": "next"})
+                    told = client.notifications(5.0)
+                    heard = [next(told), next(told)]
+                    assert client.call("name") == "box"
+                    assert list(client.notifications(0.01)) == []
+                    return heard
+
+            loop = asyncio.get_running_loop()
+            assert await asyncio.to_thread(watching) == [
+                ("changed", {"kind": "began", "device": "kitchen"}),
+                ("changed", {"kind": "next"}),
+            ]
+            while subscribers:  # until the server has seen it go
+                await asyncio.sleep(0.001)
+
+    asyncio.run(story())
+
+
+def test_a_subscriber_that_does_not_read_is_told_how_much_it_missed(tmp_path: Path):
+    async def story():
+        async with telling(tmp_path / "s") as subscribers:
+            with ControlClient(tmp_path / "s") as client:
+                await asyncio.to_thread(client.call, "watch")
+                for number in range(3000):
+                    subscribers[0].notify("changed", {"number": number, "text": "x" * 1000})
+                heard: list[Notification] = []
+
+                def read() -> None:
+                    heard.extend(client.notifications(0.2))
+
+                await asyncio.to_thread(read)
+                subscribers[0].notify("changed", {"number": 3000})
+                await asyncio.to_thread(read)
+        numbers = [params["number"] for method, params in heard[1:] if method == "changed"]
+        missed = [params["count"] for method, params in heard if method == "missed"]
+        assert len(numbers) + missed[0] == 3001
+        assert heard[-2].method == "missed"
+        assert numbers[-1] == 3000
+
+    asyncio.run(story())
+
+
+def test_a_box_that_gives_no_answer_is_not_waited_for_longer_than_said(tmp_path: Path):
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "s"))
+        silent.listen()
+        with (
+            ControlClient(tmp_path / "s", answer_s=0.01) as client,
+            pytest.raises(ControlError, match=r"no answer to status within 0\.01 s"),
+        ):
+            client.call("status")
