@@ -63,8 +63,15 @@ def test_bad_input_is_one_line_and_exit_status_2(rooms: Path, tmp_path: Path):
     assert_refused(phantom("box", "--rooms", rooms, *state, *music), "nowhere", "--music")
     foreign = ("--address", "192.0.2.1")
     assert_refused(phantom("box", "--rooms", rooms, *state, *foreign), "192.0.2.1", "--address")
-    assert_refused(phantom("status", *state), "no box serves here")
     assert_refused(phantom("box", "--rooms", rooms, "--state", broken), "--state")
+
+
+def test_no_box_has_an_exit_status_of_its_own(tmp_path: Path):
+    done = phantom("status", "--state", tmp_path)
+    assert done.returncode == 3
+    assert done.stderr == (
+        f"phantom: {tmp_path}/box.sock: no box serves here: start `phantom box`\n"
+    )
 
 
 def test_a_busy_port_is_one_line_and_exit_status_2(rooms: Path, tmp_path: Path):
@@ -121,5 +128,9 @@ def test_help_names_every_command_and_costs_no_import_of_numpy():
         env=ENVIRONMENT,
     )
     assert done.returncode == 0, done.stderr
-    for command in ("box", "play", "stop", "status", "demo", "bench"):
+    commands = (
+        "rooms adopt pair unpair name group ungroup play pause resume stop volume mute unmute "
+    )
+    commands += "trim forget identify status watch call box demo bench"
+    for command in commands.split():
         assert f" {command} " in done.stdout

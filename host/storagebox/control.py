@@ -212,7 +212,7 @@ class ControlClient:
         self._notifications: deque[Notification] = deque()
         self._id = 0
 
-    def call(self, method: str, **params: Any) -> Any:
+    def call(self, method: str, /, **params: Any) -> Any:
         """The box's answer. Raises RpcError, or ControlError if there is none.
 
         What the box tells meanwhile is kept for `notifications`.

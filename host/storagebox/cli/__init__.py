@@ -1,0 +1,17 @@
+"""The command `phantom`: a module for each thing people do, tables apart from the asking.
+
+Commands import what they need when they run: `phantom status` must not wait for numpy, and the
+emulated boards and benches in `tools` are no part of a box.
+"""
+
+from . import boards, development, levels, looking, peers, playing, rooms, services
+from .app import app
+
+# Each has put its commands into `app`, in the order of the help.
+__all__ = ["app", "main"]
+_COMMANDS = (looking, playing, levels, rooms, boards, peers, services, development)
+
+
+def main() -> None:
+    """Entry point of the distribution."""
+    app()

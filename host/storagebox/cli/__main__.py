@@ -1,0 +1,5 @@
+"""`python -m storagebox.cli`."""
+
+from . import main
+
+main()

@@ -1,0 +1,128 @@
+"""The application that commands are put into, its exit statuses, and options that many share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from .completion import complete_devices, complete_rooms
+
+FAILED = 1  # something that was underway
+BAD_INPUT = 2
+NO_BOX = 3
+INTERRUPTED = 130
+
+
+def fail(text: str, status: int = BAD_INPUT) -> NoReturn:
+    """End with one line on stderr."""
+    print(f"phantom: {text}", file=sys.stderr)
+    raise typer.Exit(status)
+
+
+# The parts of the help, in its order.
+PANELS = MUSIC, ROOMS, BOARDS, LOOK, RUN, TRY = (
+    "Music",
+    "Rooms",
+    "Boards",
+    "Look",
+    "Run",
+    "Try and measure",
+)
+
+
+class Commands(TyperGroup):
+    """A group whose complaint about a command line is one line."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Panel by panel."""
+
+        def panel(name: str) -> int:
+            label = getattr(self.commands[name], "rich_help_panel", None)
+            return PANELS.index(label) if label in PANELS else len(PANELS)
+
+        return sorted(super().list_commands(ctx), key=panel)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run; as a program, exit."""
+        keywords = {"complete_var": complete_var, "windows_expand_args": windows_expand_args}
+        if not standalone_mode:
+            return super().main(args, prog_name, standalone_mode=False, **keywords, **extra)
+        try:
+            status = super().main(args, prog_name, standalone_mode=False, **keywords, **extra)
+        except typer.TyperException as fault:
+            if fault.format_message():  # else the help has been printed
+                print(f"phantom: {_complaint(fault)}", file=sys.stderr)
+            status = fault.exit_code
+        sys.exit(status or 0)
+
+
+def _complaint(fault: typer.TyperException) -> str:
+    text = " ".join(fault.format_message().split())
+    context = getattr(fault, "ctx", None)
+    if context is None:
+        return text
+    path: str = context.command_path
+    _, _, command = path.partition(" ")
+    told = f"{command}: {text[:1].lower()}{text[1:]}" if command else text
+    return f"{told.rstrip('.')} (see `{path} --help`)"
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Open multi-room audio: boards anyone can build, playing in time, and a storage box.",
+    epilog="Exit status: 0; 1 a failure underway; 2 bad input; 3 no box runs here.",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _without_command(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def default_state() -> Path:
+    """The box's folder where none is given."""
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(home).expanduser() / "phantom"
+
+
+State = Annotated[
+    Path | None, typer.Option(help="The box's folder.", show_default="~/.local/state/phantom")
+]
+Control = Annotated[
+    Path | None, typer.Option(help="The control socket.", show_default="STATE/box.sock")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
+RoomNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--room",
+        help="A room by name; may be repeated. Default: all.",
+        autocompletion=complete_rooms,
+    ),
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option("--device", help="One device instead.", autocompletion=complete_devices),
+]
+Room = Annotated[str, typer.Argument(help="A room by name.", autocompletion=complete_rooms)]
+Rooms = Annotated[list[str], typer.Argument(help="Rooms by name.", autocompletion=complete_rooms)]
+Device = Annotated[
+    str, typer.Argument(help="A device by its id.", autocompletion=complete_devices)
+]
