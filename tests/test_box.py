@@ -208,16 +208,16 @@ def test_a_device_that_only_lost_its_connection_misses_nothing(tmp_path: Path):
     asyncio.run(story())
 
 
-def test_gain_reaches_a_room_and_comes_back_with_the_device(tmp_path: Path):
+def test_a_volume_reaches_a_room_and_comes_back_with_the_device(tmp_path: Path):
     async def story():
         async with running(tmp_path) as run:
-            await run.coordinator.gain(12345, room="room west", ramp_ms=20)
+            await run.coordinator.level(1234, room="room west", ramp_ms=20)
             west, solo = run.devices.sinks["west"], run.devices.sinks["solo"]
-            assert west.gains == [{"gain_q15": 12345, "ramp_ms": 20}]
-            assert solo.gains == []
+            assert west.levels == [{"volume": 1234, "ramp_ms": 20}]
+            assert solo.levels == []
             west.hang_up()
-            await until(lambda: len(west.gains) == 2, "the gain is set again")
-            assert west.gains[1]["gain_q15"] == 12345
+            await until(lambda: len(west.levels) == 2, "the volume is set again")
+            assert west.levels[1]["volume"] == 1234
 
     asyncio.run(story())
 
@@ -310,7 +310,7 @@ def test_the_control_socket_serves_every_command(tmp_path: Path):
             def talk() -> dict[str, Any]:
                 with ControlClient(run.box.control_path) as control:
                     assert control.call("wait", what="devices") is True
-                    control.call("gain", gain_q15=100)
+                    control.call("level", volume=100)
                     answer = control.call("play", paths=[str(tmp_path / "a.wav")])
                     assert answer["start_us"] > answer["command_us"]
                     assert control.call("wait", what="end", timeout_s=PATIENCE_S) is True

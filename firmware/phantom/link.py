@@ -24,7 +24,7 @@ _SEND_BYTES = const(3072)
 _LINK_BYTES = const(16 + 32)
 # Byte counts start over below this, so that they stay small integers (1.5 h of stereo are 1 GB).
 _FOLD = const(0x10000000)
-# A granted window is told when it has moved by this many chunks.
+# A granted window is told when it has moved by this many chunks, such as came last.
 _WINDOW_CHUNKS = const(4)
 
 
@@ -54,7 +54,6 @@ class Connection:
         self._more = False
         self._audio_got = 0
         self._audio_at = -1  # where the payload goes in the ring, -1: nowhere
-        self._audio_chunk = 0
         self._audio_size = 0
         self._received = [0] * mux.CHANNELS  # cumulative payload bytes by channel
         self._granted = list(mux.INITIAL_WINDOW)
@@ -67,7 +66,6 @@ class Connection:
         self._heard_ms = now_ms
         self._spoke_ms = now_ms
         self.sink = None  # the ring that audio goes to, while this peer feeds us
-        self.sink_stream = 0
 
     # Receiving
 
@@ -150,7 +148,7 @@ class Connection:
         self._channel = -1
         if channel == mux.AUDIO:
             if self._audio_at >= 0 and self.sink is not None:
-                self.sink.commit(self._audio_chunk)
+                self.sink.commit()
             return
         if self._more or channel > mux.RPC:
             return
@@ -181,17 +179,8 @@ class Connection:
         self._audio_got = done + take
 
     def _place(self):
-        head = self._audio_head
-        ring = self.sink
-        if ring is None or head[0] | head[1] << 8 != self.sink_stream:
-            return
-        chunk = head[4] | head[5] << 8 | head[6] << 16 | head[7] << 24
-        if chunk >= 0x3FFFFFFF or self._audio_size != ring.frame_bytes():
-            return
-        self._audio_chunk = chunk
-        self._audio_at = ring.place(chunk)
-        if self._audio_at < 0:
-            ring.late += 1
+        if self.sink is not None:
+            self._audio_at = self.sink.place(self._audio_head, self._audio_size)
 
     def _link(self, message):
         if not message:
@@ -227,10 +216,14 @@ class Connection:
         ring = self.sink
         if ring is None:
             return
-        limit = ring.window(self._received[mux.AUDIO])
+        taken = self._received[mux.AUDIO]
+        if self._channel == mux.AUDIO:
+            taken -= self._audio_size  # it is on its way, and needs its room yet
+        limit = ring.window(taken)
         if limit > self._granted[mux.AUDIO]:
             self._granted[mux.AUDIO] = limit
-        if self._granted[mux.AUDIO] - self._told[mux.AUDIO] >= _WINDOW_CHUNKS * ring.frame_bytes():
+        moved = self._granted[mux.AUDIO] - self._told[mux.AUDIO]
+        if moved and moved >= _WINDOW_CHUNKS * self._audio_size:
             self._tell(mux.AUDIO)
 
     def _grant_messages(self, channel):
@@ -253,10 +246,9 @@ class Connection:
             self._told[channel] -= _FOLD
             self._folded[channel] += _FOLD
 
-    def feed_from(self, ring, stream):
-        """Take audio of `stream` from this peer into `ring`, or none."""
+    def feed(self, ring):
+        """Take audio from this peer into `ring`, or none."""
         self.sink = ring
-        self.sink_stream = stream
         self._audio_at = -1
 
     # Sending

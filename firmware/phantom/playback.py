@@ -8,15 +8,24 @@ A service is an object with these three, in the device's list of them:
 """
 
 import gc
-from time import ticks_us
+from time import ticks_diff, ticks_us
 
 from micropython import const
 
-from .renderer import IDLE, STATE_NAMES
+from .renderer import IDLE, STARVED, STATE_NAMES
 from .rpc import INVALID_PARAMS, RpcError, whole
+from .volume import FULL, Volume
 from .wire import CHUNK_FRAMES, RATE, audio
 
 _BLOCK_US = const(5333)
+# A shorter ramp is heard as a click where the sound is low and steady.
+_LEAST_RAMP_MS = const(20)
+_USUAL_RAMP_MS = const(50)
+# A box that died comes back, or another one takes over, within minutes if at all.
+_STARVED_MS = const(600000)
+# What a box needs to go on with a session after its own restart.
+_SESSION_BYTES = const(1500)
+_REASON_BYTES = const(200)
 
 
 class Playback:
@@ -28,13 +37,18 @@ class Playback:
         self._clock = clock
         self._listener = listener
         self._feeder = None  # the connection whose stream plays
+        self._starved_ms = None  # since when the stream has been
+        self.volume = Volume()
+        self.session = ""  # the box's own words, kept for it until the stream is over
+        self.reason = ""  # why the last stream was closed
 
     def serve(self, connection):
         """Offer the renderer to a peer."""
         rpc = connection.rpc
         rpc.register("renderer.open", lambda **options: self._open(connection, **options))
         rpc.register("renderer.close", self._close)
-        rpc.register("renderer.gain", self._gain)
+        rpc.register("renderer.session", self._session)
+        rpc.register("renderer.level", self._level)
 
     def lost(self, connection):
         """What is buffered plays out; the box comes back or another one takes over."""
@@ -42,38 +56,113 @@ class Playback:
             self._feeder = None
 
     def chore(self, now_ms):
-        """Nothing to do: the loop turns the renderer itself."""
+        """Give up a stream that nobody has fed for long."""
+        if self._renderer.state != STARVED:
+            self._starved_ms = None
+        elif self._starved_ms is None:
+            self._starved_ms = now_ms
+        elif ticks_diff(now_ms, self._starved_ms) > _STARVED_MS:
+            self.stop("starved")
+        if self._renderer.state == IDLE:
+            self.session = ""
 
-    def _open(self, connection, stream, start_us, codec, pick, channels, first_chunk=0):
+    # For other services of this device
+
+    def begin(self, stream, start_us, first_chunk=0, session=None, feeder=None):
+        """Open a stream that `feeder` feeds, or one made on the board, unless it is open already.
+
+        Whoever makes it puts its chunks into the ring; `ring.put` says when it has been replaced.
+        """
+        for connection in self._listener.connections:
+            connection.feed(None)
+        if not self._renderer.plays(stream, start_us):
+            self._renderer.open(stream, start_us, first_chunk)
+            self.reason = ""
+            self.session = ""
+        if session is not None:
+            self.session = session
+        self._feeder = feeder
+        if feeder is not None:
+            feeder.feed(self._renderer.ring)
+
+    def stop(self, reason=""):
+        """Fade out what plays, and say why."""
+        for connection in self._listener.connections:
+            connection.feed(None)
+        self._feeder = None
+        self._renderer.close()
+        self.session = ""
+        self.reason = reason
+
+    def tune(self, trim_us, level_db10, max_volume):
+        """What the topology says of this device."""
+        self._renderer.trim_us(trim_us)
+        self.volume.limit(max_volume, level_db10)
+        self._go_to_level(_USUAL_RAMP_MS)
+
+    # Methods
+
+    def _open(
+        self,
+        connection,
+        stream,
+        start_us,
+        first_chunk=0,
+        session=None,
+        codec=None,
+        pick=None,
+        channels=None,
+    ):
         whole(stream, 1, 65535, "stream")
         whole(start_us, 0, 1 << 62, "start_us")
         whole(first_chunk, 0, 0x3FFFFFF0, "first_chunk")
-        if codec not in audio.CODECS:
+        if session is not None:
+            _text(session, _SESSION_BYTES, "session")
+        if codec is not None and codec not in audio.CODECS:
             raise RpcError(INVALID_PARAMS, "codec %s is not known here" % codec)
-        if pick not in audio.PICKS or channels != audio.channels_of(pick):
-            raise RpcError(INVALID_PARAMS, "%s has not %s channels" % (pick, channels))
-        for other in self._listener.connections:
-            other.feed_from(None, 0)
-        code = audio.CODECS[codec]
-        if not self._renderer.plays(stream, start_us, code, channels):
-            self._renderer.open(stream, start_us, code, channels, first_chunk)
-        connection.feed_from(self._renderer.ring, stream)
-        self._feeder = connection
-        return {
-            "window_chunks": self._renderer.ring.slots,
-            "wants": self._renderer.ring.wants(),
-        }
+        if pick is not None and pick not in audio.PICKS:
+            raise RpcError(INVALID_PARAMS, "pick %s is not known here" % pick)
+        if channels is not None:
+            whole(channels, 1, 2, "channels")
+        self.begin(stream, start_us, first_chunk, session, connection)
+        ring = self._renderer.ring
+        return {"window_bytes": ring.size, "wants": ring.wants()}
 
-    def _close(self, stream, at_chunk=None):
+    def _close(self, stream, at_chunk=None, reason=""):
+        whole(stream, 1, 65535, "stream")
+        _text(reason, _REASON_BYTES, "reason")
+        if at_chunk is not None:
+            whole(at_chunk, 0, 0x3FFFFFF0, "at_chunk")
         if stream == self._renderer.stream:
-            self._renderer.close(at_chunk)
+            if at_chunk is None:
+                self.stop(reason)
+            else:
+                self._renderer.close(at_chunk)
+                self.reason = reason
         return True
 
-    def _gain(self, gain_q15, ramp_ms):
-        whole(gain_q15, 0, 32768, "gain_q15")
-        whole(ramp_ms, 0, 60000, "ramp_ms")
-        self._renderer.volume(gain_q15, ramp_ms * 1000 // _BLOCK_US)
+    def _session(self, stream, session):
+        _text(session, _SESSION_BYTES, "session")
+        if stream != self._renderer.stream:
+            raise RpcError(INVALID_PARAMS, "stream %s is not open here" % stream)
+        self.session = session
         return True
+
+    def _level(self, volume=None, mute=None, ramp_ms=_USUAL_RAMP_MS):
+        if volume is not None:
+            whole(volume, 0, FULL, "volume")
+        if mute is not None and mute is not True and mute is not False:
+            raise RpcError(INVALID_PARAMS, "mute must be true or false")
+        whole(ramp_ms, 0, 60000, "ramp_ms")
+        self.volume.set(volume, mute)
+        self._go_to_level(ramp_ms)
+        return {"volume": self.volume.volume, "mute": self.volume.mute}
+
+    def _go_to_level(self, ramp_ms):
+        blocks = max(ramp_ms, _LEAST_RAMP_MS) * 1000 // _BLOCK_US + 1
+        self._renderer.level(self.volume.gain_q15(), blocks)
+
+    # Reporting
 
     def report(self):
         """The playing part of `renderer.report`."""
@@ -83,6 +172,9 @@ class Playback:
         return {
             "state": STATE_NAMES[renderer.state],
             "stream": renderer.stream if renderer.state != IDLE else None,
+            "chunk": renderer.chunk if renderer.state != IDLE else None,
+            "played_blocks": renderer.played_blocks,
+            "fill": renderer.ring.used * 100 // renderer.ring.size,
             "buffer_ms": renderer.ring.held * CHUNK_FRAMES * 1000 // RATE,
             "rtt_us": clock.rtt_us,
             "rtt_best_us": clock.best_rtt_us,
@@ -100,3 +192,8 @@ class Playback:
             "ticks": now,
             "house_us": clock.house_us(now) if clock.synced else None,
         }
+
+
+def _text(value, limit, what):
+    if not isinstance(value, str) or len(value.encode()) > limit:
+        raise RpcError(INVALID_PARAMS, "%s must be a text of at most %d bytes" % (what, limit))

@@ -8,6 +8,7 @@ due. The difference to the frame that is next in line is the error:
     beyond 20 ms, or after a gap fade out, jump to the frame that is due, fade in
 
 A stream starts inside running silence: the block in which frame 0 is due carries silence up to it.
+One that is given up for another, or closed, fades out over one block first.
 
 All positions are in thousandths of a frame ("mf") relative to an anchor chunk, so that they are
 31-bit small integers: 1 us is 48 mf. The anchor moves with every fit of the clock.
@@ -45,6 +46,10 @@ _FAR_MF = const(0x10000000)
 # Anchors older than this are drawn anew even without a fit, so that products stay small.
 _ANCHOR_US = const(2000000)
 
+# A latency trim moves half a frame a block, so a frame is left out or repeated every 11 ms: 3.4
+# cents off pitch for as long as it takes, where 5 cents are about the least that ears tell apart.
+_SHIFT_MF = const(500)
+
 _UNITY_Q15 = const(32768)
 # The stage holds what is left of a block, the block after it and the frame of look-ahead.
 _STAGE_FRAMES = const(1024)
@@ -60,18 +65,16 @@ class Renderer:
         self._output = None  # set by attach
         self.ring = ChunkRing(ring_bytes)
         self._stage = bytearray(_STAGE_FRAMES * 4)
-        self._mono = bytearray(CHUNK_FRAMES * 2)
         self.state = IDLE
         self.stream = 0
-        self.codec = 0
-        self.channels = 0
         self._start_us = 0
         self._end = _LAST_CHUNK  # first chunk that is not played any more
-        # Reader: frame _offset of chunk _chunk is next; _staged frames are staged from _at on.
-        self._chunk = 0
+        # Reader: frame _offset of chunk `chunk` is next; _staged frames are staged from _at on.
+        self.chunk = 0
         self._offset = 0
         self._at = 0
         self._staged = 0
+        self._leaving = False  # what is staged is the rest of a stream that was given up
         # Anchor: at ticks _anchor the stream is _anchor_mf after the start of chunk _anchor_chunk.
         self._anchor = 0
         self._anchor_mf = 0
@@ -80,10 +83,14 @@ class Renderer:
         self._late_mf = _TRIM_AGAINST_MF  # errors that are trimmed
         self._early_mf = -_TRIM_AGAINST_MF
         self._aligned = False
-        self._gain = 0  # what the last block ended with
-        self._volume = _UNITY_Q15
-        self._volume_step = _UNITY_Q15
+        self._shift_mf = 0  # played so much later than is due
+        self._shift_to_mf = 0
+        self._sounds = False  # the last block ended with the stream's sound
+        self._level = _UNITY_Q15  # of a block that sounds, at its end
+        self._level_to = _UNITY_Q15
+        self._level_step = _UNITY_Q15  # a block
         self.error_mf = 0
+        self.played_blocks = 0
         self.underruns = 0  # times the stream was due and not there
         self.trims = 0
         self.realigns = 0
@@ -94,43 +101,53 @@ class Renderer:
 
     # Control
 
-    def open(self, stream, start_us, codec, channels, first_chunk):
-        """Play `stream`, whose chunk 0 is due at house time `start_us`, instead of any other."""
-        self.ring.open(audio.payload_bytes(codec, channels), first_chunk)
+    def open(self, stream, start_us, first_chunk=0):
+        """Play `stream`, whose chunk 0 is due at house time `start_us`, instead of any other.
+
+        Its chunks are put into `ring`, whoever makes them.
+        """
+        self._give_up()
+        self.ring.open(stream, first_chunk)
         self.stream = stream
-        self.codec = codec
-        self.channels = channels
         self._start_us = start_us
         self._end = _LAST_CHUNK
-        self._chunk = first_chunk
-        self._unstage()
-        self._aligned = False
-        self._gain = 0 if first_chunk else self._volume
+        self.chunk = first_chunk
+        self._offset = 0
+        # A beginning is played as it is; whoever joins in the middle is faded in.
+        if not self._leaving:
+            self._sounds = not first_chunk
         self._anchor_version = -1
+        self.played_blocks = 0
         self.state = SYNCING
 
-    def plays(self, stream, start_us, codec, channels):
+    def plays(self, stream, start_us):
         """Whether this very stream is open: a sender that lost its connection goes on with it."""
-        return (
-            self.state != IDLE
-            and stream == self.stream
-            and start_us == self._start_us
-            and codec == self.codec
-            and channels == self.channels
-        )
+        return self.state != IDLE and stream == self.stream and start_us == self._start_us
 
     def close(self, at_chunk=None):
-        """Stop before chunk `at_chunk`, or now."""
+        """Stop before chunk `at_chunk`, or now. If there is more after it, that fades out."""
         if at_chunk is not None and self.state != IDLE:
-            self._end = at_chunk
-            return
+            self._end = max(at_chunk, self.ring.next)
+            if self._aligned or self.chunk < at_chunk:
+                return
+        self._give_up()
+        self.ring.open(0, 0)
         self.stream = 0
         self.state = IDLE
 
-    def volume(self, gain_q15, ramp_blocks):
-        """Go to a gain within `ramp_blocks` blocks of 5.3 ms."""
-        self._volume = gain_q15
-        self._volume_step = max(1, abs(gain_q15 - self._gain) // max(1, ramp_blocks))
+    def level(self, gain_q15, ramp_blocks):
+        """Go to a gain within `ramp_blocks` blocks of 5.3 ms, from where it is now."""
+        self._level_to = gain_q15
+        if not self._leaving and not (self._aligned and self._sounds):
+            self._level = gain_q15
+        self._level_step = max(1, -(-abs(gain_q15 - self._level) // max(1, ramp_blocks)))
+
+    def trim_us(self, us):
+        """Play `us` later than is due, within 200 ms either way; negative is earlier.
+
+        While a stream plays, it gets there by 2 ms a second.
+        """
+        self._shift_to_mf = us * _MF_PER_US
 
     def error_us(self):
         """The last block's believed error, microseconds; positive is late."""
@@ -140,14 +157,23 @@ class Renderer:
 
     def render(self, block, number):
         """Fill `block` (1024 bytes) as the output's block `number`. Allocates nothing."""
-        if self.state == IDLE or not self._anchored():
-            self._quiet(block, 0)
+        if self._leaving:
+            self._fade_away(block)
+            self._leaving = False
+            self._unstage()
+            self._sounds = not self.chunk
+            self._level = self._level_to
             return
+        if self.state == IDLE or not self._anchored():
+            dsp.silence(block, 0, CHUNK_FRAMES * 2)
+            return
+        if self._shift_mf != self._shift_to_mf:
+            self._shift()
         due = self._due_mf(number)
         if not self._aligned:
             self._begin(block, due)
             return
-        here = (self._chunk - self._anchor_chunk) * _BLOCK_MF + self._offset * _FRAME_MF
+        here = (self.chunk - self._anchor_chunk) * _BLOCK_MF + self._offset * _FRAME_MF
         error = due - here
         self.error_mf = error
         if error > _JUMP_MF or error < -_JUMP_MF:
@@ -164,118 +190,123 @@ class Renderer:
     def _make(self, block, take):
         # `take` staged frames become one block.
         if take == CHUNK_FRAMES:
-            if self.channels == 2:
-                dsp.copy(block, 0, self._stage, self._at * 2, CHUNK_FRAMES * 2)
-            else:
-                dsp.spread(block, 0, self._stage, self._at, CHUNK_FRAMES)
-        elif self.channels == 2:
-            dsp.resample(block, 0, self._stage, self._at * 2, 2, take)
+            dsp.copy(block, 0, self._stage, self._at * 2, CHUNK_FRAMES * 2)
         else:
-            dsp.resample(self._mono, 0, self._stage, self._at, 1, take)
-            dsp.spread(block, 0, self._mono, 0, CHUNK_FRAMES)
+            dsp.resample(block, 0, self._stage, self._at * 2, 2, take)
         self._advance(take)
-        self._fade(block, self._volume)
-        if self._chunk >= self._end:
+        self._scale(block)
+        if self.chunk > self._end:
+            self._aligned = False  # the end has been played out
             self.close()
 
     def _begin(self, block, due):
         # Not in the stream yet: silence, or the block in which it starts.
-        here = (self._chunk - self._anchor_chunk) * _BLOCK_MF + self._offset * _FRAME_MF
+        here = (self.chunk - self._anchor_chunk) * _BLOCK_MF + self._offset * _FRAME_MF
         lead = here - due  # how far ahead of this block's start the reader's frame is due
+        dsp.silence(block, 0, CHUNK_FRAMES * 2)
         if lead >= _BLOCK_MF - _FRAME_MF // 2:
-            self._quiet(block, 0)
             if self.state == SYNCING:
                 self.state = WAITING
             return
         if lead < -_FRAME_MF // 2:
             # Its time has passed: go to the frame that is due at this block's end.
             self._seek(due + _BLOCK_MF)
-            self._quiet(block, 0)
             return
         silent = (lead + _FRAME_MF // 2) // _FRAME_MF
         if not self._fill(CHUNK_FRAMES):
             if self.state == WAITING:
                 self.underruns += 1
             self.state = STARVED
-            self._quiet(block, 0)
             return
         sound = CHUNK_FRAMES - silent
-        self._quiet(block, 0)
-        if self.channels == 2:
-            dsp.copy(block, silent * 2, self._stage, self._at * 2, sound * 2)
-        else:
-            dsp.spread(block, silent * 2, self._stage, self._at, sound)
+        dsp.copy(block, silent * 2, self._stage, self._at * 2, sound * 2)
         self._advance(sound)
         self._aligned = True
         self.state = PLAYING
         self.error_mf = silent * _FRAME_MF - lead
-        self._fade(block, self._volume)
+        self._scale(block)
 
     def _leave(self, block):
         # Far off: this block fades out where it stands, the next ones begin anew.
         self._fill(CHUNK_FRAMES)
-        self._fade_away(block)
+        self._advance(self._fade_away(block))
         self._aligned = False
         self.realigns += 1
 
     def _run_out(self, block):
         # The next chunk is not here: what is left fades out.
-        self._fade_away(block)
+        self._advance(self._fade_away(block))
         self._aligned = False
         self.state = STARVED
         self.underruns += 1
 
+    def _give_up(self):
+        # The stream is over at once: what comes next of it will fade away.
+        if self._aligned:
+            self._fill(CHUNK_FRAMES)
+            self._leaving = self._sounds
+            self._aligned = False
+        if not self._leaving:
+            self._unstage()
+
     def _fade_away(self, block):
+        # What is staged, to silence; returns the frames it was.
         frames = min(self._staged, CHUNK_FRAMES)
         dsp.silence(block, 0, CHUNK_FRAMES * 2)
-        if self.channels == 2:
-            dsp.copy(block, 0, self._stage, self._at * 2, frames * 2)
-        else:
-            dsp.spread(block, 0, self._stage, self._at, frames)
+        dsp.copy(block, 0, self._stage, self._at * 2, frames * 2)
         if frames:
-            dsp.gain(block, 0, frames, self._gain, 0)
-        self._gain = 0
-        self._advance(frames)
+            dsp.gain(block, 0, frames, self._level if self._sounds else 0, 0)
+        self._sounds = False
+        return frames
 
     def missed(self):
         """The output ran dry: what was rendered for a block may sound later than meant."""
         if self._aligned:
             self._aligned = False
-            self._gain = 0
+            self._sounds = False
             self.underruns += 1
             self.realigns += 1
 
     # The reader
 
     def _fill(self, frames):
-        # Stage `frames` frames; False if the chunk for them is missing. Beyond the end is silence.
+        # Stage `frames` frames; False if the chunk for them is missing. The chunk at the end fades
+        # away, if it is here; beyond is silence.
         ring = self.ring
         while self._staged < frames:
             over = ring.next >= self._end
             if not over and not ring.ready():
                 return False
-            channels = self.channels
             if self._at:
-                left = self._staged * channels
-                dsp.copy(self._stage, 0, self._stage, self._at * channels, left)
+                dsp.copy(self._stage, 0, self._stage, self._at * 2, self._staged * 2)
                 self._at = 0
-            if over:
-                ring.next += 1
-                dsp.silence(self._stage, self._staged * channels, CHUNK_FRAMES * channels)
+            to = self._staged * 2
+            at = ring.take()
+            if at < 0 or ring.next > self._end + 1:
+                dsp.silence(self._stage, to, CHUNK_FRAMES * 2)
             else:
-                self._decode(ring.take(), self._staged * channels)
+                self._decode(at, to)
+                if over:
+                    dsp.gain(self._stage, to, CHUNK_FRAMES, _UNITY_Q15, 0)
             self._staged += CHUNK_FRAMES
         return True
 
     def _decode(self, at, to):
-        channels = self.channels
+        # The chunk at byte `at` of the ring's memory, as stereo from sample `to` of the stage on.
+        stage = self._stage
         memory = self.ring.memory
-        if self.codec == audio.PCM16:
-            dsp.copy(self._stage, to, memory, at >> 1, CHUNK_FRAMES * channels)
+        channels = self.ring.channels
+        if self.ring.codec == audio.PCM16:
+            if channels == 2:
+                dsp.copy(stage, to, memory, at >> 1, CHUNK_FRAMES * 2)
+            else:
+                dsp.spread(stage, to, memory, at >> 1, CHUNK_FRAMES)
             return
         for channel in range(channels):
-            dsp.decode_adpcm(self._stage, to + channel, channels, memory, at, dsp.ADPCM_TABLES)
+            dsp.decode_adpcm(stage, to + channel, channels, memory, at, dsp.ADPCM_TABLES)
             at += audio.ADPCM_CHANNEL_BYTES
+        if channels == 1:
+            dsp.spread(stage, to, stage, to, CHUNK_FRAMES)
 
     def _advance(self, frames):
         self._at += frames
@@ -283,7 +314,7 @@ class Renderer:
         offset = self._offset + frames
         while offset >= CHUNK_FRAMES:
             offset -= CHUNK_FRAMES
-            self._chunk += 1
+            self.chunk += 1
         self._offset = offset
 
     def _unstage(self):
@@ -297,9 +328,9 @@ class Renderer:
         self._unstage()
         if chunk > self.ring.next:
             self.ring.skip_to(chunk)
-        self._chunk = self.ring.next
-        self._gain = 0
-        if self._chunk >= self._end:
+        self.chunk = self.ring.next
+        self._sounds = False
+        if self.chunk >= self._end:
             self.close()
 
     # Time
@@ -317,7 +348,7 @@ class Renderer:
         # The only place with large integers: a few times a second, or once a fit.
         clock = self._clock
         position = (clock.house_us(now) - self._start_us) * _MF_PER_US
-        chunk = self._chunk
+        chunk = self.chunk
         mf = position - chunk * _BLOCK_MF
         if mf > _FAR_MF:
             mf = _FAR_MF
@@ -335,20 +366,26 @@ class Renderer:
         # The stream position that is due when the output's block `number` starts to sound.
         x3 = self._output.sounds_x3(number, self._anchor)
         drift = ((x3 >> 8) * self._clock.skew) // 15625
-        return self._anchor_mf + x3 * _MF_PER_THIRD + drift
+        return self._anchor_mf + x3 * _MF_PER_THIRD + drift - self._shift_mf
+
+    def _shift(self):
+        # Towards the latency trim: slowly while it would be heard.
+        ahead = self._shift_to_mf - self._shift_mf
+        if self._aligned:
+            ahead = max(-_SHIFT_MF, min(_SHIFT_MF, ahead))
+        self._shift_mf += ahead
 
     # Level
 
-    def _quiet(self, block, at):
-        dsp.silence(block, at, CHUNK_FRAMES * 2 - at)
-
-    def _fade(self, block, to):
-        start = self._gain
+    def _scale(self, block):
+        # A block of the stream's sound: at its level, and faded in after silence.
+        start = self._level
+        to = self._level_to
         if start < to:
-            to = min(to, start + self._volume_step)
+            to = min(to, start + self._level_step)
         elif start > to:
-            to = max(to, start - self._volume_step)
-        dsp.gain(block, 0, CHUNK_FRAMES, start, to)
-        self._gain = to
-        if to == self._volume:
-            self._volume_step = _UNITY_Q15  # the next fade-in takes one block again
+            to = max(to, start - self._level_step)
+        dsp.gain(block, 0, CHUNK_FRAMES, start if self._sounds else 0, to)
+        self._level = to
+        self._sounds = True
+        self.played_blocks += 1

@@ -179,7 +179,7 @@ class Box:
         return {
             "play": coordinator.play,
             "stop": coordinator.stop,
-            "gain": coordinator.gain,
+            "level": coordinator.level,
             "wait": coordinator.wait,
             "status": self.status,
             "quit": self.quit,

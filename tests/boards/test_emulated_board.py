@@ -103,8 +103,8 @@ def test_wrong_calls_get_the_error_that_fits(make_board: MakeBoard) -> None:
     board.start()
     driver = Driver(board.address)
     assert driver.call("renderer.dance")["error"]["code"] == -32601
-    assert driver.call("renderer.gain", gain_q15=99999, ramp_ms=0)["error"]["code"] == -32602
-    assert driver.call("renderer.gain", volume=3)["error"]["code"] == -32602
+    assert driver.call("renderer.level", volume=99999, ramp_ms=0)["error"]["code"] == -32602
+    assert driver.call("renderer.level", loudness=3)["error"]["code"] == -32602
     bad = {"stream": 1, "start_us": 0, "codec": "mp3", "pick": "mono", "channels": 1}
     answer = driver.call("renderer.open", **bad)
     assert "mp3" in answer["error"]["message"]
@@ -183,7 +183,7 @@ link = pump = turns = blocks = chunks = 0
 end = ticks_ms() + 6000
 while ticks_ms() < end and blocks < 400:
     playing = d._renderer.state == 3
-    accepted, held = d._output.cursor.accepted, d._renderer.ring.next + d._renderer.ring.held
+    accepted, held = d._output.cursor.accepted, d._renderer.ring.wants()
     a = gc.mem_alloc()
     d._output.pump()
     b = gc.mem_alloc()
@@ -193,7 +193,7 @@ while ticks_ms() < end and blocks < 400:
         turns += 1
         pump += b - a
         blocks += d._output.cursor.accepted - accepted
-        chunks += d._renderer.ring.next + d._renderer.ring.held - held
+        chunks += d._renderer.ring.wants() - held
         link += c != b
     d._exchange.poll(ticks_us())
     d._listener.accept(ticks_ms())

@@ -1,5 +1,7 @@
 """What the renderer hands the DAC, block by block, against the stream it was given."""
 
+import struct
+
 from phantom.renderer import IDLE, PLAYING, STARVED, WAITING, Renderer
 from phantom.wire import CHUNK_FRAMES, audio
 
@@ -35,34 +37,32 @@ class FakeOutput:
 
 
 class Bench:
-    def __init__(self, channels=1, codec=audio.PCM16, ppm=0, ring_bytes=49152, keep=True):
+    def __init__(self, channels=1, ppm=0, ring_bytes=49152, keep=True):
         self.keep = keep
         self.clock = FakeClock(ppm)
         self.output = FakeOutput()
         self.renderer = Renderer(self.clock, ring_bytes)
         self.renderer.attach(self.output)
         self.channels = channels
-        self.codec = codec
         self.block = bytearray(1024)
         self.number = 0
         self.frames = []  # (left, right)
 
-    def open(self, start_x3=10 * _BLOCK_X3, first=0):
+    def open(self, start_x3=10 * _BLOCK_X3, first=0, stream=1):
+        self.stream = stream
         self.start_us = self.clock.offset + start_x3 // 3
-        self.renderer.open(1, self.start_us, self.codec, self.channels, first)
+        self.renderer.open(stream, self.start_us, first)
 
-    def feed(self, first, last):
+    def feed(self, first, last, channels=None, replace=0, sign=1):
+        channels = channels or self.channels
         for chunk in range(first, last):
-            at = self.renderer.ring.place(chunk)
-            if at < 0:
-                continue
+            samples = []
             for i in range(CHUNK_FRAMES):
-                x = _SOURCE[(chunk * CHUNK_FRAMES + i) % len(_SOURCE)]
-                for c in range(self.channels):
-                    to = at + 2 * (i * self.channels + c)
-                    self.renderer.ring.memory[to] = x & 0xFF
-                    self.renderer.ring.memory[to + 1] = x >> 8 & 0xFF
-            self.renderer.ring.commit(chunk)
+                x = sign * _SOURCE[(chunk * CHUNK_FRAMES + i) % len(_SOURCE)]
+                samples += [x] * channels
+            head = audio.header(self.stream, audio.PCM16 | replace, channels, chunk)
+            self.renderer.ring.put(head + struct.pack("<" + "h" * len(samples), *samples))
+            replace = 0
 
     def play(self, blocks):
         for _ in range(blocks):
@@ -172,7 +172,7 @@ def test_an_error_beyond_20_ms_is_jumped_with_a_fade():
 
 
 def test_an_error_below_20_ms_is_worn_down_without_a_jump():
-    bench = Bench()
+    bench = Bench(keep=False)
     bench.open()
     bench.feed(0, 90)
     bench.play(10)
@@ -197,18 +197,195 @@ def test_the_stream_ends_at_the_chunk_it_is_told_to():
     assert not any(left for left, _ in bench.frames[6 * CHUNK_FRAMES :])
 
 
-def test_gain_ramps_and_unity_is_exact_again():
+def test_a_level_ramps_and_unity_is_exact_again():
     bench = Bench()
     bench.open()
     bench.feed(0, 40)
     bench.play(4)
-    bench.renderer.volume(0, 4)
+    bench.renderer.level(0, 4)
     bench.play(8)
     assert not any(left for left, _ in bench.frames[9 * CHUNK_FRAMES : 12 * CHUNK_FRAMES])
-    bench.renderer.volume(32768, 4)
+    bench.renderer.level(32768, 4)
     bench.play(8)
     at = 17 * CHUNK_FRAMES
     assert [left for left, _ in bench.frames[at : at + 512]] == _SOURCE[at : at + 512]
+
+
+class Tone(Bench):
+    """Plays a direct current of 20000, in which every step is one of the level."""
+
+    def feed(self, first, last, channels=1, codec=audio.PCM16, value=20000):
+        for chunk in range(first, last):
+            head = audio.header(self.stream, codec, channels, chunk)
+            self.renderer.ring.put(head + struct.pack("<h", value) * CHUNK_FRAMES * channels)
+
+    def steepest(self, first=1, last=None):
+        left = [left for left, _ in self.frames]
+        return max(abs(left[i] - left[i - 1]) for i in range(first, last or len(left)))
+
+
+def _tone(blocks=4):
+    bench = Tone()
+    bench.open()
+    bench.feed(0, 44)
+    bench.play(blocks)
+    return bench
+
+
+def test_a_ramp_that_is_interrupted_goes_on_from_where_it_is():
+    bench = _tone()
+    bench.renderer.level(0, 8)
+    bench.play(4)
+    half = bench.frames[-1][0]
+    assert 9500 < half < 10500
+    bench.renderer.level(32768, 8)
+    bench.play(1)
+    assert half < bench.frames[-1][0] < 12000
+    bench.play(8)
+    assert bench.frames[-1][0] == 20000
+    assert bench.steepest() <= 10
+
+
+def test_a_level_set_in_silence_holds_from_the_first_frame():
+    bench = Tone()
+    bench.renderer.level(16384, 50)
+    bench.open()
+    bench.feed(0, 10)
+    bench.play(3)
+    assert bench.frames[0][0] == 10000
+
+
+def test_a_stream_that_is_closed_fades_out_over_one_block():
+    bench = _tone()
+    bench.renderer.close()
+    bench.play(3)
+    assert bench.renderer.state == IDLE
+    assert bench.frames[4 * CHUNK_FRAMES][0] == 20000
+    assert bench.frames[5 * CHUNK_FRAMES - 1][0] < 100
+    assert not any(left for left, _ in bench.frames[5 * CHUNK_FRAMES :])
+    assert bench.steepest() <= 20000 // 256 + 1
+
+
+def test_a_stream_that_is_closed_in_mid_song_plays_to_its_end_and_fades_out_after():
+    bench = _tone()
+    bench.renderer.close(8)
+    bench.play(8)
+    assert bench.renderer.state == IDLE
+    assert bench.frames[8 * CHUNK_FRAMES][0] == 20000
+    assert bench.frames[9 * CHUNK_FRAMES - 1][0] < 100
+    assert not any(left for left, _ in bench.frames[9 * CHUNK_FRAMES :])
+    assert bench.steepest() <= 20000 // 256 + 1
+
+
+def test_another_stream_fades_the_old_one_out_and_starts_on_time():
+    bench = _tone()
+    bench.open(start_x3=24 * _BLOCK_X3, stream=2)
+    bench.feed(0, 10, channels=2, value=-8000)
+    bench.play(14)
+    assert not any(left for left, _ in bench.frames[5 * CHUNK_FRAMES : 14 * CHUNK_FRAMES])
+    assert [left for left, _ in bench.frames[14 * CHUNK_FRAMES :]] == [-8000] * 1024
+    assert bench.steepest() == 8000
+    assert bench.steepest(first=14 * CHUNK_FRAMES + 1) == 0
+    assert bench.steepest(last=14 * CHUNK_FRAMES) <= 79
+    assert bench.renderer.underruns == 0
+
+
+def test_a_stream_joined_in_mid_song_after_another_is_faded_in():
+    bench = _tone()
+    bench.open(start_x3=0, first=17, stream=2)
+    bench.feed(17, 40, value=-8000)
+    bench.play(10)
+    assert bench.frames[-1][0] == -8000
+    assert bench.steepest() <= 79
+
+
+def test_streams_opened_one_upon_the_other_leave_only_one_fade():
+    bench = _tone()
+    for stream in (2, 3, 4):
+        bench.open(start_x3=24 * _BLOCK_X3, stream=stream)
+    bench.feed(0, 10, value=5000)
+    bench.play(14)
+    assert not any(left for left, _ in bench.frames[5 * CHUNK_FRAMES : 14 * CHUNK_FRAMES])
+    assert [left for left, _ in bench.frames[14 * CHUNK_FRAMES :]] == [5000] * 1024
+
+
+def test_codec_and_channels_may_change_from_chunk_to_chunk():
+    bench = Bench()
+    bench.open()
+    bench.feed(0, 5, channels=1)
+    bench.feed(5, 9, channels=2)
+    bench.feed(9, 14, channels=1)
+    # A predictor that is not moved by its codes: the smallest step, and its first half.
+    adpcm = (struct.pack("<hBB", 3000, 0, 0) + bytes(128)) * 2
+    bench.renderer.ring.put(audio.header(1, audio.IMA_ADPCM, 2, 14) + adpcm)
+    bench.renderer.ring.put(audio.header(1, audio.IMA_ADPCM, 1, 15) + adpcm[:132])
+    bench.feed(16, 20, channels=1)
+    bench.play(20)
+    at = 14 * CHUNK_FRAMES
+    assert [left for left, _ in bench.frames[:at]] == _SOURCE[:at]
+    assert bench.frames[at : at + 512] == [(3000, 3000)] * 512
+    at += 512
+    assert [left for left, _ in bench.frames[at:]] == _SOURCE[at : 20 * CHUNK_FRAMES]
+    assert bench.renderer.underruns == 0
+
+
+def test_what_replaces_the_buffered_is_heard_from_its_number_on():
+    bench = Bench()
+    bench.open()
+    bench.feed(0, 40)
+    bench.play(10)
+    bench.feed(15, 40, channels=2, replace=audio.REPLACE, sign=-1)
+    bench.play(20)
+    at = 15 * CHUNK_FRAMES
+    assert [left for left, _ in bench.frames[:at]] == _SOURCE[:at]
+    assert [-left for left, _ in bench.frames[at:]] == _SOURCE[at : 30 * CHUNK_FRAMES]
+    assert bench.renderer.underruns == 0
+
+
+def test_a_latency_trim_is_slewed_while_it_would_be_heard():
+    bench = Bench(keep=False)
+    bench.open()
+    bench.feed(0, 90)
+    bench.play(10)
+    bench.renderer.trim_us(1000)  # 48 frames later
+    for _ in range(110):
+        bench.feed(bench.renderer.ring.next, bench.renderer.ring.next + 20)
+        bench.play(1)
+        assert abs(bench.renderer.error_mf) <= 1500
+    assert bench.renderer.realigns == 0
+    assert 46 <= bench.renderer.trims <= 49
+    bench.keep = True
+    bench.play(1)
+    first = [left for left, _ in bench.frames]
+    due = 120 * CHUNK_FRAMES - 48
+    assert first in (_song(due, 256), _song(due + 1, 256), _song(due - 1, 256))
+
+
+def test_a_latency_trim_set_in_silence_holds_from_the_first_frame():
+    for us, frames in ((1000, 48), (-1000, -48)):
+        bench = Bench()
+        bench.renderer.trim_us(us)
+        bench.open(start_x3=13 * _BLOCK_X3)
+        bench.feed(0, 10)
+        bench.play(8)
+        at = 3 * CHUNK_FRAMES + frames
+        assert not any(left for left, _ in bench.frames[:at])
+        assert [left for left, _ in bench.frames[at : at + 300]] == _SOURCE[:300]
+        assert bench.renderer.trims == 0
+
+
+def _song(first, count):
+    return [_SOURCE[n % len(_SOURCE)] for n in range(first, first + count)]
+
+
+def test_blocks_of_the_stream_are_counted():
+    bench = Bench()
+    bench.open()
+    bench.feed(0, 5)
+    bench.play(4)
+    assert bench.renderer.played_blocks == 4
+    bench.play(10)
+    assert bench.renderer.played_blocks == 5
 
 
 def test_nothing_plays_before_house_time_is_known():

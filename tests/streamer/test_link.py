@@ -212,12 +212,12 @@ def test_a_full_kernel_takes_little_so_a_call_is_not_stuck_behind_audio():
                 await until(lambda: made.link.audio_room(1 << 20), "the window is open")
                 frame = mux.frame(mux.AUDIO, audio.header(1, 1, 2, 0) + bytes(1024))
                 made.link.send_audio([frame] * 1000, 1000 * len(frame))
-                call = asyncio.ensure_future(made.link.call("renderer.gain", {}))
+                call = asyncio.ensure_future(made.link.call("renderer.level", {}))
                 await asyncio.sleep(0.05)
                 data = b""
-                while b"renderer.gain" not in data:
+                while b"renderer.level" not in data:
                     data += await loop.sock_recv(device, 4096)
-                assert data.index(b"renderer.gain") < 300_000
+                assert data.index(b"renderer.level") < 300_000
                 assert made.link.forget_audio() > 500
                 call.cancel()
                 device.close()

@@ -120,9 +120,9 @@ class Room:
         self._socket.pending += mux.frame(mux.LINK, hello)
         self._connection.poll(0)
         start_us = _START_US + int((_DESCRIPTORS + 3) * BLOCK_US)
-        self._renderer.open(1, start_us, self._codec, setup.channels, 0)
-        self._renderer.volume(setup.gain_q15, 0)
-        self._connection.feed_from(self._renderer.ring, 1)
+        self._renderer.level(setup.gain_q15, 0)
+        self._renderer.open(1, start_us)
+        self._connection.feed(self._renderer.ring)
         self._connection.poll(0)
         self._socket.least = _SEGMENT_BYTES
         for _ in range(_PRELOADED_CHUNKS):

@@ -18,12 +18,14 @@ import resource
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from phantom.rpc import INVALID_PARAMS, RpcError
 from phantom.wire import CHUNK_FRAMES, RATE, audio, clock, mux
 from storagebox.conversation import Conversation
 from storagebox.streamer.channels import Channels, GoodbyeError, Hello, WrongProtocolError
@@ -37,7 +39,6 @@ REPORT_S = 0.5
 # Eight exchanges a second, as the firmware.
 CLOCK_S = 0.125
 _SWEEP_S = 0.010
-_CHUNK_US = CHUNK_FRAMES * 1_000_000 // RATE
 
 
 def house_us() -> int:
@@ -75,10 +76,11 @@ class Sink:
         self.arrivals = Arrivals()
         self.opened: list[dict[str, Any]] = []  # every renderer.open
         self.closed: list[dict[str, Any]] = []
-        self.gains: list[dict[str, Any]] = []
+        self.levels: list[dict[str, Any]] = []
         self.clock_port: int | None = None
         self.box: Hello | None = None
         self.state = "idle"
+        self.session = ""
         self._info = {
             "id": identity,
             "name": identity,
@@ -104,14 +106,16 @@ class Sink:
             ("device.clock", self._clock),
             ("renderer.open", self._open),
             ("renderer.close", self._close),
-            ("renderer.gain", self._gain),
+            ("renderer.level", self._level),
+            ("renderer.session", self._session),
         ):
             self.rpc.serve(name, method)
         # The stream it plays
         self._stream = 0
         self._start_us = 0
-        self._payload = 0
-        self._slots = 0
+        self._held: deque[tuple[int, int]] = deque()  # number and bytes of chunks not yet played
+        self._used = 0
+        self._took = 0  # bytes of the chunk that came last
         self._next = 0  # the chunk expected
         self._received = 0  # AUDIO payload bytes of this connection
         self._granted = 0
@@ -207,14 +211,13 @@ class Sink:
             self._stream = params["stream"]
             self._start_us = params["start_us"]
             self._next = params["first_chunk"]
-        size = audio.payload_bytes(audio.CODECS[params["codec"]], params["channels"])
-        self._payload = size + audio.HEADER_BYTES
-        self._slots = self._ring_bytes // size
+            self._held.clear()
+            self._used = 0
         self.state = "playing"
         self._fed = True
-        held = max(0, self._next - max(0, (house_us() - self._start_us) // _CHUNK_US))
-        self._grant(self._received + (self._slots - held) * self._payload)
-        return {"window_chunks": self._slots, "wants": self._next}
+        self._let_go(house_us())
+        self._grant(self._received + self._ring_bytes - self._used)
+        return {"window_bytes": self._ring_bytes, "wants": self._next}
 
     def _close(self, **params: Any) -> bool:
         self.closed.append(params)
@@ -222,8 +225,14 @@ class Sink:
             self.state = "idle"
         return True
 
-    def _gain(self, **params: Any) -> bool:
-        self.gains.append(params)
+    def _level(self, **params: Any) -> dict[str, Any]:
+        self.levels.append(params)
+        return {"volume": params.get("volume", 10000), "mute": params.get("mute", False)}
+
+    def _session(self, stream: int, session: str) -> bool:
+        if stream != self._stream:
+            raise RpcError(INVALID_PARAMS, f"stream {stream} is not open here")
+        self.session = session
         return True
 
     # Audio
@@ -236,8 +245,12 @@ class Sink:
 
     def _chunk(self, message: bytes) -> None:
         self._received += len(message)
-        stream, _, _, number = audio.parse_header(message)
+        stream, codec, _, number = audio.parse_header(message)
         if stream != self._stream:
+            return
+        if codec & audio.REPLACE:
+            self._truncate(number)
+        if len(message) == audio.HEADER_BYTES:
             return
         arrivals = self.arrivals
         arrivals.chunks += 1
@@ -247,6 +260,9 @@ class Sink:
                 return
             arrivals.missing += number - self._next
         self._next = number + 1
+        self._took = len(message)
+        self._held.append((number, self._took))
+        self._used += self._took
         play_us = self._start_us + number * CHUNK_FRAMES * 1_000_000 // RATE
         arrivals.slack_us.append(play_us - house_us())
         if self._on_chunk:
@@ -260,20 +276,29 @@ class Sink:
         """Let time pass: what has been played makes room for more."""
         if not self._stream or not self._fed:
             return
-        played = max(0, (now_us - self._start_us) // _CHUNK_US)
-        held = max(0, self._next - played)
-        limit = self._received + (self._slots - held) * self._payload
-        if limit - self._granted >= GRANT_CHUNKS * self._payload:
+        self._let_go(now_us)
+        limit = self._received + self._ring_bytes - self._used
+        if limit - self._granted >= max(1, GRANT_CHUNKS * self._took):
             self._grant(limit)
             with suppress(OSError):
                 self.flush()
+
+    def _let_go(self, now_us: int) -> None:
+        played = (now_us - self._start_us) * RATE // (CHUNK_FRAMES * 1_000_000)
+        while self._held and self._held[0][0] < played:
+            self._used -= self._held.popleft()[1]
+
+    def _truncate(self, number: int) -> None:
+        while self._held and self._held[-1][0] >= number:
+            self._used -= self._held.pop()[1]
+        self._next = min(self._next, number)
 
     def report(self) -> None:
         """Send a report such as boards send."""
         if self.box is None:
             return
         numbers = {"buffer_ms": 0, "rtt_us": 300, "error_us": 0, "underruns": 0, "realigns": 0}
-        more = {"late_chunks": 0, "trims": 0, "heap_free": 60000, "loop_max_us": 900}
+        more = {"fill": 0, "late_chunks": 0, "trims": 0, "heap_free": 60000, "loop_max_us": 900}
         clock_facts = {"offset_us": 0, "skew_ppb": 0, "clock_samples": 64, "house_us": house_us()}
         self.rpc.notify(
             "renderer.report",

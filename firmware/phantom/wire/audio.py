@@ -12,6 +12,9 @@ that decodes the same session produces the same chunks.
 PCM16 payload: 256 frames of signed 16-bit samples, interleaved: 512 bytes a channel.
 IMA_ADPCM payload, per channel: predictor s16, step index u8, zero u8, then 128 bytes of 256 4-bit
 codes, low nibble first: 132 bytes. Channels follow one another; each chunk is decodable alone.
+
+Codec and channels may change from chunk to chunk. A chunk whose codec is marked REPLACE takes the
+place of all that is buffered from its number on; a header alone, so marked, only removes that.
 """
 
 import struct
@@ -23,6 +26,7 @@ _HEADER = "<HBBI"
 
 PCM16 = const(1)
 IMA_ADPCM = const(2)
+REPLACE = const(0x80)  # a flag beside the codec
 CODEC_NAMES = {PCM16: "pcm16", IMA_ADPCM: "ima-adpcm"}
 CODECS = {name: codec for codec, name in CODEC_NAMES.items()}
 
@@ -42,13 +46,26 @@ def channels_of(pick):
     return 2 if pick == BOTH else 1
 
 
-def payload_bytes(codec, channels):
-    """Bytes of one chunk's payload, after the 8-byte header."""
+def chunk_bytes(codec, channels):
+    """Bytes of one chunk on the AUDIO channel, header included; 0 if there is no such chunk."""
+    if not 1 <= channels <= 2:
+        return 0
     if codec == PCM16:
-        return CHUNK_FRAMES * 2 * channels
+        return HEADER_BYTES + CHUNK_FRAMES * 2 * channels
     if codec == IMA_ADPCM:
-        return ADPCM_CHANNEL_BYTES * channels
-    raise ValueError("unknown codec %r" % (codec,))
+        return HEADER_BYTES + ADPCM_CHANNEL_BYTES * channels
+    return 0
+
+
+MAX_CHUNK_BYTES = chunk_bytes(PCM16, 2)
+
+
+def payload_bytes(codec, channels):
+    """Bytes of one chunk's samples, after the 8-byte header."""
+    size = chunk_bytes(codec, channels)
+    if not size:
+        raise ValueError("unknown codec %r in %r channels" % (codec, channels))
+    return size - HEADER_BYTES
 
 
 def header(stream, codec, channels, chunk):

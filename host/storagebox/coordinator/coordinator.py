@@ -27,7 +27,7 @@ from .session import (
     Source,
 )
 
-GAIN_UNITY_Q15 = 32768
+FULL_VOLUME = 10000
 
 
 class Coordinator:
@@ -179,14 +179,14 @@ class Coordinator:
         await session.stop()
         return True
 
-    async def gain(self, gain_q15: int, room: str | None = None, ramp_ms: int = 50) -> bool:
-        """Set the gain of a room, or of all: 0 to 32768 is silence to full, over `ramp_ms`."""
-        if type(gain_q15) is not int or not 0 <= gain_q15 <= GAIN_UNITY_Q15:
-            raise _invalid(f"gain_q15 {gain_q15!r} is not within 0 to {GAIN_UNITY_Q15}")
+    async def level(self, volume: int, room: str | None = None, ramp_ms: int = 50) -> bool:
+        """Set the volume of a room, or of all, in hundredths of a percent, over `ramp_ms`."""
+        if type(volume) is not int or not 0 <= volume <= FULL_VOLUME:
+            raise _invalid(f"volume {volume!r} is not within 0 to {FULL_VOLUME}")
         if type(ramp_ms) is not int or not 0 <= ramp_ms <= 10_000:
             raise _invalid(f"ramp_ms {ramp_ms!r} is not within 0 to 10000")
         devices = [d for group in self._rooms(None if room is None else [room]) for d in group]
-        await asyncio.gather(*(device.set_gain(gain_q15, ramp_ms) for device in devices))
+        await asyncio.gather(*(device.set_level(volume, ramp_ms) for device in devices))
         return True
 
     async def wait(self, what: str, timeout_s: float | None = None) -> bool:

@@ -89,7 +89,7 @@ class Device:
         self.info: DeviceInfo | None = None
         self.report: dict[str, Any] | None = None
         self._met: tuple[int, DeviceInfo] | None = None  # the boot it was last met in
-        self.gain: dict[str, int] | None = None  # what it was last asked for
+        self.level: dict[str, int] | None = None  # what it was last asked for
         self._clock_port = clock_port
         self._journal = journal
         self._on_ready = on_ready
@@ -127,11 +127,11 @@ class Device:
             return audio.MONO
         return self.entry.pick
 
-    async def set_gain(self, gain_q15: int, ramp_ms: int) -> None:
-        """Set the gain now, and again whenever the device comes back. Raises RpcError."""
-        self.gain = {"gain_q15": gain_q15, "ramp_ms": ramp_ms}
+    async def set_level(self, volume: int, ramp_ms: int) -> None:
+        """Set the volume now, and again whenever the device comes back. Raises RpcError."""
+        self.level = {"volume": volume, "ramp_ms": ramp_ms}
         if self.ready:
-            await self.link.call("renderer.gain", self.gain)
+            await self.link.call("renderer.level", self.level)
 
     def status(self) -> dict[str, Any]:
         """What the control socket shows: the latest report's fields among the box's own."""
@@ -187,8 +187,8 @@ class Device:
     async def _greet(self, boot: int) -> None:
         try:
             calls = [self.link.call("device.clock", {"port": self._clock_port})]
-            if self.gain:
-                calls.append(self.link.call("renderer.gain", self.gain))
+            if self.level:
+                calls.append(self.link.call("renderer.level", self.level))
             if self.info is None:
                 calls.append(self.link.call("device.info", {}))
             *_, body = await asyncio.gather(*calls)

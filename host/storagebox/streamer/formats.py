@@ -39,7 +39,7 @@ class Variant:
     @property
     def payload_bytes(self) -> int:
         """What one chunk takes of the AUDIO window: its header and its samples."""
-        return audio.HEADER_BYTES + audio.payload_bytes(self.codec, self.channels)
+        return audio.chunk_bytes(self.codec, self.channels)
 
     @property
     def frame_bytes(self) -> int:
@@ -83,7 +83,7 @@ def choose_codec(
         return audio.CODECS[wanted]
     chunks = -(-lead_ms * RATE // (1000 * CHUNK_FRAMES)) + RING_SPARE_CHUNKS
     for codec in (audio.PCM16, audio.IMA_ADPCM):
-        fits = ring_bytes >= chunks * audio.payload_bytes(codec, channels)
+        fits = ring_bytes >= chunks * audio.chunk_bytes(codec, channels)
         if fits and audio.CODEC_NAMES[codec] in known:
             return codec
     # Too small for the lead in any codec: the smallest, and what the window allows.
