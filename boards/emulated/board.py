@@ -114,7 +114,7 @@ class EmulatedBoard:
 
     def wedge_dac(self) -> None:
         """Have the I2S peripheral take no more until the chip is reset: DMA that has stopped."""
-        self._wedge.touch()
+        self._wedge.write_bytes(b"1")
 
     @property
     def _wedge(self) -> Path:
@@ -197,7 +197,7 @@ class EmulatedBoard:
         self._lives += 1
         self.captures.append((self.workdir / f"capture-{self._lives}.bin").absolute())
         self.captures[-1].write_bytes(b"")
-        self._wedge.unlink(missing_ok=True)
+        self._wedge.write_bytes(b"")
         facts = self.workdir / "facts.json"
         facts.write_text(json.dumps(self._facts(reset_cause)))
         life = Path(__file__).with_name("life.py")

@@ -144,8 +144,10 @@ class I2S:
         self._run_from = 0
         self._run_count = 0
         self._record = bytearray(8 + 4)
-        self._files = vfs.VfsPosix("/")
-        self._out = self._files.open(facts["capture"], "ab")
+        files = vfs.VfsPosix("/")
+        self._out = files.open(facts["capture"], "ab")
+        self._wedge = files.open(facts["wedge"], "rb")
+        self._wedge_byte = bytearray(1)
         self._wedged = False
         self._looked = 0
         self._segment(rate)
@@ -201,15 +203,14 @@ class I2S:
             self._played += 1
 
     def _wedged_now(self):
-        # A file of the emulator's says that DMA has stopped; looked for some three times a second.
+        # A byte in a file of the emulator's says that DMA has stopped; looked for some three times
+        # a second, and without allocating, as the firmware's hot path comes by here.
         self._looked += 1
-        if self._looked & 63 == 0 and not self._wedged:
-            try:
-                self._files.stat(facts["wedge"])
-                self._wedged = True
-                event("I2S: DMA stopped")
-            except OSError:
-                pass
+        if self._looked & 63 or self._wedged:
+            return self._wedged
+        if self._wedge.readinto(self._wedge_byte):
+            self._wedged = True
+            event("I2S: DMA stopped")
         return self._wedged
 
     def _take(self):
