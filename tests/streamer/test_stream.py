@@ -1,111 +1,21 @@
-"""A stream under a clock of the test's own."""
+"""What a stream sends, to whom and when."""
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from phantom.wire import CHUNK_FRAMES, RATE, audio, mux
+from phantom.wire import CHUNK_FRAMES, audio
 from storagebox.streamer.formats import Variant
-from storagebox.streamer.stream import (
-    ARRIVAL_US,
-    ENCODE_BATCH,
-    FULL_REACH_US,
-    TICK_US,
-    Output,
-    Stream,
+from storagebox.streamer.stream import ARRIVAL_US, ENCODE_BATCH, FULL_REACH_US, TICK_US, Stream
+from tests.streamer.playing import (
+    CHUNK_US,
+    LEAD_MS,
+    START_US,
+    STEREO,
+    WIDE_OPEN,
+    Listener,
+    Music,
+    Played,
 )
-
-LEAD_MS = 250
-START_US = 1_000_000_000
-CHUNK_US = CHUNK_FRAMES * 1_000_000 / RATE
-STEREO = Variant(audio.BOTH, audio.PCM16)
-WIDE_OPEN = 1 << 30
-
-
-class Music:
-    """A source: noise of a given length, of which so much has been delivered."""
-
-    def __init__(self, chunks: float, seed: int = 1) -> None:
-        count = round(chunks * CHUNK_FRAMES)
-        noise = np.random.default_rng(seed).integers(-20000, 20000, (count, 2))
-        self.frames: NDArray[np.int16] = noise.astype(np.int16)
-        self.delivered = count
-        self.position = 0
-
-    @property
-    def available(self) -> int:
-        return self.delivered - self.position
-
-    @property
-    def ended(self) -> bool:
-        return self.position == len(self.frames)
-
-    def read_into(self, out: NDArray[np.int16]) -> int:
-        count = min(self.available, len(out))
-        out[:count] = self.frames[self.position : self.position + count]
-        self.position += count
-        return count
-
-
-class Listener:
-    """A link to a device with a window of its own; keeps what it is sent and when."""
-
-    def __init__(self, window: int = WIDE_OPEN) -> None:
-        self.window = window
-        self.sent: dict[int, bytes] = {}
-        self.at_us: dict[int, int] = {}
-        self.now_us = 0
-
-    def audio_room(self, backlog_bytes: int) -> int:
-        return self.window
-
-    def send_audio(self, frames: list[bytes], size: int) -> None:
-        assert sum(map(len, frames)) == size
-        for frame in frames:
-            channel, _, length = frame[0], frame[1], int.from_bytes(frame[2:4], "little")
-            assert channel == mux.AUDIO
-            assert length == len(frame) - mux.HEADER_BYTES
-            number = audio.parse_header(frame, mux.HEADER_BYTES)[3]
-            assert number not in self.sent
-            self.sent[number] = frame[mux.HEADER_BYTES + audio.HEADER_BYTES :]
-            self.at_us[number] = self.now_us
-            self.window -= length
-
-    @property
-    def pcm(self) -> bytes:
-        return b"".join(self.sent[number] for number in sorted(self.sent))
-
-
-class Played:
-    """A stream whose pump runs every TICK_US from one lead before its first chunk plays."""
-
-    def __init__(self, music: Music, *links: Listener, lead_ms: int = LEAD_MS) -> None:
-        self.kept: list[NDArray[np.int16]] = []
-        self.stream = Stream(
-            7, START_US, lead_ms, music, lambda frames: self.kept.append(frames.copy())
-        )
-        self.now_us = START_US - lead_ms * 1000
-        self.links: list[Listener] = []
-        self.outputs = [self.join(link) for link in links]
-
-    def run_until(self, chunk: float, step_us: int = TICK_US) -> None:
-        """Pump until `chunk` plays."""
-        while self.now_us < START_US + chunk * CHUNK_US:
-            self.pump()
-            self.now_us += step_us
-
-    def pump(self) -> None:
-        """Pump once, now."""
-        for link in self.links:
-            link.now_us = self.now_us
-        self.stream.pump(self.now_us)
-
-    def join(self, link: Listener, variant: Variant = STEREO, wants: int | None = None) -> Output:
-        """One more device from now on."""
-        self.links.append(link)
-        output = self.stream.add(link, variant, self.now_us)
-        self.stream.ready(output, output.next_chunk if wants is None else wants, self.now_us)
-        return output
 
 
 def test_every_frame_is_sent_once_and_in_order():
@@ -183,7 +93,7 @@ def test_a_source_that_ends_without_a_frame_makes_a_stream_without_a_chunk():
 
 
 def test_a_closed_window_holds_chunks_back_and_those_too_late_are_skipped():
-    music, link = Music(400), Listener(window=20 * STEREO.payload_bytes)
+    music, link = Music(400), Listener(window=20 * STEREO.payload_bytes + audio.HEADER_BYTES)
     played = Played(music, link)
     played.run_until(100)
     assert sorted(link.sent) == list(range(20))

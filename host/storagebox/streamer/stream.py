@@ -9,6 +9,10 @@ The reach is the session's lead at first, since that is all the time there is. W
 has more, it then grows by a quarter of the time that passes, until the device's window is its
 limit: memory that a device has is worth more full than empty when the network stalls.
 
+What if a device is to have another form of it in mid-song? The chunks that it holds from the first
+that can still be exchanged on are called back by a mark, and sent anew. Play times don't move, so
+nobody hears it but by what is different.
+
 What if the source is late? Numbers can't wait, for they are time. When the next chunk's play time
 is half a lead away, silence takes its number and the music goes on after it.
 """
@@ -21,7 +25,7 @@ from typing import Protocol
 
 import numpy as np
 
-from phantom.wire import CHUNK_FRAMES, RATE
+from phantom.wire import CHUNK_FRAMES, RATE, audio, mux
 
 from . import formats
 from .formats import Frames, Variant
@@ -36,6 +40,11 @@ AHEAD_US = 180_000
 ENCODE_BATCH = 24
 # A chunk needs this long to cross the network and a board's loop; later ones are skipped.
 ARRIVAL_US = 10_000
+# A board renders 85 ms ahead of what sounds. To replace chunks in its buffer takes more: the way
+# there for a mark, back for a window, a tick of the box, and the way there for the chunks.
+CHANGE_US = 150_000
+# Where the lead is long, the network is slow: half of it, up to this.
+CHANGE_MAX_US = 300_000
 # Bytes that may wait in a link: what a catching-up device gets in one tick of the box.
 BACKLOG_BYTES = 16_384
 # The box pumps this often: about four chunks in one system call a device. It is taken off no
@@ -74,6 +83,10 @@ class AudioLink(Protocol):
         """Queue whole frames and write what can be written."""
         ...
 
+    def forget_audio(self) -> int:
+        """Drop the frames that wait here; how many they were."""
+        ...
+
 
 @dataclass(eq=False)
 class Output:
@@ -82,6 +95,8 @@ class Output:
     link: AudioLink
     variant: Variant
     next_chunk: int
+    end: int = 0  # after the last chunk that was ever sent
+    changing: bool = False  # what the device holds is of another variant, and not called back yet
     since_us: int | None = None  # house time when it was ready for chunks
     sent_chunks: int = 0
     skipped_chunks: int = 0
@@ -131,7 +146,7 @@ class Stream:
         self._end = 0  # chunks cut so far; the number of the next
         self._last: int | None = None  # number of the last chunk, once known; -1: no chunk at all
         # Canonical PCM of the latest chunks, by number modulo the capacity, and one being filled.
-        self._capacity = self._chunks_in(self._full_us + AHEAD_US + TICK_US) + 8
+        self._capacity = self._capacity_for(self._full_us)
         self._history = np.zeros((self._capacity, CHUNK_FRAMES, 2), np.int16)
         self._filled = 0  # frames of the chunk being filled
         self._encoded: dict[Variant, _Encoded] = {}
@@ -142,6 +157,9 @@ class Stream:
     @staticmethod
     def _chunks_in(span_us: int) -> int:
         return span_us * RATE // (CHUNK_FRAMES * _SECOND_US)
+
+    def _capacity_for(self, reach_us: int) -> int:
+        return self._chunks_in(reach_us + AHEAD_US + TICK_US) + 8
 
     def chunk_at(self, house_us: int) -> int:
         """The number of the chunk that plays at a house time; negative before the start."""
@@ -171,8 +189,32 @@ class Stream:
 
     def ready(self, output: Output, wants: int, now_us: int) -> None:
         """The device has opened the stream; `wants` is the first chunk that it hasn't got."""
-        output.next_chunk = max(wants, self._first_in_time(now_us), 0)
+        output.next_chunk = output.end = max(wants, self._first_in_time(now_us), 0)
+        output.changing = False
         output.since_us = now_us
+
+    def change(self, output: Output, variant: Variant, now_us: int) -> None:
+        """Another pick or codec from the first chunk on that can still be exchanged."""
+        if variant == output.variant:
+            return
+        output.variant = variant
+        if output.since_us is not None:
+            forgotten = output.link.forget_audio()
+            output.sent_chunks -= forgotten
+            output.next_chunk -= forgotten
+            output.changing = True
+            self._call_back(output, now_us)
+
+    def set_lead(self, lead_ms: int) -> None:
+        """Send so far ahead from now on. Play times stay as they are."""
+        self.lead_us = lead_ms * 1000
+        self._full_us = max(self.lead_us, FULL_REACH_US)
+        old, before = self._history, self._capacity
+        self._capacity = max(before, self._capacity_for(self._full_us))
+        if self._capacity > before:
+            self._history = np.zeros((self._capacity, CHUNK_FRAMES, 2), np.int16)
+            kept = np.arange(max(0, self._end - before + 1), self._end + 1)
+            self._history[kept % self._capacity] = old[kept % before]
 
     def remove(self, output: Output) -> None:
         """Stop serving a device."""
@@ -248,24 +290,49 @@ class Stream:
         reach_us = max((self._reach_us(each, now_us) for each in self.outputs), default=0)
         self._encode(min(self._end, self.chunk_at(now_us + reach_us) + 1), in_time)
         for output in self.outputs:
-            number = output.next_chunk
-            due = min(self._end, self.chunk_at(now_us + self._reach_us(output, now_us)) + 1)
-            if number >= due or output.since_us is None:
-                continue
-            if number < in_time:
-                skipped = min(in_time, due) - number
-                output.skipped_chunks += skipped
-                output.next_chunk = number = number + skipped
+            if output.changing:
+                self._call_back(output, now_us)
+            if not output.changing and output.since_us is not None:
+                self._deliver_to(output, in_time, now_us)
+
+    def _deliver_to(self, output: Output, in_time: int, now_us: int) -> None:
+        number = output.next_chunk
+        due = min(self._end, self.chunk_at(now_us + self._reach_us(output, now_us)) + 1)
+        if number >= due:
+            return
+        if number < in_time:
+            skipped = min(in_time, due) - number
+            output.skipped_chunks += skipped
+            output.next_chunk = number = number + skipped
+        variant = output.variant
+        # A mark must always find room.
+        room = output.link.audio_room(BACKLOG_BYTES) - audio.HEADER_BYTES
+        count = min(due - number, room // variant.payload_bytes)
+        if count > 0:
+            encoded = self._encoded[variant]
+            at = number - encoded.first
+            frames = encoded.frames[at : at + count]
+            output.next_chunk = number + count
+            output.end = max(output.end, output.next_chunk)
+            output.sent_chunks += count
+            output.link.send_audio(frames, count * variant.frame_bytes)
+
+    def _call_back(self, output: Output, now_us: int) -> None:
+        """Have the device let go of what it holds of another variant, but for what is too late."""
+        if output.link.audio_room(BACKLOG_BYTES) < audio.HEADER_BYTES:
+            return
+        margin_us = min(max(self.lead_us // 2, CHANGE_US), CHANGE_MAX_US)
+        first = min(output.next_chunk, max(0, self.chunk_at(now_us + margin_us) + 1))
+        output.changing = False
+        if first < output.end:
+            output.sent_chunks -= output.next_chunk - first
+            output.next_chunk = first
             variant = output.variant
-            room = output.link.audio_room(BACKLOG_BYTES) // variant.payload_bytes
-            count = min(due - number, room)
-            if count > 0:
-                encoded = self._encoded[variant]
-                at = number - encoded.first
-                frames = encoded.frames[at : at + count]
-                output.next_chunk = number + count
-                output.sent_chunks += count
-                output.link.send_audio(frames, count * variant.frame_bytes)
+            mark = audio.header(
+                self.number, variant.codec | audio.REPLACE, variant.channels, first
+            )
+            frame = mux.frame(mux.AUDIO, mark)
+            output.link.send_audio([frame], len(frame))
 
     def _encode(self, due: int, oldest: int) -> None:
         """Make sure that chunks `oldest` to `due` exist in every variant in use."""
