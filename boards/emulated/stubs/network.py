@@ -1,6 +1,7 @@
 """`network` of the emulated board: a station interface that is up as soon as it is asked."""
 
 from _board import facts
+from _interface import address
 
 STA_IF = 0
 AP_IF = 1
@@ -54,12 +55,12 @@ class WLAN:
 
     def ifconfig(self, config=None):
         if config is None:
-            return (facts["address"], "255.255.255.0", facts["address"], "0.0.0.0")
+            return address() + (facts["address"], "0.0.0.0")
         return None
 
     def ipconfig(self, what):
         if what == "addr4":
-            return (facts["address"], "255.255.255.0")
+            return address()
         raise ValueError("unknown config param")
 
     def config(self, *names, **values):

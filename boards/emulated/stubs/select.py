@@ -16,12 +16,16 @@ class poll:
         self._poller = _host.poll()
         self._registered = {}
         self._soft = {}  # streams written in Python, such as I2S: asked by ioctl
+        self._datagrams = []  # UDP sockets: their mailboxes count, not the host's queues
         self._loop_us = facts["loop_us"]
 
     def register(self, stream, events=POLLIN | POLLOUT):
         host = getattr(stream, "_host", stream)
         if hasattr(stream, "ioctl"):
             self._soft[id(stream)] = (stream, events)
+            return
+        if getattr(stream, "_mailbox", None) is not None:
+            self._datagrams.append((stream, events))
             return
         self._registered[id(host)] = stream
         self._poller.register(host, events)
@@ -33,6 +37,10 @@ class poll:
             self._poller.modify(getattr(stream, "_host", stream), events)
 
     def unregister(self, stream):
+        for entry in self._datagrams:
+            if entry[0] is stream:
+                self._datagrams.remove(entry)
+                return
         if self._soft.pop(id(stream), None) is None:
             host = getattr(stream, "_host", stream)
             self._registered.pop(id(host), None)
@@ -42,6 +50,9 @@ class poll:
         for stream, events in self._soft.values():
             if stream.ioctl(3, events):
                 return True
+        for stream, events in self._datagrams:
+            if events & POLLOUT or stream._readable():
+                return True
         for _ in self._poller.ipoll(0):
             return True
         return False
@@ -49,10 +60,11 @@ class poll:
     def _wait(self, timeout):
         # The wait is the board's, not the host's: sockets are looked at once a tick.
         if timeout == 0:
-            if not self._anything():
+            # A poll of datagrams alone isn't the event loop's.
+            if not self._anything() and (self._registered or self._soft or not self._datagrams):
                 machine_sleep_us(self._loop_us)
             return
-        if timeout > 0 and not self._registered and not self._soft:
+        if timeout > 0 and not (self._registered or self._soft or self._datagrams):
             self._sleep_ticks(timeout)
             return
         end = ticks() + timeout * 1000
@@ -72,7 +84,7 @@ class poll:
 
     def ipoll(self, timeout=-1, flags=0):
         self._wait(timeout)
-        if not self._registered and not self._soft:
+        if not (self._registered or self._soft or self._datagrams):
             return ()
         return self._events()
 
@@ -80,6 +92,10 @@ class poll:
         out = []
         for stream, events in self._soft.values():
             ready = stream.ioctl(3, events)
+            if ready:
+                out.append((stream, ready))
+        for stream, events in self._datagrams:
+            ready = events & POLLOUT | (events & POLLIN if stream._readable() else 0)
             if ready:
                 out.append((stream, ready))
         for found in self._poller.ipoll(0):

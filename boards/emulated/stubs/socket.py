@@ -2,10 +2,15 @@
 
 Ten sockets; a UDP socket queues six datagrams and drops the newest beyond that; a read of no bytes
 marks any socket as closed for ever; an empty datagram can't be sent; payloads end at 1472 bytes.
-Addresses are (host, port) tuples. The board's sockets live on the board's own address.
+Addresses are (host, port) tuples.
+
+In a network namespace the machine's network is the board's. On loopback many boards share it, so a
+board's sockets live on its own address; a UDP socket bound to any address has a second one there,
+on the broadcast address, and both fill one mailbox.
 """
 
 import micropython
+import uselect
 import usocket as _host
 from _board import event, facts
 from usocket import AF_INET, SO_BROADCAST, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM
@@ -30,6 +35,10 @@ _EMSGSIZE = 90
 _ETIMEDOUT = 116
 _EINVAL = 22
 
+_LOOPBACK_BROADCAST = "127.255.255.255"
+_AF_UNSPEC_ADDRESS = bytes(16)
+
+_on_loopback = facts["address"].startswith("127.")
 _open = 0
 
 
@@ -66,14 +75,18 @@ class socket:
         self._wedged = False
         self._mailbox = None
         self._blocking = True
-        self._connected = False
+        self._connected = None
+        self._broadcast = None  # the host's socket on the broadcast address
         if kind == SOCK_DGRAM:
             self._mailbox = [None] * _MAILBOX
-            self._buffers = [bytearray(_MAX_DATAGRAM) for _ in range(_MAILBOX)]
+            # A connected socket reads into these, so that nothing is allocated then.
+            self._buffers = [None] * _MAILBOX
             self._sizes = [0] * _MAILBOX
             self._queued = 0
             self._first = 0
             self._spill = bytearray(1)
+            self._arrivals = uselect.poll()
+            self._arrivals.register(self._host, uselect.POLLIN)
         elif _accepted is None:
             self._host.setsockopt(SOL_SOCKET, _SO_RCVBUF, _TCP_WINDOW)
 
@@ -81,22 +94,33 @@ class socket:
         return self._host.fileno()
 
     def bind(self, address):
-        host = address[0]
-        if host in ("0.0.0.0", ""):
-            # Broadcast receivers need the wildcard; everything else stays on the board's address.
-            host = facts["address"] if not facts.get("wildcard") else "0.0.0.0"
-        self._host.bind(_address((host, address[1])))
+        host, port = address
+        anywhere = host in ("0.0.0.0", "")
+        if anywhere and _on_loopback:
+            host = facts["address"]
+            if self._mailbox is not None and port:
+                self._bind_broadcast(port)
+        self._host.bind(_address((host, port)))
         self._bound = True
 
+    def _bind_broadcast(self, port):
+        self._broadcast = _host.socket(AF_INET, SOCK_DGRAM)
+        self._broadcast.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        self._broadcast.bind(_address((_LOOPBACK_BROADCAST, port)))
+        self._broadcast.setblocking(False)
+        self._arrivals.register(self._broadcast, uselect.POLLIN)
+
     def _bind_here(self):
-        if not self._bound:
+        if not self._bound and _on_loopback:
             self._host.bind(_address((facts["address"], 0)))
             self._bound = True
 
     def connect(self, address):
         self._bind_here()
-        self._connected = True
-        self._host.connect(_address(address))
+        self._connected = _address(address)
+        if self._mailbox is not None:
+            self._buffers = [bytearray(_MAX_DATAGRAM) for _ in range(_MAILBOX)]
+        self._host.connect(self._connected)
 
     def listen(self, backlog=2):
         self._host.listen(backlog)
@@ -135,26 +159,37 @@ class socket:
 
     def _drain(self):
         # Everything that has arrived goes to the mailbox; what it can't hold is lost.
-        host = self._host
+        self._drain_from(self._host)
+        if self._broadcast is not None:
+            self._drain_from(self._broadcast)
+
+    def _drain_from(self, host):
         while True:
             if self._queued == _MAILBOX:
                 if host.readinto(self._spill) is None:
                     return
                 continue
             at = (self._first + self._queued) % _MAILBOX
-            if self._connected:
+            if self._connected is not None:
                 n = host.readinto(self._buffers[at])
                 if n is None:
                     return
             else:
                 try:
-                    data, self._mailbox[at] = host.recvfrom(_MAX_DATAGRAM)
+                    self._buffers[at], self._mailbox[at] = host.recvfrom(_MAX_DATAGRAM)
                 except OSError:
                     return
-                n = len(data)
-                _copy(self._buffers[at], data, n)
+                n = len(self._buffers[at])
             self._sizes[at] = n
             self._queued += 1
+
+    def _readable(self):
+        # For select.poll; allocates nothing while nothing has come.
+        if self._queued:
+            return True
+        for _ in self._arrivals.ipoll(0):
+            return True
+        return False
 
     def _take(self, buffer, room):
         # The oldest datagram, cut to the room there is; None when the mailbox is empty.
@@ -217,9 +252,20 @@ class socket:
         if len(data) > _MAX_DATAGRAM:
             raise OSError(_EMSGSIZE)
 
+    def _again(self, error):
+        # lwIP takes the source address anew for each datagram; Linux keeps that of the connect.
+        if self._mailbox is None or self._connected is None or error.errno != _EINVAL:
+            raise error
+        self._host.connect(_AF_UNSPEC_ADDRESS)
+        self._host.connect(self._connected)
+
     def send(self, data):
         self._check_datagram(data)
-        return self._host.send(data)
+        try:
+            return self._host.send(data)
+        except OSError as error:
+            self._again(error)
+            return self._host.send(data)
 
     def write(self, data, at=-1, size=-1):
         # After the data: a size, or an offset and a size (py/stream.c). No tuple is made.
@@ -246,6 +292,8 @@ class socket:
             self._closed = True
             _open -= 1
             self._host.close()
+            if self._broadcast is not None:
+                self._broadcast.close()
 
     def __enter__(self):
         return self

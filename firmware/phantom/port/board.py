@@ -2,7 +2,7 @@
 
 import os
 import select
-from asyncio import core
+from asyncio import core  # pyright: ignore[reportAttributeAccessIssue]
 
 import machine
 import network
@@ -88,9 +88,17 @@ class Radio:
         """Whether there is an address."""
         return self._wlan.isconnected()
 
-    def address(self):
-        """Our IPv4 address."""
-        return self._wlan.ipconfig("addr4")[0]
+    def network(self):
+        """(our IPv4 address, the one that broadcasts to our network), or None without one."""
+        if not self._wlan.isconnected():
+            return None
+        address, mask = self._wlan.ipconfig("addr4")
+        if address == "0.0.0.0":
+            return None
+        everybody = [
+            str(int(a) | (~int(m) & 255)) for a, m in zip(address.split("."), mask.split("."))
+        ]
+        return address, ".".join(everybody)
 
     def rssi(self):
         """Signal strength, dBm, or None if the driver does not tell."""
