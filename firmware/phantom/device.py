@@ -13,7 +13,7 @@ from micropython import const
 from . import VERSION, config
 from .beacons import Beacons
 from .clock import HouseClock
-from .exchange import Exchange
+from .house import House
 from .listener import Listener
 from .membership import Membership
 from .output import Output
@@ -22,14 +22,9 @@ from .port import board as hardware
 from .properties import Properties
 from .refusals import Refusals
 from .renderer import Renderer
-from .rpc import Rpc, whole
+from .rpc import Rpc
 from .wire import LINK_PORT, RATE, audio, mux
 
-# The fit takes some milliseconds on an ESP32; once a second follows any crystal.
-_FIT_US = const(1000000)
-_FIT_SOON_US = const(40000)
-# Until the window has filled a little, every few exchanges sharpen the line.
-_SETTLED_SAMPLES = const(32)
 _CHORES_MS = const(50)
 _REPORT_MS = const(500)
 _GC_MS = const(1000)
@@ -54,8 +49,6 @@ class Device:
         self._output = Output(i2s, descriptors, delay_us, self._renderer, ticks_us())
         self._descriptors = descriptors
         self.membership = Membership(self.id, hardware.random_bytes)
-        self._exchange = Exchange(self._clock, hardware.random32())
-        self._clock_host = None
         self._listener = Listener(
             self.membership, self._greet, self._lost, device.get("port", LINK_PORT)
         )
@@ -72,13 +65,21 @@ class Device:
             device.get("port", LINK_PORT),
             self.properties,
         )
+        self._house = House(
+            self.id, self._clock, hardware.random32, self.beacons.registrar, self.properties
+        )
         # Properties go last: what other services' chores have set is told at once.
-        self._services = (self._playback, self.beacons, self._refusals, self.properties)
+        self._services = (
+            self._playback,
+            self.beacons,
+            self._house,
+            self._refusals,
+            self.properties,
+        )
         self._declare()
         self._loop_max_us = 0
         self._gc_max_us = 0
         self._heap_live = 0  # bytes in use after the last collection
-        self._fitted = ticks_us()
         self._task = None  # the chores, once running
 
     def _declare(self):
@@ -94,7 +95,7 @@ class Device:
         self._radio.join(self._wifi.get("ssid"), self._wifi.get("key"))
         self._task = asyncio.create_task(self._chores())
         pump = self._output.pump
-        exchange = self._exchange.poll
+        house = self._house.poll
         link = self._listener.poll
         beacons = self.beacons.poll
         last = ticks_us()
@@ -105,20 +106,11 @@ class Device:
                 self._loop_max_us = spent
             last = now
             pump()
-            if exchange(now):
-                self._fit(now)
             now_ms = ticks_ms()
+            house(now, now_ms)
             link(now_ms)
             beacons(now_ms)
             await asyncio.sleep_ms(0)
-
-    def _fit(self, now):
-        samples = self._clock.samples
-        wait = _FIT_US if samples > _SETTLED_SAMPLES else _FIT_SOON_US
-        if ticks_diff(now, self._fitted) >= wait or not self._clock.synced:
-            self._fitted = now
-            # Later than any exchange in the window: ages are never negative.
-            self._clock.fit(ticks_us())
 
     async def _chores(self):
         reported = ticks_ms()
@@ -156,7 +148,6 @@ class Device:
         rpc = Rpc(connection.send_message, mux.MAX_MESSAGE, refused=self._refusals.count)
         connection.rpc = rpc
         rpc.register("device.info", self._info)
-        rpc.register("device.clock", lambda port: self._follow(connection, port))
         rpc.register("device.restart", self._restart)
         for service in self._services:
             service.serve(connection)
@@ -185,13 +176,6 @@ class Device:
             "rate": RATE,
         }
 
-    def _follow(self, connection, port):
-        whole(port, 1, 65535, "port")
-        if self._clock_host != (connection.host, port) or not self._clock.synced:
-            self._clock_host = (connection.host, port)
-            self._exchange.start(connection.host, port, ticks_us())
-        return True
-
     # What others may know
 
     def _report(self):
@@ -202,7 +186,7 @@ class Device:
         report["loop_max_us"] = self._loop_max_us
         report["gc_max_us"] = self._gc_max_us
         report["rssi"] = self._radio.rssi()
-        report["refused"] = self._exchange.refused + self._listener.malformed
+        report["refused"] = self._house.refused + self._listener.malformed
         self._loop_max_us = 0
         self._gc_max_us = 0
         for connection in self._listener.connections:

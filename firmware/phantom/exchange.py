@@ -1,4 +1,4 @@
-"""The four-stamp exchange with a box's house clock, over UDP.
+"""The four-stamp exchange with a house clock, a box's or another board's, over UDP.
 
 A burst on joining, then some a second. The loop looks at the socket too seldom to stamp arrivals
 well, so right after asking the exchange waits on the spot, for as long as fast replies take: it is
@@ -29,7 +29,7 @@ _REOPEN_US = const(500000)
 
 
 class Exchange:
-    """Feeds a HouseClock from the box at `host`, `port`. `token` is this boot's random number."""
+    """Feeds a HouseClock from the server it is told. `token` is this boot's random number."""
 
     def __init__(self, clock, token):
         self._clock = clock
@@ -44,15 +44,22 @@ class Exchange:
         self._sent = 0
         self._next = 0
         self._opened = 0
+        self.fed = 0  # samples that the clock took
         self.refused = 0  # datagrams that were no reply of ours
 
     def start(self, host, port, now):
-        """Ask this box from now on, with a burst."""
+        """Ask this server from now on, with a burst. What is known of the timeline stays."""
+        self._clock.switch(now)
         self._address = (host, port)
         self._asking = True
         self._sent = 0
         self._next = now
         self._open(now)
+
+    def stop(self):
+        """Ask nobody."""
+        self._asking = False
+        self._close()
 
     def _open(self, now):
         self._close()
@@ -121,6 +128,7 @@ class Exchange:
         if not self._clock.sample(t1 & 0x3FFFFFFF, t4, t2, hold, generation):
             self.refused += 1
             return False
+        self.fed += 1
         return True
 
     def _ask(self, now):

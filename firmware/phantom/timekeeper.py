@@ -14,10 +14,10 @@ Pure: peers, state and `now_ms` are parameters.
 """
 
 from .ticks import ticks_diff
-from .wire import const, mux
+from .wire import const, discovery, mux
 
-# The flag in a peer's beacon.
-KEEPS_TIME = const(4)
+# What a peer's beacon says: its flag, and the service that goes with it.
+KEEPS_TIME = discovery.SERVES_TIME
 SERVICE = "clock"
 
 # What `turn` wants done.
@@ -78,24 +78,24 @@ class Timekeeper:
             best = None
         return self._prefer(best, asked, synced, now_ms)
 
+    def resign(self, now_ms):
+        """Whoever was asked is not any more: what is believed carries on."""
+        self._ask(None, ALONE, now_ms)
+
     def _look(self, peers, now_ms):
         # The best to ask; who is asked now, if still there; how many before us have no time.
         best = asked = None
         before = 0
-        here = set()
         for peer in peers:
-            if SERVICE not in peer.services or peer.id == self._rank[1]:
-                continue
-            here.add(peer.id)
+            rank = _rank(peer)
             if not peer.flags & KEEPS_TIME:
-                before += _rank(peer) < self._rank
-                continue
-            if self._mute(peer.id, now_ms):
-                continue
-            if peer.id == self._asks:
-                asked = peer
-            if best is None or _rank(peer) < _rank(best):
-                best = peer
+                before += rank < self._rank
+            elif SERVICE in peer.services and not self._mute(peer.id, now_ms):
+                if peer.id == self._asks:
+                    asked = peer
+                if best is None or rank < _rank(best):
+                    best = peer
+        here = [peer.id for peer in peers] if self._muted else ()
         for peer_id in list(self._muted):
             if peer_id not in here:
                 del self._muted[peer_id]

@@ -195,7 +195,7 @@ while ticks_ms() < end and blocks < 400:
         blocks += d._output.cursor.accepted - accepted
         chunks += d._renderer.ring.wants() - held
         link += c != b
-    d._exchange.poll(ticks_us())
+    d._house.poll(ticks_us(), ticks_ms())
     d._listener.accept(ticks_ms())
     if d._clock.samples > 5 and not d._clock.synced:
         d._clock.fit(ticks_us())
