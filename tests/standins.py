@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
-from storagebox.coordinator import rooms
+from phantom.topology import MAX_VOLUME
+from storagebox import installation
 from storagebox.streamer.sweep import Sweep
 from tools.bench.sink import Sink, house_us
 
@@ -27,39 +30,43 @@ async def until(done: Callable[[], Any], what: str) -> None:
 
 
 class Standins:
-    """Some devices at work; `sinks` by id."""
+    """Some devices at work; `sinks` by id. They share an installation of their own."""
 
     def __init__(self, picks: dict[str, str], **options: Any) -> None:
         self.picks = picks
+        self.installation = {
+            "id": secrets.token_hex(8),
+            "key": secrets.token_hex(32),
+            "name": "test",
+        }
         self.sweep = Sweep(asyncio.get_running_loop())
         self.sinks = {name: self._new(name, **options) for name in picks}
 
     def _new(self, name: str, **options: Any) -> Sink:
-        return Sink(name, self.sweep, **options)
+        sink = Sink(name, self.sweep, installation=self.installation, **options)
+        facts = {"name": name, "system": name, "side": self.picks[name], "trim_us": 0}
+        sink.topology.apply(f"d:{name}", {**facts, "level_db10": 0, "max_volume": MAX_VOLUME})
+        sink.topology.apply(f"s:{name}", {"name": f"room {name}"})
+        return sink
 
-    def installation(self) -> rooms.Installation:
-        """A rooms file with a room a device, named like it."""
-        listed = [
-            {
-                "name": f"room {name}",
-                "devices": [
-                    {
-                        "id": name,
-                        "address": "127.0.0.1",
-                        "port": sink.port,
-                        "pick": self.picks[name],
-                    }
-                ],
-            }
-            for name, sink in self.sinks.items()
-        ]
-        return rooms.parse({"installation": "test", "rooms": listed})
+    def add(self, name: str, pick: str, **options: Any) -> Sink:
+        """Switch on one more device."""
+        self.picks[name] = pick
+        self.sinks[name] = self._new(name, **options)
+        return self.sinks[name]
+
+    def admit(self, state: Path) -> Path:
+        """Make the box whose folder is `state` one of their installation."""
+        installation.found(state, self.installation)
+        return state
 
     async def run(self) -> None:
         """Play and report until cancelled."""
         turn = 0
         while True:
-            for sink in self.sinks.values():
+            for sink in list(self.sinks.values()):
+                if sink.dead:
+                    continue
                 sink.play(house_us())
                 if turn % _TURNS_A_REPORT == 0:
                     sink.report()
@@ -77,5 +84,6 @@ async def standins(picks: dict[str, str], **options: Any) -> AsyncIterator[Stand
     finally:
         running.cancel()
         for sink in devices.sinks.values():
-            sink.close()
+            if not sink.dead:
+                sink.close()
         devices.sweep.close()

@@ -60,7 +60,18 @@ class Running:
         return self.box.coordinator
 
     async def play(self, *paths: Path, **options: Any) -> dict[str, Any]:
-        return await self.coordinator.play([str(path) for path in paths], **options)
+        return await self.coordinator.playing.play([str(path) for path in paths], **options)
+
+    async def settled(self) -> None:
+        """Until the box knows the topology that its devices have."""
+        names = {f"room {name}" for name in self.devices.sinks}
+        await until(lambda: {room.name for room in self.coordinator.rooms} == names, "its rooms")
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """The one session there is."""
+        (session,) = self.box.status()["sessions"]
+        return session
 
     async def end(self) -> None:
         await self.coordinator.wait("end", PATIENCE_S)
@@ -81,16 +92,17 @@ async def running(
     """A box that has found its devices."""
     async with standins(picks, **options) as devices:
         box = Box(
-            devices.installation(),
             address="127.0.0.1",
-            state=tmp_path / "state",
+            state=devices.admit(tmp_path / "state"),
             clock_port=0,
+            generation=1,
             seed=1,
             journal=Journal(None),
         )
         async with box:
             run = Running(box, devices)
-            await run.coordinator.wait("devices", PATIENCE_S)
+            await run.coordinator.wait("devices", PATIENCE_S, len(picks))
+            await run.settled()
             yield run
             assert run.events("fault") == []
 
@@ -99,7 +111,8 @@ def test_each_device_gets_every_frame_of_its_own_part(tmp_path: Path):
     async def story():
         async with running(tmp_path) as run:
             music = write_music(tmp_path / "a.wav", 1.0)
-            answer = await run.play(tmp_path / "a.wav", pcm_dump=str(tmp_path / "dump"))
+            dump_path = str(tmp_path / "dump")
+            answer = await run.play(tmp_path / "a.wav", pcm_dump=dump_path, lead_ms=240)
             assert answer["start_us"] >= answer["command_us"] + 240_000
             await run.end()
             dump = np.fromfile(tmp_path / "dump", "<i2").reshape(-1, 2)
@@ -116,7 +129,7 @@ def test_each_device_gets_every_frame_of_its_own_part(tmp_path: Path):
                 assert sink.closed == [{"stream": answer["stream"], "at_chunk": max(got) + 1}]
                 assert run.status_of(name)["sent_chunks"] == len(got)
                 assert run.status_of(name)["skipped_chunks"] == 0
-            assert run.box.status()["session"]["state"] == "ended"
+            assert run.session["state"] == "ended"
 
     asyncio.run(story())
 
@@ -127,13 +140,13 @@ def test_files_follow_each_other_without_a_gap_and_their_titles_are_told(tmp_pat
             first = write_music(tmp_path / "1.wav", 0.3, seed=1)
             second = write_music(tmp_path / "2.wav", 0.3, seed=2)
             await run.play(tmp_path / "1.wav", tmp_path / "2.wav")
-            assert run.box.status()["track"]["path"].endswith("1.wav")
+            assert run.session["track"]["path"].endswith("1.wav")
             await run.end()
             got = run.got["solo"]
             sound = b"".join(got[n] for n in sorted(got))
             whole = first.tobytes() + second.tobytes()
             assert sound[: len(whole)] == whole
-            assert run.box.status()["track"]["path"].endswith("2.wav")
+            assert run.session["track"]["path"].endswith("2.wav")
 
     asyncio.run(story())
 
@@ -211,13 +224,16 @@ def test_a_device_that_only_lost_its_connection_misses_nothing(tmp_path: Path):
 def test_a_volume_reaches_a_room_and_comes_back_with_the_device(tmp_path: Path):
     async def story():
         async with running(tmp_path) as run:
-            await run.coordinator.level(1234, room="room west", ramp_ms=20)
+            answer = await run.coordinator.volumes.volume(["room west"], value=12.34)
+            assert answer == {"volume": 12.34, "rooms": {"west": 12.34}}
             west, solo = run.devices.sinks["west"], run.devices.sinks["solo"]
-            assert west.levels == [{"volume": 1234, "ramp_ms": 20}]
+            assert west.levels[-1]["volume"] == 1234
             assert solo.levels == []
-            west.hang_up()
+            west.restart()
+            assert west.properties.get("renderer.volume") == 10000
             await until(lambda: len(west.levels) == 2, "the volume is set again")
             assert west.levels[1]["volume"] == 1234
+            assert run.status_of("west")["volume"] == 12.34
 
     asyncio.run(story())
 
@@ -228,15 +244,16 @@ def test_stop_fades_out_at_once_and_sends_no_more(tmp_path: Path):
             write_music(tmp_path / "a.wav", 5.0)
             answer = await run.play(tmp_path / "a.wav")
             await until(lambda: run.got["solo"], "it plays")
-            assert await run.coordinator.stop()
+            assert await run.coordinator.playing.stop()
             sink = run.devices.sinks["solo"]
             await until(lambda: sink.closed, "it is told to stop")
-            assert sink.closed == [{"stream": answer["stream"], "at_chunk": None}]
+            closing = {"stream": answer["stream"], "at_chunk": None, "reason": "stopped"}
+            assert sink.closed == [closing]
             count = len(run.got["solo"])
             await asyncio.sleep(0.1)
             assert len(run.got["solo"]) == count
-            assert not await run.coordinator.stop()
-            assert run.box.status()["session"]["state"] == "stopped"
+            assert not await run.coordinator.playing.stop()
+            assert run.session["state"] == "stopped"
 
     asyncio.run(story())
 
@@ -269,7 +286,7 @@ def test_what_cannot_be_played_is_named_with_its_reason(tmp_path: Path):
             with pytest.raises(RpcError, match=r"noise\.flac") as caught:
                 await run.play(noise)
             assert caught.value.code == REFUSED
-            assert run.box.status()["session"]["state"] == "failed"
+            assert run.session["state"] == "failed"
             (tmp_path / "empty").mkdir()
             with pytest.raises(RpcError, match="empty"):
                 await run.play(tmp_path / "empty")
@@ -296,7 +313,7 @@ def test_a_senseless_command_is_refused_in_words(
     async def story():
         async with running(tmp_path, {"solo": audio.BOTH}) as run:
             with pytest.raises(RpcError, match=fault) as caught:
-                await run.coordinator.play(**params)
+                await run.coordinator.playing.play(**params)
             assert caught.value.code == INVALID_PARAMS
 
     asyncio.run(story())
@@ -310,7 +327,7 @@ def test_the_control_socket_serves_every_command(tmp_path: Path):
             def talk() -> dict[str, Any]:
                 with ControlClient(run.box.control_path) as control:
                     assert control.call("wait", what="devices") is True
-                    control.call("level", volume=100)
+                    control.call("volume", value=50)
                     answer = control.call("play", paths=[str(tmp_path / "a.wav")])
                     assert answer["start_us"] > answer["command_us"]
                     assert control.call("wait", what="end", timeout_s=PATIENCE_S) is True
@@ -323,7 +340,7 @@ def test_the_control_socket_serves_every_command(tmp_path: Path):
             await run.box.finished()
             assert status["rooms"][0]["devices"][0]["connected"] is True
             assert status["rooms"][0]["devices"][0]["state"] in ("idle", "playing")
-            assert status["session"]["state"] == "ended"
+            assert status["sessions"][0]["state"] == "ended"
 
     asyncio.run(story())
 
@@ -345,9 +362,8 @@ def test_a_device_with_another_id_than_the_file_says_is_not_played_to(tmp_path: 
         async with standins({"solo": audio.BOTH}) as devices:
             devices.sinks["solo"].identity = "stranger"
             box = Box(
-                devices.installation(),
                 address="127.0.0.1",
-                state=tmp_path / "state",
+                state=devices.admit(tmp_path / "state"),
                 clock_port=0,
                 journal=Journal(None),
             )
@@ -368,9 +384,8 @@ def test_a_port_that_is_busy_is_one_line(tmp_path: Path):
             assert run.box.clock is not None
             port = run.box.clock.port
             again = Box(
-                run.devices.installation(),
                 address="127.0.0.1",
-                state=tmp_path / "other",
+                state=run.devices.admit(tmp_path / "other"),
                 clock_port=port,
                 journal=Journal(None),
             )

@@ -1,6 +1,6 @@
-"""The storage box: house clock, source, coordinator and control socket, put together.
+"""The storage box: registrar, house clock, sources, coordinator and control socket, put together.
 
-    async with Box(rooms.load(path), address="192.168.1.2", state=folder) as box:
+    async with Box(name="home", address="192.168.1.2", state=folder) as box:
         await box.finished()
 
 One thread and one event loop serve all devices; sources decode in processes of their own.
@@ -20,22 +20,35 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from phantom.wire import CLOCK_PORT
+from phantom.timekeeper import KEEPS_TIME, SERVICE
+from phantom.wire import CLOCK_PORT, mux
 
+from . import installation
 from .control import CONTROL_SOCKET, ControlError, ControlServer
 from .coordinator.coordinator import Coordinator
-from .coordinator.rooms import Installation
+from .coordinator.roster import Wiring
+from .installation import InstallationError, Membership
 from .journal import Journal
-from .sources.process import SourceProcess
+from .registrar import Registrar
+from .sources.pool import SourcePool
 from .sources.source import SourceError
+from .store.interface import StoreError
+from .store.sqlite import SqliteStore
+from .streamer.follow import follow_devices
 from .streamer.house_clock import HouseClockServer, HouseTime
 from .streamer.stream import TICK_US
 from .streamer.sweep import Sweep
 
 # A connection that is stuck is noticed within this; see streamer.tcp.STUCK_S.
 HOUSEKEEPING_S = 0.05
-# A socket a device, and some for everything else.
-SPARE_DESCRIPTORS = 64
+# Links to a house of a hundred devices, racers beside them, and everything else.
+DESCRIPTORS = 512
+STORE = "store.db"  # in the state folder
+# Devices answer a box that looks for them within this; none at all in a house that is dark.
+MEET_S = 0.5
+# Once some have answered, the others have as long again as they took, and no less than this.
+_MEET_MORE_S = 0.1
+_MEET_POLL_S = 0.02
 _TICK_S = TICK_US / 1_000_000
 _ANY = ("0.0.0.0", "::")
 
@@ -45,19 +58,20 @@ class BoxError(Exception):
 
 
 class Box:
-    """A box for one installation.
+    """A box of one installation.
 
-    `address` is where devices find its clock, and where its links come from; "0.0.0.0" leaves that
-    to the routes. `state` is its folder; `control` the socket's path, by default in there.
-    `generation` of house time is random unless the box carries on a timeline.
+    `name` is the installation's, if this is the first start in `state`, the box's folder.
+    `address` is where devices find it, and where its links come from; "0.0.0.0" leaves that to
+    the routes. `control` is the socket's path, by default in `state`. Without a `generation`, the
+    box carries on the time that it finds, or founds one.
     """
 
     def __init__(
         self,
-        installation: Installation,
         *,
-        address: str = "0.0.0.0",
         state: Path,
+        name: str = installation.DEFAULT_NAME,
+        address: str = "0.0.0.0",
         control: Path | None = None,
         music: Path | None = None,
         clock_port: int = CLOCK_PORT,
@@ -65,19 +79,22 @@ class Box:
         seed: int | None = None,
         journal: Journal | None = None,
     ) -> None:
-        self.installation = installation
         self.state = state
         self.music = music
         self.control_path = control or state / CONTROL_SOCKET
         self.journal = journal or Journal()
+        self._name = name
         self._address = address
         self._clock_port = clock_port
         self._rng = random.Random(seed)
-        generation = int.from_bytes(os.urandom(4), "little") if generation is None else generation
-        self.house = HouseTime(generation)
+        self._carries_on = generation is None
+        self.house = HouseTime(_random32() if generation is None else generation)
+        self.membership: Membership | None = None
+        self.registrar: Registrar | None = None
         self.clock: HouseClockServer | None = None
         self.coordinator: Coordinator | None = None
-        self._source = SourceProcess()
+        self._pool = SourcePool()
+        self._store: SqliteStore | None = None
         self._sweep: Sweep | None = None
         self._control: ControlServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -102,43 +119,91 @@ class Box:
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()
         self._prepare()
-        self.clock = clock = self._clock_server()
-        loop.add_reader(clock.socket, clock.readable)
-        self._sweep = Sweep(loop)
-        self.coordinator = coordinator = Coordinator(
-            self.installation,
-            self._source,
-            self.house,
-            self.journal,
-            self._sweep,
-            clock_port=clock.port,
-            local_address=None if self._address in _ANY else self._address,
-            music=self.music,
-            rng=self._rng,
-        )
-        coordinator.start()
+        sources = asyncio.ensure_future(self._pool.start())  # takes longest: beside all else
+        try:
+            await self._open()
+        except (InstallationError, StoreError) as fault:
+            raise BoxError(str(fault)) from None
+        finally:
+            if self.coordinator is None:
+                sources.cancel()
+        coordinator = self.coordinator
+        assert coordinator is not None
         self._tasks = [
             asyncio.ensure_future(self._pump(coordinator)),
             asyncio.ensure_future(self._keep_house(coordinator)),
-            asyncio.ensure_future(self._hear(coordinator)),
         ]
+        coordinator.start()
         try:
-            await self._source.start()
+            await sources
         except SourceError as fault:
             raise BoxError(str(fault)) from None
-        self._control = ControlServer(self.control_path, self._methods(), self.journal.fault)
+        self._control = ControlServer(
+            self.control_path, self._methods(), self.journal.fault, {"watch": coordinator.watch}
+        )
         try:
             await self._control.start()
         except ControlError as fault:
             raise BoxError(str(fault)) from None
         # What lives now lives for ever: the collector need not look at it again.
         gc.freeze()
+        assert self.membership is not None
+        assert self.clock is not None
         self.journal.emit(
             "box.ready",
-            installation=self.installation.name,
+            installation=self.membership.name,
+            box=self.membership.id,
             address=self._address,
-            clock_port=clock.port,
+            clock_port=self.clock.port,
             control=str(self.control_path),
+            started_ms=round((loop.time() - self._began_s) * 1000),
+        )
+
+    async def _open(self) -> None:
+        """Everything but the sources: time comes before it is served, topology before devices."""
+        loop = asyncio.get_running_loop()
+        self._began_s = loop.time()
+        self.membership = membership = installation.start(self.state, self._name)
+        # Its port is taken first: another box here is found out before anything is announced.
+        self.clock = clock = self._clock_server()
+        self._store = store = await SqliteStore.open(self.state / STORE, self._store_set_aside)
+        local = None if self._address in _ANY else self._address
+        self.registrar = registrar = Registrar(
+            membership,
+            role=mux.ROLE_BOX,
+            name=membership.id,
+            journal=self.journal,
+            address=local,
+        )
+        await registrar.start()
+        self._sweep = Sweep(loop)
+        wiring = Wiring(membership, self._sweep, self._rng, self.journal, local)
+        coordinator = Coordinator(
+            registrar, store, self._pool, self.house, wiring, music=self.music
+        )
+        await coordinator.load()
+        if self._carries_on:
+            await self._carry_on(registrar)
+        loop.add_reader(clock.socket, clock.readable)
+        registrar.set_service(SERVICE, clock.port)
+        registrar.set_flag(KEEPS_TIME, True)
+        self.coordinator = coordinator
+
+    async def _carry_on(self, registrar: Registrar) -> None:
+        """Take over the time that others keep, if anybody does."""
+        loop = asyncio.get_running_loop()
+        met_s = 0.0
+        while (passed_s := loop.time() - self._began_s) < MEET_S:
+            if not registrar.find(SERVICE):
+                met_s = passed_s
+            elif passed_s >= min(2 * met_s, met_s + _MEET_MORE_S):
+                break
+            await asyncio.sleep(_MEET_POLL_S)
+        timeline = await follow_devices(registrar.peers())
+        if timeline is not None:
+            self.house.adopt(timeline)
+        self.journal.emit(
+            "time.carried_on" if timeline else "time.founded", generation=self.house.generation
         )
 
     async def finished(self) -> None:
@@ -151,7 +216,7 @@ class Box:
         return True
 
     async def close(self) -> None:
-        """End everything: the music, the links, the source, the sockets."""
+        """End everything: the music, the links, the sources, the sockets."""
         if self._control:
             await self._control.close()
         if self.coordinator:
@@ -159,28 +224,54 @@ class Box:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._source.close()
+        await self._pool.close()
+        if self.registrar:
+            await self.registrar.close()
         if self._sweep:
             self._sweep.close()
         if self.clock:
             asyncio.get_running_loop().remove_reader(self.clock.socket)
             self.clock.close()
+        if self._store:
+            await self._store.close()
         self.journal.emit("box.end")
 
     def status(self) -> dict[str, Any]:
         """The coordinator's status and the box's own counters."""
         assert self.coordinator is not None
         assert self.clock is not None
-        return {**self.coordinator.status(), "clock": vars(self.clock.counters)}
+        assert self.registrar is not None
+        return {
+            **self.coordinator.status(),
+            "clock": vars(self.clock.counters),
+            "beacons": self.registrar.counters,
+        }
 
     def _methods(self) -> dict[str, Any]:
         coordinator = self.coordinator
         assert coordinator is not None
+        playing, arranging, volumes = (
+            coordinator.playing,
+            coordinator.arranging,
+            coordinator.volumes,
+        )
         return {
-            "play": coordinator.play,
-            "stop": coordinator.stop,
-            "level": coordinator.level,
+            "play": playing.play,
+            "pause": playing.pause,
+            "resume": playing.resume,
+            "stop": playing.stop,
+            "group": playing.group,
+            "ungroup": playing.ungroup,
+            "volume": volumes.volume,
+            "mute": volumes.mute,
+            "pair": arranging.pair,
+            "unpair": arranging.unpair,
+            "name": arranging.name,
+            "trim": arranging.trim,
+            "forget": arranging.forget,
+            "call": coordinator.call,
             "wait": coordinator.wait,
+            "rooms": coordinator.list_rooms,
             "status": self.status,
             "quit": self.quit,
         }
@@ -196,11 +287,13 @@ class Box:
             raise BoxError(
                 f"{self.state}: {fault.strerror}: give another folder by --state"
             ) from None
-        wanted = sum(1 for _ in self.installation.devices) + SPARE_DESCRIPTORS
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft < wanted:
+        if soft < DESCRIPTORS:
             with suppress(ValueError, OSError):
-                resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+                resource.setrlimit(resource.RLIMIT_NOFILE, (min(DESCRIPTORS, hard), hard))
+
+    def _store_set_aside(self, text: str) -> None:
+        self.journal.emit("store.set_aside", reason=text)
 
     def _clock_server(self) -> HouseClockServer:
         try:
@@ -218,9 +311,9 @@ class Box:
     async def _pump(self, coordinator: Coordinator) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await coordinator.playing.wait()
+            await coordinator.playing.active.wait()
             due = loop.time()
-            while coordinator.playing.is_set():
+            while coordinator.playing.active.is_set():
                 coordinator.pump(self.house.now_us())
                 due = max(due + _TICK_S, loop.time())  # a tick missed is not made up for
                 await asyncio.sleep(due - loop.time())
@@ -231,10 +324,6 @@ class Box:
             coordinator.tick(loop.time())
             await asyncio.sleep(HOUSEKEEPING_S)
 
-    async def _hear(self, coordinator: Coordinator) -> None:
-        async for event in self._source.events():
-            coordinator.heard(event)
-
 
 async def serve(box: Box) -> None:
     """Run a box until `quit`, SIGTERM or SIGINT. Raises BoxError if it can't start."""
@@ -243,3 +332,7 @@ async def serve(box: Box) -> None:
         loop.add_signal_handler(number, box.quit)
     async with box:
         await box.finished()
+
+
+def _random32() -> int:
+    return int.from_bytes(os.urandom(4), "little")

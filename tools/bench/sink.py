@@ -19,17 +19,22 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from phantom.properties import Properties
 from phantom.rpc import INVALID_PARAMS, RpcError
+from phantom.topology import Topology
 from phantom.wire import CHUNK_FRAMES, RATE, audio, clock, mux
 from storagebox.conversation import Conversation
 from storagebox.streamer.channels import Channels, GoodbyeError, Hello, WrongProtocolError
+from storagebox.installation import Membership
 from storagebox.streamer.sweep import Sweep
+from tools.bench.beacon import Beacon
+from tools.demo.plan import INSTALLATION
 
 # A board without PSRAM: 256 ms of PCM16 stereo.
 RING_BYTES = 48 * 1024
@@ -39,6 +44,21 @@ REPORT_S = 0.5
 # Eight exchanges a second, as the firmware.
 CLOCK_S = 0.125
 _SWEEP_S = 0.010
+
+
+_PROPERTIES: dict[str, Any] = {
+    "renderer.volume": 10000,
+    "renderer.mute": False,
+    "renderer.stream": None,
+    "renderer.session": "",
+    "renderer.reason": "",
+}
+
+
+def member(identity: str, boot: int = 1, belongs: Mapping[str, str] = INSTALLATION) -> Membership:
+    """A membership of an installation, by default the one that emulated houses share."""
+    installation, key = bytes.fromhex(belongs["id"]), bytes.fromhex(belongs["key"])
+    return Membership(identity, installation, key, belongs["name"], boot)
 
 
 def house_us() -> int:
@@ -70,17 +90,29 @@ class Sink:
         dac_channels: int = 2,
         codecs: Sequence[str] = tuple(audio.CODECS),
         boot: int = 1,
+        installation: Mapping[str, str] = INSTALLATION,
     ) -> None:
+        """It announces itself from `address`; its link is at `port` of it."""
         self.identity = identity
         self.boot = boot
+        self._installation = installation
+        self._address = address
         self.arrivals = Arrivals()
         self.opened: list[dict[str, Any]] = []  # every renderer.open
         self.closed: list[dict[str, Any]] = []
         self.levels: list[dict[str, Any]] = []
+        self.troubles: dict[str, Any] = {}  # what its reports say besides
         self.clock_port: int | None = None
         self.box: Hello | None = None
         self.state = "idle"
-        self.session = ""
+        self.dead = False
+        self.wedged = False  # answers, and plays nothing
+        self.restarts = 0
+        self.properties = Properties()
+        for name, value in _PROPERTIES.items():
+            self.properties.declare(name, value)
+        self.topology = Topology(identity)
+        self._played = 0  # blocks of the stream
         self._info = {
             "id": identity,
             "name": identity,
@@ -108,8 +140,12 @@ class Sink:
             ("renderer.close", self._close),
             ("renderer.level", self._level),
             ("renderer.session", self._session),
+            ("device.restart", self._restart),
+            ("topology.get", self._topology_get),
+            ("topology.put", self._topology_put),
         ):
             self.rpc.serve(name, method)
+        self.rpc.publish(self.properties)
         # The stream it plays
         self._stream = 0
         self._start_us = 0
@@ -121,6 +157,16 @@ class Sink:
         self._granted = 0
         self._fed = False  # on this connection
         sweep.add(self._listener.fileno(), self._accept)
+        self._beacon = self._new_beacon()
+
+    @property
+    def session(self) -> str:
+        """What the box has left here."""
+        return self.properties.get("renderer.session")
+
+    def _new_beacon(self) -> Beacon:
+        belonging = member(self.identity, self.boot, self._installation)
+        return Beacon(belonging, self._sweep, address=self._address, port=self.port)
 
     def listen(self, on_chunk: Callable[[int, bytes], object]) -> None:
         """Call on_chunk(chunk, payload) for every chunk of the stream it was told to play."""
@@ -159,17 +205,34 @@ class Sink:
             self._connection.close()
             self._connection = None
             self.box = None
+            self.rpc.close()
 
     def restart(self) -> None:
         """Lose power, and come back as another boot that knows nothing."""
         self.hang_up()
+        self._beacon.close()
         self.boot += 1
         self._info["boot"] = self.boot
         self._stream = 0
+        self.state = "idle"
+        for name, value in _PROPERTIES.items():
+            self.properties.set(name, value)
+        self._beacon = self._new_beacon()
+
+    def vanish(self) -> None:
+        """Lose power."""
+        self.close()
+
+    def leave(self) -> None:
+        """Say goodbye, and close."""
+        self._beacon.goodbye()
+        self.close()
 
     def close(self) -> None:
         """Close everything."""
+        self.dead = True
         self.hang_up()
+        self._beacon.close()
         self._sweep.remove(self._listener.fileno())
         self._listener.close()
 
@@ -213,7 +276,11 @@ class Sink:
             self._next = params["first_chunk"]
             self._held.clear()
             self._used = 0
+            self._played = 0
         self.state = "playing"
+        self.properties.set("renderer.stream", self._stream)
+        self.properties.set("renderer.session", params.get("session", ""))
+        self.properties.set("renderer.reason", "")
         self._fed = True
         self._let_go(house_us())
         self._grant(self._received + self._ring_bytes - self._used)
@@ -221,18 +288,42 @@ class Sink:
 
     def _close(self, **params: Any) -> bool:
         self.closed.append(params)
-        if params["at_chunk"] is None:
-            self.state = "idle"
+        if params["at_chunk"] is None and params["stream"] == self._stream:
+            self._end(params.get("reason", ""))
         return True
+
+    def _end(self, reason: str) -> None:
+        self.state = "idle"
+        self._stream = 0
+        self.properties.set("renderer.stream", None)
+        self.properties.set("renderer.session", "")
+        self.properties.set("renderer.reason", reason)
+
+    def _restart(self) -> bool:
+        self.restarts += 1
+        return True
+
+    def _topology_get(self, after: str = "", unless: str = "") -> dict[str, Any]:
+        if unless == self.topology.digest:
+            return {"entries": [], "next": None, "digest": self.topology.digest}
+        entries, following = self.topology.entries(after)
+        return {"entries": entries, "next": following, "digest": self.topology.digest}
+
+    def _topology_put(self, entries: list[Any]) -> dict[str, Any]:
+        self.topology.merge(entries)
+        return {"version": self.topology.version, "digest": self.topology.digest}
 
     def _level(self, **params: Any) -> dict[str, Any]:
         self.levels.append(params)
-        return {"volume": params.get("volume", 10000), "mute": params.get("mute", False)}
+        for name in ("volume", "mute"):
+            if name in params:
+                self.properties.set(f"renderer.{name}", params[name])
+        return {name: self.properties.get(f"renderer.{name}") for name in ("volume", "mute")}
 
     def _session(self, stream: int, session: str) -> bool:
         if stream != self._stream:
             raise RpcError(INVALID_PARAMS, f"stream {stream} is not open here")
-        self.session = session
+        self.properties.set("renderer.session", session)
         return True
 
     # Audio
@@ -274,6 +365,10 @@ class Sink:
 
     def play(self, now_us: int) -> None:
         """Let time pass: what has been played makes room for more."""
+        self.properties.chore(0)
+        self._beacon.tick()
+        with suppress(OSError):
+            self.flush()
         if not self._stream or not self._fed:
             return
         self._let_go(now_us)
@@ -284,9 +379,12 @@ class Sink:
                 self.flush()
 
     def _let_go(self, now_us: int) -> None:
-        played = (now_us - self._start_us) * RATE // (CHUNK_FRAMES * 1_000_000)
-        while self._held and self._held[0][0] < played:
+        if self.wedged:
+            return
+        due = (now_us - self._start_us) * RATE // (CHUNK_FRAMES * 1_000_000)
+        while self._held and self._held[0][0] < due:
             self._used -= self._held.popleft()[1]
+            self._played += 1
 
     def _truncate(self, number: int) -> None:
         while self._held and self._held[-1][0] >= number:
@@ -297,12 +395,15 @@ class Sink:
         """Send a report such as boards send."""
         if self.box is None:
             return
-        numbers = {"buffer_ms": 0, "rtt_us": 300, "error_us": 0, "underruns": 0, "realigns": 0}
+        held_ms = len(self._held) * CHUNK_FRAMES * 1000 // RATE
+        numbers = {"buffer_ms": held_ms, "rtt_us": 300, "rtt_p95_us": 500, "error_us": 0}
+        numbers |= {"underruns": 0, "realigns": 0, "played_blocks": self._played}
         more = {"fill": 0, "late_chunks": 0, "trims": 0, "heap_free": 60000, "loop_max_us": 900}
         clock_facts = {"offset_us": 0, "skew_ppb": 0, "clock_samples": 64, "house_us": house_us()}
         self.rpc.notify(
             "renderer.report",
-            {"state": self.state, "stream": self._stream, **numbers, **more, **clock_facts},
+            {"state": self.state, "stream": self._stream or None, **numbers, **more, **clock_facts}
+            | self.troubles,
         )
         with suppress(OSError):
             self.flush()

@@ -26,7 +26,8 @@ from typing import Any
 from phantom.rpc import RpcError
 from phantom.wire import audio
 from storagebox.control import ControlClient, ControlError
-from storagebox.coordinator.session import DEFAULT_LEAD_MS, MAX_LEAD_MS
+from storagebox.coordinator.session import MAX_LEAD_MS
+from storagebox.coordinator.terms import LADDER
 from tools.bench import music
 from tools.bench.command import command
 from tools.demo.arguments import Parser, seconds
@@ -54,7 +55,7 @@ class Options:
     """What to run; `devices` None searches, a number tries just that many."""
 
     seconds: float = 8.0
-    lead_ms: int = DEFAULT_LEAD_MS
+    lead_ms: int = LADDER[0].lead_ms
     codec: str = "pcm16"
     devices: int | None = None
     seed: int = 1
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     add("--seconds", type=seconds, default=8.0, help="of music, each trial (default: 8)")
     add("--devices", type=int, help="try just so many; default: search the most")
     add(
-        "--lead-ms", type=int, default=DEFAULT_LEAD_MS, help="how far ahead (default: %(default)s)"
+        "--lead-ms", type=int, default=LADDER[0].lead_ms, help="how far ahead (default: %(default)s)"
     )
     add("--codec", choices=sorted(audio.CODECS), default="pcm16", help="default: pcm16")
     add("--seed", type=int, default=1, help="of the noise that is played (default: 1)")

@@ -12,7 +12,9 @@ from .app import INTERRUPTED, RUN, Control, State, app, default_state, fail
 
 @app.command(rich_help_panel=RUN)
 def box(
-    rooms: Annotated[Path, typer.Option(help="The rooms file: which devices form which rooms.")],
+    name: Annotated[
+        str, typer.Option(help="What a new installation is called, on the first start.")
+    ] = "home",
     address: Annotated[
         str, typer.Option(help="This machine's address, where devices find house time.")
     ] = "0.0.0.0",
@@ -24,14 +26,12 @@ def box(
     import asyncio
 
     from storagebox import box as storage
-    from storagebox.coordinator.rooms import RoomsError, load
 
     try:
-        installation = load(rooms)
         asyncio.run(
             storage.serve(
                 storage.Box(
-                    installation,
+                    name=name,
                     address=address,
                     state=state or default_state(),
                     control=control,
@@ -39,7 +39,7 @@ def box(
                 )
             )
         )
-    except (RoomsError, storage.BoxError) as fault:
+    except storage.BoxError as fault:
         fail(str(fault))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None

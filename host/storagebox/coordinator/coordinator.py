@@ -1,285 +1,229 @@
-"""The coordinator of one box: its devices, the session they play, and the commands of people."""
+"""The coordinator of one box: its parts put together, and the commands of people.
+
+Topology is in the store. All else is transient: which devices are there, groups, sessions,
+volumes, health. A coordinator that starts learns it from the devices (`rebuilding`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from phantom.rpc import INVALID_PARAMS, REFUSED, TIMED_OUT, RpcError
-from phantom.wire import audio
-from storagebox.journal import Journal
-from storagebox.sources.events import Event
-from storagebox.sources.source import SourceError
+from phantom.rpc import REFUSED, TIMED_OUT, RpcError
+from storagebox.sources.pool import SourcePool
+from storagebox.store.interface import Store
 from storagebox.streamer.house_clock import HouseTime
-from storagebox.streamer.sweep import Sweep
 
+from .aggregation import Aggregation
+from .arranging import Arranging
 from .device import Device
-from .rooms import Installation
-from .session import (
-    DEFAULT_LEAD_MS,
-    MAX_LEAD_MS,
-    MIN_LEAD_MS,
-    NoSoundError,
-    Session,
-    Source,
-)
+from .playing import Playing
+from .rebuilding import Rebuilding
+from .rooms import Rooms, invalid
+from .roster import Registrar, Roster, Wiring
+from .session import ALIVE
+from .status import Status
+from .topology import TopologyKeeper
+from .volumes import Volumes
 
-FULL_VOLUME = 10000
+# A call that a person makes by hand, of any method.
+CALL_TIMEOUT_S = 5.0
+
+
+class Subscriber(Protocol):
+    """A client of the control socket that wants to be told (`storagebox.control`)."""
+
+    def notify(self, method: str, params: Mapping[str, Any]) -> None: ...
+    def on_close(self, callback: Callable[[], object]) -> None: ...
 
 
 class Coordinator:
-    """Commands raise RpcError with a message for people."""
+    """Commands raise RpcError with a message for people. `load` it, then `start`."""
 
     def __init__(
         self,
-        installation: Installation,
-        source: Source,
+        registrar: Registrar,
+        store: Store,
+        pool: SourcePool,
         house: HouseTime,
-        journal: Journal,
-        sweep: Sweep,
+        wiring: Wiring,
         *,
-        clock_port: int,
-        local_address: str | None,
         music: Path | None,
-        rng: random.Random,
     ) -> None:
-        self.installation = installation
-        self.session: Session | None = None
-        self._source = source
-        self._house = house
-        self._journal = journal
-        self._music = music
-        self._number = rng.randrange(1, 65536)
-        self._changed = asyncio.Event()
-        self.playing = asyncio.Event()  # a session wants to be pumped
-        self._links: list[asyncio.Task[None]] = []
-        self.devices = [
-            Device(
-                room,
-                entry,
-                identity=f"box:{installation.name}"[:32],
-                boot=house.generation,
-                clock_port=clock_port,
-                sweep=sweep,
-                rng=random.Random(rng.random()),
-                local_address=local_address,
-                journal=journal,
-                on_ready=self._ready,
-                on_gone=self._gone,
-                on_change=self._notify,
-            )
-            for room, entry in installation.devices
-        ]
+        journal, membership = wiring.journal, wiring.membership
+        self.journal = journal
+        self._watchers: list[tuple[Subscriber, str | None]] = []
+        self.roster = Roster(registrar, wiring, self)
+        self.keeper = TopologyKeeper(store, membership.id, self.roster.present)
+        self.rooms = Rooms(self.keeper, self.roster, self._rooms_changed)
+        rng = random.Random(wiring.rng.random())
+        self.playing = Playing(
+            self.rooms, self.roster, pool, house, journal, rng, membership.id, music
+        )
+        self.volumes = Volumes(self.rooms)
+        self.aggregation = Aggregation(self.playing, self.rooms, self.roster, journal)
+        self.arranging = Arranging(self.rooms, self.roster, journal)
+        self._status = Status(
+            membership,
+            house,
+            self.roster,
+            self.rooms,
+            self.playing,
+            self.volumes,
+            self.aggregation,
+            journal,
+        )
+        now_s = asyncio.get_running_loop().time
+        self._rebuilding = Rebuilding(
+            self.playing, self.rooms, self.roster, journal, now_s, self._expected
+        )
+        self._gathering: asyncio.Task[None] | None = None
 
     # Life
 
+    async def load(self) -> None:
+        """Read the topology. Raises StoreError."""
+        await self.keeper.load()
+        for fault in self.keeper.faults:
+            self.journal.emit("topology.damaged", fault=fault)
+        self.rooms.refresh()
+
     def start(self) -> None:
-        """Begin to look for the devices."""
-        self._links = [asyncio.ensure_future(device.link.run()) for device in self.devices]
+        """Begin to look for the devices, and to go on with what they play."""
+        self.roster.start()
+        self._gathering = asyncio.ensure_future(self._rebuilding.gather())
 
     async def close(self) -> None:
         """Stop the music and say goodbye to every device."""
-        if self.session:
-            await self.session.stop()
-        for task in self._links:
-            task.cancel()
-        await asyncio.gather(*self._links, return_exceptions=True)
+        if self._gathering:
+            self._gathering.cancel()
+        for _, session in self.playing.alive():
+            session.stop("the box is switched off")
+        await asyncio.sleep(0)  # what devices are told goes out first
+        await self.roster.close()
 
     def tick(self, now_s: float) -> None:
-        """A few times a second: time-outs and pings."""
-        for device in self.devices:
-            device.link.tick(now_s)
+        """Twenty times a second."""
+        self.roster.tick(now_s)
+        self.aggregation.tick(now_s)
 
     def pump(self, now_us: int) -> None:
         """Send what is due."""
-        session = self.session
-        if session is None:
-            return
-        try:
-            session.pump(now_us)
-        except Exception as fault:  # of ours: this session pays, the next one plays
-            self._journal.fault("pump", fault)
-            session.fail("a fault of the box")
+        self.playing.pump(now_us)
 
-    def heard(self, event: Event) -> None:
-        """Something the source said."""
-        if self.session:
-            self.session.heard(event)
+    def _expected(self) -> int:
+        """Devices that are surely here: those that the registrar lists."""
+        return sum(1 for device in self.roster if self.roster.listed(device.id))
 
-    # Commands
+    # What happens to devices (see device.Listener)
 
-    async def play(
-        self,
-        paths: Sequence[str] | None = None,
-        rooms: Sequence[str] | None = None,
-        lead_ms: int | None = None,
-        codec: str | None = None,
-        pcm_dump: str | None = None,
-    ) -> dict[str, Any]:
-        """Play files and folders, in order and without gaps, in all rooms or those named.
+    def ready(self, device: Device) -> None:
+        """It can be given a stream."""
+        self.rooms.refresh()
+        self.arranging.sync(device)
+        self.playing.reconcile()
+        self._rebuilding.ready(device)
 
-        Replaces what plays. Returns the session, its stream number, the house time of its first
-        frame and that of the command.
-        """
-        command_us = self._house.now_us()
-        items = self._checked_paths(paths)
-        devices = [device for room in self._rooms(rooms) for device in room]
-        lead_ms = DEFAULT_LEAD_MS if lead_ms is None else lead_ms
-        if type(lead_ms) is not int or not MIN_LEAD_MS <= lead_ms <= MAX_LEAD_MS:
-            raise _invalid(f"lead_ms {lead_ms!r} is not within {MIN_LEAD_MS} to {MAX_LEAD_MS}")
-        if codec is not None and codec not in audio.CODECS:
-            raise _invalid(f"codec {codec!r} is none of {', '.join(audio.CODECS)}")
-        self._number = self._number % 65535 + 1
-        try:
-            session = Session(
-                f"session-{self._number}",
-                self._number,
-                devices,
-                self._source,
-                self._house,
-                self._journal,
-                lead_ms=lead_ms,
-                codec=codec,
-                pcm_dump=Path(pcm_dump) if pcm_dump else None,
-                on_change=self._notify,
-            )
-        except OSError as fault:
-            raise _invalid(f"pcm_dump {pcm_dump}: {fault.strerror}") from None
-        await self.stop()
-        self.session = session
-        try:
-            await session.start(items)
-        except (SourceError, NoSoundError) as fault:
-            session.fail(str(fault))
-            raise RpcError(REFUSED, str(fault)) from None
-        except TimeoutError:
-            session.fail("the source gave no sound in time")
-            raise RpcError(REFUSED, "the source gave no sound in time") from None
-        except Exception:
-            session.fail("a fault of the box")
-            raise
-        self.playing.set()
-        self._notify()
-        assert session.stream is not None
-        return {
-            "session": session.name,
-            "stream": session.number,
-            "start_us": session.stream.start_us,
-            "command_us": command_us,
-        }
+    def gone(self, device: Device) -> None:
+        """It can't any more."""
+        self.playing.lost(device)
 
-    async def stop(self) -> bool:
-        """Fade out what plays. True if something did."""
-        session = self.session
-        if session is None or session.state not in ("starting", "playing"):
-            return False
-        await session.stop()
-        return True
+    def changed(self, device: Device) -> None:
+        """Something else about it."""
+        self.rooms.refresh()
+        self.playing.wake()
+        self._tell({"kind": "device", "device": device.id, "state": _state(device)}, device.id)
 
-    async def level(self, volume: int, room: str | None = None, ramp_ms: int = 50) -> bool:
-        """Set the volume of a room, or of all, in hundredths of a percent, over `ramp_ms`."""
-        if type(volume) is not int or not 0 <= volume <= FULL_VOLUME:
-            raise _invalid(f"volume {volume!r} is not within 0 to {FULL_VOLUME}")
-        if type(ramp_ms) is not int or not 0 <= ramp_ms <= 10_000:
-            raise _invalid(f"ramp_ms {ramp_ms!r} is not within 0 to 10000")
-        devices = [d for group in self._rooms(None if room is None else [room]) for d in group]
-        await asyncio.gather(*(device.set_level(volume, ramp_ms) for device in devices))
-        return True
+    def _rooms_changed(self) -> None:
+        self.playing.reconcile()
+        self._tell({"kind": "rooms"}, None)
 
-    async def wait(self, what: str, timeout_s: float | None = None) -> bool:
-        """Wait for "devices" (all connected and synchronised) or the "end" of the session."""
+    # Commands that are nobody else's
+
+    async def call(self, device: str, method: Any, params: Any = None) -> Any:
+        """Call any method of a device."""
+        if not isinstance(method, str) or not method:
+            raise invalid("method must be a text")
+        if params is not None and not isinstance(params, dict):
+            raise invalid("params must be an object")
+        found = self.rooms.device(device)
+        if not found.ready:
+            raise RpcError(REFUSED, f"{found.id} is away: {self.roster.why_gone(found.id)}")
+        return await found.link.call(method, params or {}, CALL_TIMEOUT_S)
+
+    async def wait(
+        self, what: str, timeout_s: float | None = None, count: int | None = None
+    ) -> bool:
+        """Wait for "devices" (all known ones, at least `count`, connected and synchronised) or
+        for the "end" of all sessions."""
         if what == "devices":
-            done = self._all_synchronised
+            done = lambda: self._all_synchronised(count or 0)  # noqa: E731
         elif what == "end":
             done = self._nothing_plays
         else:
-            raise _invalid(f"can wait for devices or end, not {what!r}")
+            raise invalid(f"can wait for devices or end, not {what!r}")
         try:
             async with asyncio.timeout(timeout_s):
                 while not done():
-                    await self._changed.wait()
+                    await self.playing.changed.wait()
         except TimeoutError:
-            raise RpcError(TIMED_OUT, self._why_not(what)) from None
+            raise RpcError(TIMED_OUT, self._why_not(what, count or 0)) from None
         return True
 
     def status(self) -> dict[str, Any]:
         """What plays, where, and how well."""
-        session = self.session
-        track = session.track() if session else None
-        rooms: dict[str, list[dict[str, Any]]] = {}
-        for device in self.devices:
-            counts = session.counts(device) if session else {"sent_chunks": 0, "skipped_chunks": 0}
-            rooms.setdefault(device.room.name, []).append({**device.status(), **counts})
-        return {
-            "installation": self.installation.name,
-            "house_us": self._house.now_us(),
-            "generation": self._house.generation,
-            "session": session.status() if session else None,
-            "track": track and {"title": track.title, "artist": track.artist, "path": track.path},
-            "rooms": [{"name": name, "devices": devices} for name, devices in rooms.items()],
-            "events": list(self._journal.latest),
-        }
+        return self._status.whole()
 
-    # What they rest on
+    def list_rooms(self) -> list[dict[str, Any]]:
+        """The rooms and their devices."""
+        return self._status.rooms()
 
-    def _checked_paths(self, paths: Sequence[str] | None) -> list[str]:
-        if not paths:
-            if self._music is None:
-                raise _invalid("nothing to play: name files or folders, or start with --music")
-            return [str(self._music)]
-        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise _invalid("paths must be a list of texts")
-        for path in paths:
-            if not Path(path).exists():
-                raise _invalid(f"{path}: no such file or folder")
-        return list(paths)
+    def watch(self, subscriber: Subscriber, device: str | None = None) -> bool:
+        """Tell this client of changes, of one device or of all."""
+        identity = None if device is None else self.rooms.device(device).id
+        entry = (subscriber, identity)
+        self._watchers.append(entry)
+        subscriber.on_close(lambda: self._watchers.remove(entry))
+        return True
 
-    def _rooms(self, names: Sequence[str] | None) -> list[list[Device]]:
-        by_name: dict[str, list[Device]] = {}
-        for device in self.devices:
-            by_name.setdefault(device.room.name, []).append(device)
-        if names is None:
-            return list(by_name.values())
-        for name in names:
-            if name not in by_name:
-                raise _invalid(f"no room {name!r}; there are {', '.join(by_name)}")
-        return [by_name[name] for name in names]
+    def _tell(self, change: dict[str, Any], device: str | None) -> None:
+        for subscriber, wanted in self._watchers:
+            if wanted is None or wanted == device:
+                subscriber.notify("changed", change)
 
-    def _all_synchronised(self) -> bool:
-        return all(device.synchronised for device in self.devices)
+    # What waiting rests on
+
+    def _all_synchronised(self, count: int) -> bool:
+        known = [identity for room in self.rooms for identity, _ in room.devices]
+        devices = [self.roster.get(identity) for identity in known]
+        return len(known) >= max(count, 1) and all(d and d.synchronised for d in devices)
 
     def _nothing_plays(self) -> bool:
-        return self.session is None or self.session.state not in ("starting", "playing")
+        return not any(
+            session.state in ALIVE and session.state != "paused"
+            for _, session in self.playing.alive()
+        )
 
-    def _why_not(self, what: str) -> str:
+    def _why_not(self, what: str, count: int) -> str:
         if what == "end":
             return "still playing"
-        missing = [
-            f"{d.id} ({'not in time yet' if d.ready else d.link.counters.last_reason or 'silent'})"
-            for d in self.devices
-            if not d.synchronised
-        ]
+        known = [identity for room in self.rooms for identity, _ in room.devices]
+        missing: list[str] = []
+        for identity in known:
+            device = self.roster.get(identity)
+            if device is None or not device.ready:
+                missing.append(f"{identity} ({self.roster.why_gone(identity)})")
+            elif not device.synchronised:
+                missing.append(f"{identity} (not in time yet)")
+        if len(known) < max(count, 1):
+            missing.append(f"{max(count, 1) - len(known)} that were never seen")
         return f"still missing: {', '.join(missing)}"
 
-    def _ready(self, device: Device) -> None:
-        session = self.session
-        if session and device in session.devices:
-            session.attach(device)
 
-    def _gone(self, device: Device) -> None:
-        if self.session:
-            self.session.detach(device)
-
-    def _notify(self) -> None:
-        """Wake whoever waits for a change."""
-        if self._nothing_plays():
-            self.playing.clear()
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-
-def _invalid(text: str) -> RpcError:
-    return RpcError(INVALID_PARAMS, text)
+def _state(device: Device) -> str | None:
+    if not device.ready:
+        return "gone"
+    return device.report.get("state") if device.report else None

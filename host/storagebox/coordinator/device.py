@@ -1,25 +1,35 @@
-"""A device as the box knows it: its link, what it says of itself, and its latest report."""
+"""A device as the box knows it: its link, what it says of itself, its volume, its reports."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from phantom.rpc import CLOSED, TIMED_OUT, RpcError
 from phantom.wire import RATE, audio
 from storagebox.journal import Journal
 from storagebox.streamer.channels import Hello
 from storagebox.streamer.link import Link
-from storagebox.streamer.sweep import Sweep
 
-from .rooms import DeviceEntry, Room
+from . import levels
+from .halves import Half
+from .keeping_up import KeepingUp
+from .memo import Memo, loads
+from .readings import Readings, Window
+
+if TYPE_CHECKING:
+    from .session import Session
 
 # A report is a state and whole numbers (docs/protocol.md); nothing else of it is kept.
 MAX_REPORT_FIELDS = 40
 MAX_FIELD_CHARS = 24
+# A volume that jumps clicks; one that creeps seems broken.
+RAMP_MS = 60
+# Where the group's other members are may be told a little later than that one is there.
+SNAPSHOT_S = 2.0
+_SNAPSHOT_POLL_S = 0.005
 STATES = ("idle", "syncing", "waiting", "playing", "starved")
 
 
@@ -60,55 +70,59 @@ class DeviceInfo:
         )
 
 
-class Device:
-    """One device of the rooms file, connected or not.
+class Listener(Protocol):
+    """Who wants to know what happens to devices."""
 
-    on_ready(device) runs each time the device has connected and said what it is, on_gone(device)
-    when a device that was ready has lost its connection, on_change() at those and at reports.
-    """
+    def ready(self, device: Device) -> None:
+        """It has connected and said what it is; `device.restarted` tells if it is another boot."""
+        ...
+
+    def gone(self, device: Device) -> None:
+        """One that was ready has lost its connection."""
+        ...
+
+    def changed(self, device: Device) -> None:
+        """Anything else: a report, a volume, a property."""
+        ...
+
+
+# link(on_up, on_down) makes the link to a device.
+MakeLink = Callable[[Callable[[Hello], None], Callable[[str], None]], Link]
+
+
+class Device:
+    """One device of the house, connected or not."""
 
     def __init__(
         self,
-        room: Room,
-        entry: DeviceEntry,
-        *,
         identity: str,
-        boot: int,
-        clock_port: int,
-        sweep: Sweep,
-        rng: random.Random,
-        local_address: str | None,
+        name: str,
+        make_link: MakeLink,
         journal: Journal,
-        on_ready: Callable[[Device], None],
-        on_gone: Callable[[Device], None],
-        on_change: Callable[[], None],
+        listener: Listener,
+        now_s: Callable[[], float],
     ) -> None:
-        self.room = room
-        self.entry = entry
-        self.id = entry.id
+        """`now_s` is a monotonic clock."""
+        self.id = identity
+        self.name = name
         self.info: DeviceInfo | None = None
         self.report: dict[str, Any] | None = None
+        self.restarted = False  # the boot it is in now began since it was last met
+        self.session: Session | None = None  # whose stream it is given
+        self.keeping_up = KeepingUp()
+        self.half = Half()
+        self.volume: float | None = None  # 0 to 100, as it says; None: never heard of
+        self.mute = False
+        self._wanted: dict[str, Any] = {}  # the level it is to have in any boot
+        self._readings = Readings()
         self._met: tuple[int, DeviceInfo] | None = None  # the boot it was last met in
-        self.level: dict[str, int] | None = None  # what it was last asked for
-        self._clock_port = clock_port
         self._journal = journal
-        self._on_ready = on_ready
-        self._on_gone = on_gone
-        self._on_change = on_change
+        self._listener = listener
+        self._now_s = now_s
         self._greeting: asyncio.Task[None] | None = None
-        self.link = Link(
-            entry.address,
-            entry.port,
-            identity=identity,
-            boot=boot,
-            sweep=sweep,
-            rng=rng,
-            local_address=local_address,
-            on_up=self._up,
-            on_down=self._down,
-            on_fault=journal.fault,
-        )
+        self.link = make_link(self._up, self._down)
         self.link.rpc.serve("renderer.report", self._reported)
+        self.properties = self.link.rpc.observe(self._property)
 
     @property
     def ready(self) -> bool:
@@ -121,84 +135,24 @@ class Device:
         return self.ready and self.report is not None and self.report.get("state") != "syncing"
 
     @property
-    def pick(self) -> str:
-        """What it is to be sent: the room's wish, as far as its DAC goes."""
-        if self.info and self.info.dac_channels == 1 and self.entry.pick == audio.BOTH:
-            return audio.MONO
-        return self.entry.pick
+    def address(self) -> str:
+        """Where it is looked for."""
+        return self.link.address
 
-    async def set_level(self, volume: int, ramp_ms: int) -> None:
-        """Set the volume now, and again whenever the device comes back. Raises RpcError."""
-        self.level = {"volume": volume, "ramp_ms": ramp_ms}
-        if self.ready:
-            await self.link.call("renderer.level", self.level)
+    def quiet_s(self, now_s: float) -> float | None:
+        """How long it has given no sign of life, amid music; None if it is not connected."""
+        return self.link.quiet_s(now_s) if self.ready else None
 
-    def status(self) -> dict[str, Any]:
-        """What the control socket shows: the latest report's fields among the box's own."""
-        counters = self.link.counters
-        return {
-            **(self.report or {"state": None}),
-            "id": self.id,
-            "address": self.entry.address,
-            "pick": self.pick,
-            "connected": self.ready,
-            "board": self.info.board if self.info else None,
-            "version": self.info.version if self.info else None,
-            "boot": self.info.boot if self.info else None,
-            "ring_bytes": self.info.ring_bytes if self.info else None,
-            "connections": counters.connections,
-            "last_close": counters.last_reason,
-            "closed": dict(counters.closed),
-            "malformed_rpc": self.link.rpc.malformed,
-        }
+    # Reports
 
-    def _up(self, hello: Hello) -> None:
-        if hello.identity != self.id:
-            self._journal.emit(
-                "device.mismatch",
-                device=self.id,
-                address=self.entry.address,
-                says=hello.identity,
-                remedy="correct the id or the address in the rooms file",
-            )
-            self.link.disconnect("another device")
-            return
-        self._journal.emit("link.up", device=self.id, boot=hello.boot)
-        if self._met and self._met[0] == hello.boot:
-            self._present(self._met[1])  # it only changed connections: lose no round trip
-        self._greeting = asyncio.ensure_future(self._greet(hello.boot))
+    @property
+    def window(self) -> Window:
+        """What its latest reports say."""
+        return self._readings.window(self._now_s()) if self.ready else Window()
 
-    def _down(self, reason: str) -> None:
-        if self._greeting:
-            self._greeting.cancel()
-            self._greeting = None
-        self._journal.emit("link.down", device=self.id, reason=reason)
-        if self.info is not None:
-            self._on_gone(self)
-        self.info = None
-        self.report = None
-        self._on_change()
-
-    def _present(self, info: DeviceInfo) -> None:
-        self.info = info
-        self._on_change()
-        self._on_ready(self)
-
-    async def _greet(self, boot: int) -> None:
-        try:
-            calls = [self.link.call("device.clock", {"port": self._clock_port})]
-            if self.level:
-                calls.append(self.link.call("renderer.level", self.level))
-            if self.info is None:
-                calls.append(self.link.call("device.info", {}))
-            *_, body = await asyncio.gather(*calls)
-            if self.info is None:
-                self._met = (boot, DeviceInfo.parse(body))
-                self._present(self._met[1])
-        except (RpcError, ValueError) as fault:
-            lost = isinstance(fault, RpcError) and fault.code in (TIMED_OUT, CLOSED)
-            self._journal.emit("device.unusable", device=self.id, reason=str(fault))
-            self.link.disconnect("no answer" if lost else "unusable")
+    def forgive(self) -> None:
+        """What its reports have counted so far has been acted upon."""
+        self._readings.forgive()
 
     def _reported(self, **fields: Any) -> None:
         report: dict[str, Any] = {
@@ -209,4 +163,127 @@ class Device:
         state: Any = fields.get("state")
         report["state"] = state if state in STATES else None
         self.report = report
-        self._on_change()
+        self._readings.take(report, self._now_s())
+        self._listener.changed(self)
+
+    # Volume
+
+    async def set_level(
+        self, volume: float | None = None, mute: bool | None = None, ramp_ms: int = RAMP_MS
+    ) -> None:
+        """Set volume (0 to 100) or mute, now and whenever it comes back. Raises RpcError."""
+        if volume is not None:
+            self.volume = volume
+            self._wanted["volume"] = levels.to_steps(volume)
+        if mute is not None:
+            self.mute = self._wanted["mute"] = mute
+        self._listener.changed(self)
+        if self.ready:
+            await self.link.call("renderer.level", {**self._wanted, "ramp_ms": ramp_ms})
+
+    def _property(self, name: str, value: Any) -> None:
+        # Until a restarted one has been told its level, it tells of another that won't last.
+        told = self.ready or not self.restarted
+        if name == "renderer.volume" and type(value) is int:
+            if told or "volume" not in self._wanted:
+                self.volume = levels.from_steps(value)
+            if told:
+                self._wanted["volume"] = value
+        elif name == "renderer.mute" and isinstance(value, bool):
+            if told or "mute" not in self._wanted:
+                self.mute = value
+            if told:
+                self._wanted["mute"] = value
+        elif name == "device.name" and isinstance(value, str) and value:
+            self.name = value[:64]
+        self._listener.changed(self)
+
+    # Notes that a box leaves with it
+
+    @property
+    def memo(self) -> Memo | None:
+        """What it was left of the session that it plays."""
+        return loads(self.properties.values.get("renderer.session"))
+
+    @property
+    def open_stream(self) -> int | None:
+        """The stream that is open there, as it says."""
+        stream = self.properties.values.get("renderer.stream")
+        return stream if type(stream) is int and stream > 0 else None
+
+    # Connections
+
+    def _up(self, hello: Hello) -> None:
+        if hello.identity != self.id:
+            self._journal.emit(
+                "device.mismatch", device=self.id, address=self.address, says=hello.identity
+            )
+            self.link.disconnect("another device")
+            return
+        self._journal.emit("link.up", device=self.id, boot=hello.boot)
+        self.restarted = self._met is None or self._met[0] != hello.boot
+        if self._met and not self.restarted:
+            self._present(self._met[1])  # it only changed connections: lose no round trip
+        else:
+            self._greeting = asyncio.ensure_future(self._greet(hello.boot))
+
+    def _down(self, reason: str) -> None:
+        if self._greeting:
+            self._greeting.cancel()
+            self._greeting = None
+        self._journal.emit("link.down", device=self.id, reason=reason)
+        was_ready, self.info, self.report = self.info is not None, None, None
+        if was_ready:
+            self._listener.gone(self)
+        self._listener.changed(self)
+
+    def _present(self, info: DeviceInfo) -> None:
+        self.info = info
+        if self.restarted:
+            self._readings.clear()
+            self.keeping_up.restarted(self._now_s())
+        self._listener.ready(self)
+        self._listener.changed(self)
+
+    async def _greet(self, boot: int) -> None:
+        try:
+            calls = [self.link.call("device.info", {}), self._snapshot()]
+            if self._wanted:
+                calls.append(self.link.call("renderer.level", {**self._wanted, "ramp_ms": 0}))
+            body, *_ = await asyncio.gather(*calls)
+            self._met = (boot, DeviceInfo.parse(body))
+            self._present(self._met[1])
+        except (RpcError, ValueError) as fault:
+            lost = isinstance(fault, RpcError) and fault.code in (TIMED_OUT, CLOSED)
+            self._journal.emit("device.unusable", device=self.id, reason=str(fault))
+            self.link.disconnect("no answer" if lost else "unusable")
+
+    async def _snapshot(self) -> None:
+        """Wait until its properties are known. Raises RpcError."""
+        try:
+            async with asyncio.timeout(SNAPSHOT_S):
+                while not self.properties.current:
+                    await asyncio.sleep(_SNAPSHOT_POLL_S)
+        except TimeoutError:
+            raise RpcError(TIMED_OUT, "no properties in time") from None
+
+    def status(self) -> dict[str, Any]:
+        """What the control socket shows: the latest report's fields among the box's own."""
+        counters = self.link.counters
+        return {
+            **(self.report or {"state": None}),
+            "id": self.id,
+            "name": self.name,
+            "address": self.address,
+            "connected": self.ready,
+            "volume": None if self.volume is None else round(self.volume, 2),
+            "mute": self.mute,
+            "board": self.info.board if self.info else None,
+            "version": self.info.version if self.info else None,
+            "boot": self.info.boot if self.info else None,
+            "ring_bytes": self.info.ring_bytes if self.info else None,
+            "connections": counters.connections,
+            "last_close": counters.last_reason,
+            "closed": dict(counters.closed),
+            "malformed_rpc": self.link.rpc.malformed,
+        }

@@ -74,4 +74,4 @@ def to_steps(level: float) -> int:
 
 def from_steps(steps: int) -> float:
     """A device's volume, 0 to 100."""
-    return min(max(steps, 0), STEPS) * FULL / STEPS
+    return min(max(steps, 0), STEPS) / (STEPS / FULL)

@@ -1,152 +1,124 @@
-"""The rooms file: which devices there are and which rooms they form, until discovery tells.
+"""The rooms of the house: what the topology says, with the devices that stand for it.
 
-    {"installation": "demo",
-     "rooms": [
-       {"name": "Kitchen",
-        "devices": [{"id": "kitchen", "address": "192.168.1.20", "pick": "both"}]},
-       {"name": "Living room",
-        "devices": [{"id": "living-left", "address": "192.168.1.21", "pick": "left"},
-                    {"id": "living-right", "address": "192.168.1.22", "pick": "right"}]}]}
-
-`port` (4770) and `pick` (both) may be left out; pick is one of both, left, right, mono.
+People name a room by its name, or the start of it, in any case; programs by its system's id. A
+group's id stands for all its rooms.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from phantom.wire import LINK_PORT, audio, mux
+from phantom.rpc import INVALID_PARAMS, RpcError
 
-
-class RoomsError(Exception):
-    """The rooms file can't be used; the message names the file, the place in it and the fault."""
+from .device import Device
+from .groups import Groups
+from .roster import Roster
+from .topology import System, TopologyKeeper
 
 
-@dataclass(frozen=True)
-class DeviceEntry:
-    """A device as the file has it."""
-
-    id: str
-    address: str
-    port: int = LINK_PORT
-    pick: str = audio.BOTH
+def invalid(text: str) -> RpcError:
+    """What a person asked for can't be."""
+    return RpcError(INVALID_PARAMS, text)
 
 
-@dataclass(frozen=True)
-class Room:
-    """Devices that always share playback and volume."""
+class Rooms:
+    """Systems and groups by whatever people call them."""
 
-    name: str
-    devices: tuple[DeviceEntry, ...]
+    def __init__(
+        self, keeper: TopologyKeeper, roster: Roster, on_change: Callable[[], None]
+    ) -> None:
+        self.groups = Groups()
+        self.keeper = keeper
+        self._roster = roster
+        self._systems: dict[str, System] = {}
+        self._of_device: dict[str, tuple[System, str]] = {}  # and its side
+        self._on_change = on_change
 
+    def refresh(self) -> None:
+        """The topology has changed, or a device was found."""
+        systems = {system.id: system for system in self.keeper.systems()}
+        if systems == self._systems:
+            return
+        self._systems = systems
+        self._of_device = {
+            device: (system, side)
+            for system in systems.values()
+            for device, side in system.devices
+        }
+        self.groups.update({s.id: [device for device, _ in s.devices] for s in systems.values()})
+        self._on_change()
 
-@dataclass(frozen=True)
-class Installation:
-    """The rooms of a home."""
+    def __iter__(self) -> Iterator[System]:
+        return iter(list(self._systems.values()))
 
-    name: str
-    rooms: tuple[Room, ...]
+    def of_device(self, identity: str) -> tuple[System, str] | None:
+        """A device's system, and its side in it."""
+        return self._of_device.get(identity)
 
-    @property
-    def devices(self) -> Iterator[tuple[Room, DeviceEntry]]:
-        """All devices with their rooms, in the file's order."""
-        return ((room, device) for room in self.rooms for device in room.devices)
+    def devices(self, system: System) -> list[Device]:
+        """Those of a system's devices that were ever found."""
+        found = [self._roster.get(identity) for identity, _ in system.devices]
+        return [device for device in found if device is not None]
 
+    def other_half(self, system: System, identity: str) -> Device | None:
+        """A pair's other device, if it was ever found."""
+        others = [other for other, _ in system.devices if other != identity]
+        return self._roster.get(others[0]) if others else None
 
-def load(path: Path) -> Installation:
-    """Read a rooms file. Raises RoomsError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as fault:
-        raise RoomsError(f"{path}: {fault.strerror}: give a rooms file by --rooms") from None
-    except UnicodeDecodeError:
-        raise RoomsError(f"{path}: not UTF-8 text") from None
-    try:
-        body = json.loads(text)
-    except json.JSONDecodeError as fault:
-        where = f"line {fault.lineno}, column {fault.colno}"
-        raise RoomsError(f"{path}: {where}: {fault.msg}") from None
-    except RecursionError:
-        raise RoomsError(f"{path}: nested far too deep to be a rooms file") from None
-    try:
-        return parse(body)
-    except RoomsError as fault:
-        raise RoomsError(f"{path}: {fault}") from None
+    # What people call them
 
+    def named(self, names: Sequence[str] | None) -> list[System]:
+        """Rooms by name, system id or group id, in that order; all of them for None."""
+        if names is None:
+            if not self._systems:
+                raise invalid("there are no rooms yet: switch a device on, or adopt one")
+            return list(self._systems.values())
+        if not isinstance(names, list) or not names:
+            raise invalid("rooms must be a list of names, with at least one")
+        found: dict[str, System] = {}
+        name: Any
+        for name in names:
+            group = self.groups.get(name) if isinstance(name, str) else None
+            if group is not None:
+                found |= {room: self._systems[room] for room in group.rooms}
+            else:
+                room = self.one(name)
+                found[room.id] = room
+        return list(found.values())
 
-def parse(body: Any) -> Installation:
-    """An installation from a rooms file's JSON. Raises RoomsError naming the field."""
-    top = _object(body, "the file", {"installation", "rooms"})
-    name = _text(top, "installation", "the file") if "installation" in top else "home"
-    rooms: list[Room] = []
-    for number, item in enumerate(_list(top, "rooms", "the file")):
-        where = f"rooms[{number}]"
-        fields = _object(item, where, {"name", "devices"})
-        devices = tuple(
-            _device(device, f"{where}.devices[{index}]")
-            for index, device in enumerate(_list(fields, "devices", where))
-        )
-        rooms.append(Room(_text(fields, "name", where), devices))
-    installation = Installation(name, tuple(rooms))
-    _unique([room.name for room in rooms], "room name")
-    _unique([device.id for _, device in installation.devices], "device id")
-    _unique([f"{d.address}:{d.port}" for _, d in installation.devices], "address and port")
-    return installation
+    def one(self, name: object) -> System:
+        """The room of this name or id."""
+        if not isinstance(name, str) or not name:
+            raise invalid(f"a room's name must be a text, not {name!r}")
+        if name in self._systems:
+            return self._systems[name]
+        wanted = name.casefold()
+        rooms = list(self._systems.values())
+        exact = [room for room in rooms if room.name.casefold() == wanted]
+        some = exact or [room for room in rooms if room.name.casefold().startswith(wanted)]
+        if len(some) == 1:
+            return some[0]
+        known = ", ".join(sorted(room.name for room in some or rooms)) or "none yet"
+        if some:
+            raise invalid(f"{name!r} could be {known}: give more of it")
+        raise invalid(f"no room {name!r}; there are {known}")
 
-
-def _device(item: Any, where: str) -> DeviceEntry:
-    fields = _object(item, where, {"id", "address", "port", "pick"})
-    identity = _text(fields, "id", where)
-    if len(identity.encode()) > mux.MAX_ID_BYTES:
-        raise RoomsError(f"{where}.id: {identity!r} is over {mux.MAX_ID_BYTES} bytes")
-    address = _text(fields, "address", where)
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        raise RoomsError(
-            f"{where}.address: {address!r} is not an IP address such as 192.168.1.20"
-        ) from None
-    port = fields.get("port", LINK_PORT)
-    if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
-        raise RoomsError(f"{where}.port: {port!r} is not a port, 1 to 65535")
-    pick = fields.get("pick", audio.BOTH)
-    if pick not in audio.PICKS:
-        raise RoomsError(f"{where}.pick: {pick!r} is none of {', '.join(audio.PICKS)}")
-    return DeviceEntry(identity, address, port, pick)
-
-
-def _object(item: Any, where: str, known: set[str]) -> dict[str, Any]:
-    if not isinstance(item, dict):
-        raise RoomsError(f"{where}: must be an object, is {type(item).__name__}")
-    fields = cast("dict[str, Any]", item)
-    for key in fields:
-        if key not in known:
-            raise RoomsError(f"{where}.{key}: no such field; there are {', '.join(sorted(known))}")
-    return fields
-
-
-def _list(fields: dict[str, Any], key: str, where: str) -> list[Any]:
-    items = fields.get(key)
-    if not isinstance(items, list) or not items:
-        raise RoomsError(f"{where}: {key!r} must be a list with at least one entry")
-    return cast("list[Any]", items)
-
-
-def _text(fields: dict[str, Any], key: str, where: str) -> str:
-    value = fields.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise RoomsError(f"{where}: {key!r} must be a text that is not empty")
-    return value
-
-
-def _unique(values: list[str], what: str) -> None:
-    seen: set[str] = set()
-    for value in values:
-        if value in seen:
-            raise RoomsError(f"{what} {value!r} is used twice")
-        seen.add(value)
+    def device(self, identity: object) -> Device:
+        """The device of this id, or the start of it; or the one of a solo room of this name."""
+        if not isinstance(identity, str) or not identity:
+            raise invalid(f"a device's id must be a text, not {identity!r}")
+        exact = self._roster.get(identity)
+        if exact is not None:
+            return exact
+        wanted = identity.casefold()
+        some = [d for d in self._roster if d.id.casefold().startswith(wanted)]
+        if not some:
+            rooms = [s for s in self._systems.values() if s.name.casefold() == wanted]
+            some = [d for room in rooms if room.kind == "solo" for d in self.devices(room)]
+        if len(some) == 1:
+            return some[0]
+        known = ", ".join(sorted(device.id for device in some or self._roster)) or "none yet"
+        if some:
+            raise invalid(f"{identity!r} could be {known}: give more of it")
+        raise invalid(f"no device {identity!r}; there are {known}")

@@ -91,6 +91,13 @@ class TermsPolicy:
         self._changed_s: float | None = None
         self._calm_since_s: float | None = None
 
+    @classmethod
+    def at(cls, terms: Terms) -> TermsPolicy:
+        """One that begins where another has come to."""
+        policy = cls()
+        policy.step = sum(rung.lead_ms < terms.lead_ms for rung in LADDER[:-1])
+        return policy
+
     @property
     def terms(self) -> Terms:
         """What holds now."""

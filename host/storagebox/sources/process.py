@@ -22,7 +22,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,15 @@ _WATCH_S = 0.25  # how often a stall is looked for
 
 
 @dataclass
+class Place:
+    """Where an item of a session begins: its number, its path, and the session's frame."""
+
+    item: int
+    path: str
+    frame: int
+
+
+@dataclass
 class _Session:
     """What is played, in enough detail to take it up again in another process."""
 
@@ -76,6 +85,7 @@ class _Session:
     # The item that was taken up again after a crash, and how many frames there were then
     retried: int = -1
     retried_frames: int = 0
+    places: list[Place] = field(default_factory=list[Place])  # in order, as items are opened
 
 
 class SourceProcess:
@@ -117,16 +127,21 @@ class SourceProcess:
             self._kill(f"was not ready within {START_S:g} s")
             raise SourceError(f"source {self.module} does not start: {self._words()}") from None
 
-    async def play(self, items: Sequence[str], start_frame: int = 0) -> int:
+    async def play(
+        self, items: Sequence[str], start_frame: int = 0, place: Place | None = None
+    ) -> int:
         """Plays `items` from frame `start_frame` of their sound on, instead of whatever played.
 
-        The ring holds nothing older from this call on. Returns the ring's generation once the
-        source has found the first item. Raises SourceError, with a line for a person, if there is
-        nothing to play.
+        What comes before `place`, which `place_at` has told earlier, is not even opened. The ring
+        holds nothing older from this call on. Returns the ring's generation once the source has
+        found the first item. Raises SourceError, with a line for a person, if there is nothing to
+        play.
         """
         self._forget()
         accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         session = _Session(list(items), self.ring.flush(), start_frame, accepted)
+        if place is not None:
+            session.item, session.item_frame = place.item, place.frame
         self._session = session
         if self._is_ready:
             self._order(session)
@@ -141,6 +156,14 @@ class SourceProcess:
                 f"source {self.module} found nothing within {ACCEPT_S:.0f} s: is the disk there?"
             ) from None
         return session.generation
+
+    def place_at(self, frame: int) -> Place | None:
+        """The item in which a frame of the session lies; None before anything has been opened."""
+        found = None
+        for place in self._session.places if self._session else ():
+            if found is None or place.frame <= frame:
+                found = place
+        return found
 
     async def stop(self) -> None:
         """Plays nothing any more: the ring is empty from this call on."""
@@ -363,12 +386,15 @@ class SourceProcess:
         elif kind == "opening":
             session.item, session.path = int(message["index"]), str(message["path"])
             session.item_frame = int(message["frame"])
+            session.places.append(Place(session.item, session.path, session.item_frame))
         else:
             self._told(session, from_message(message))
 
     def _told(self, session: _Session, event: Event | None) -> None:
         if isinstance(event, Track):
             session.item_frame = event.first_frame
+            if session.places:
+                session.places[-1].frame = event.first_frame
             if session.retried == session.item and event.first_frame < session.retried_frames:
                 return  # taken up again in the middle: its beginning has been told
         if isinstance(event, Ended | Failed):

@@ -46,8 +46,9 @@ REFUSALS = {
     "unusable",
 }
 OVERTAKEN = "overtaken"
+MOVED = "moved"
 # The device may not have noticed the end of such a connection, and must not hear more of it.
-ABANDONED = {OVERTAKEN, "silent", "no hello", "not reading"}
+ABANDONED = {OVERTAKEN, MOVED, "silent", "no hello", "not reading"}
 # Connections that race a stuck one start so far apart, for each may lose its SYN; a board lets
 # three in at a time.
 RACE_EVERY_S = 0.1
@@ -57,6 +58,8 @@ RACERS = 2
 YOUNG_S = 0.5
 # A link that had audio so lately is in the middle of music: a stuck one is given none.
 MUSIC_LASTS_S = 2.0
+# A device that plays is heard of every 20 ms; one that waits to begin is asked.
+PROBE_S = 0.15
 # Answers take a round trip and a board's loop; a stalled link is dead after DEAD_S anyway.
 CALL_TIMEOUT_S = 2.0
 
@@ -131,6 +134,8 @@ class Link:
         self._racers: set[asyncio.Task[None]] = set()
         self._raced_at = 0.0
         self._successor: socket.socket | None = None
+        self._moved = asyncio.Event()
+        self._probed_at = 0.0
 
     # Life
 
@@ -143,11 +148,14 @@ class Link:
                 reason = await self._connection()
                 if self.counters.connections > up_before:
                     failures = 0
-                pause_s = 0.0 if reason == OVERTAKEN else self._pause_s(reason, failures)
+                at_once = reason in (OVERTAKEN, MOVED)
+                pause_s = 0.0 if at_once else self._pause_s(reason, failures)
                 failures += 1
                 self.counters.closed[reason] += 1
                 self.counters.last_reason = reason
-                await asyncio.sleep(pause_s)
+                self._moved.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._moved.wait(), pause_s)
         finally:
             self._farewell(mux.REASON_SHUTDOWN)
             self._drop("shutdown")
@@ -209,6 +217,14 @@ class Link:
     def _new_channels(self) -> Channels:
         return Channels(self._greeted, self._message)
 
+    def move(self, address: str, port: int) -> None:
+        """The device is elsewhere now: go there at once, if it isn't where it is looked for."""
+        if (address, port) == (self.address, self.port):
+            return
+        self.address, self.port = address, port
+        self._moved.set()
+        self._drop(MOVED)
+
     def disconnect(self, reason: str, goodbye: int = mux.REASON_SHUTDOWN) -> None:
         """End this connection; `run` makes another after RETRY_REFUSED_S."""
         self._farewell(goodbye)
@@ -245,6 +261,15 @@ class Link:
     def up(self) -> bool:
         """The device has said HELLO on a connection that stands."""
         return self._socket is not None and self._channels.peer is not None
+
+    def quiet_s(self, now_s: float) -> float:
+        """How long the device has given no sign of life, by a byte or an acknowledgement.
+
+        Amid music one comes every tick, or is asked for.
+        """
+        moved_at = self._progress.moved_at_s if now_s < self._music_until else 0.0
+        outstanding = self._socket is not None and tcp.unacknowledged(self._socket) > 0
+        return now_s - max(self._heard_at, moved_at if outstanding else 0.0)
 
     @property
     def local_address(self) -> str | None:
@@ -377,9 +402,15 @@ class Link:
         elif now_s - self._spoke_at >= PING_AFTER_S and self.up:
             self._ping()
         elif now_s < self._music_until:
-            if now_s - self._began_at < YOUNG_S:
-                self._ping()
+            self._probe(now_s)
             self._watch(now_s)
+
+    def _probe(self, now_s: float) -> None:
+        """Amid music, ask a device that says nothing for a sign of life."""
+        quiet = now_s - self._heard_at >= PROBE_S and now_s - self._probed_at >= PROBE_S
+        if quiet or now_s - self._began_at < YOUNG_S:
+            self._probed_at = now_s
+            self._ping()
 
     def _ping(self) -> None:
         try:

@@ -124,7 +124,8 @@ class Stream:
     """One session's audio, from its first chunk to its last.
 
     `number` is 1 to 65535; `start_us` is the house time of chunk 0; `keep(frames)`, if given, gets
-    the canonical PCM as it is sent, from frame 0 on, silence included.
+    the canonical PCM as it is sent, silence included. A box that goes on with a stream begins with
+    `first_chunk`.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class Stream:
         lead_ms: int,
         pcm: Pcm,
         keep: Callable[[Frames], object] | None = None,
+        first_chunk: int = 0,
     ) -> None:
         self.number = number
         self.start_us = start_us
@@ -143,7 +145,8 @@ class Stream:
         self.outputs: list[Output] = []
         self._pcm = pcm
         self._keep = keep
-        self._end = 0  # chunks cut so far; the number of the next
+        self._first = first_chunk  # the first that the source has frames of
+        self._end = first_chunk  # the number of the next to be cut
         self._last: int | None = None  # number of the last chunk, once known; -1: no chunk at all
         # Canonical PCM of the latest chunks, by number modulo the capacity, and one being filled.
         self._capacity = self._capacity_for(self._full_us)
@@ -266,7 +269,7 @@ class Stream:
     def _fill_underflow(self, now_us: int) -> None:
         """Silence for chunks that the source owes with half a lead to go."""
         due = self.chunk_at(now_us + self.lead_us // 2) + 1
-        if self._end >= due or self._end == 0:
+        if self._end >= due or self._end == self._first:
             return
         held = self._history[self._end % self._capacity][: self._filled].copy()
         while self._end < due:
