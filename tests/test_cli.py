@@ -1,6 +1,5 @@
 """The command line, as a process: its exit status and its one line where something is wrong."""
 
-import json
 import os
 import signal
 import socket
@@ -33,15 +32,6 @@ def phantom(*arguments: object) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.fixture(name="rooms")
-def _rooms(tmp_path: Path) -> Path:
-    """A rooms file whose device is off."""
-    path = tmp_path / "rooms.json"
-    device = {"id": "kitchen", "address": "127.77.99.1"}
-    path.write_text(json.dumps({"rooms": [{"name": "Kitchen", "devices": [device]}]}))
-    return path
-
-
 def assert_refused(done: "subprocess.CompletedProcess[str]", *words: str) -> None:
     """Exit status 2, and the last line on stderr holds the words; no traceback."""
     assert done.returncode == 2, done.stderr
@@ -52,18 +42,17 @@ def assert_refused(done: "subprocess.CompletedProcess[str]", *words: str) -> Non
         assert word in last
 
 
-def test_bad_input_is_one_line_and_exit_status_2(rooms: Path, tmp_path: Path):
+def test_bad_input_is_one_line_and_exit_status_2(tmp_path: Path):
     state = ("--state", tmp_path / "state")
-    missing = tmp_path / "none.json"
-    assert_refused(phantom("box", "--rooms", missing, *state), str(missing), "No such file")
-    broken = tmp_path / "broken.json"
-    broken.write_text('{"rooms": [{"name": "Kitchen"}]}')
-    assert_refused(phantom("box", "--rooms", broken, *state), "rooms[0]", "devices")
     music = ("--music", tmp_path / "nowhere")
-    assert_refused(phantom("box", "--rooms", rooms, *state, *music), "nowhere", "--music")
+    assert_refused(phantom("box", *state, *music), "nowhere", "--music")
     foreign = ("--address", "192.0.2.1")
-    assert_refused(phantom("box", "--rooms", rooms, *state, *foreign), "192.0.2.1", "--address")
-    assert_refused(phantom("box", "--rooms", rooms, "--state", broken), "--state")
+    assert_refused(phantom("box", *state, *foreign), "192.0.2.1", "--address")
+    file = tmp_path / "file"
+    file.write_text("")
+    assert_refused(phantom("box", "--state", file), "--state")
+    (tmp_path / "state" / "installation.json").write_text("{")
+    assert_refused(phantom("box", *state, "--address", "127.77.99.3"), "installation.json")
 
 
 def test_no_box_has_an_exit_status_of_its_own(tmp_path: Path):
@@ -74,17 +63,17 @@ def test_no_box_has_an_exit_status_of_its_own(tmp_path: Path):
     )
 
 
-def test_a_busy_port_is_one_line_and_exit_status_2(rooms: Path, tmp_path: Path):
+def test_a_busy_port_is_one_line_and_exit_status_2(tmp_path: Path):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as busy:
         busy.bind(("127.77.99.2", 4771))
-        arguments = ("--rooms", rooms, "--state", tmp_path, "--address", "127.77.99.2")
+        arguments = ("--state", tmp_path, "--address", "127.77.99.2")
         assert_refused(phantom("box", *arguments), "port 4771", "busy")
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "quit"])
-def test_a_box_ends_in_good_order(how: str, rooms: Path, tmp_path: Path):
+def test_a_box_ends_in_good_order(how: str, tmp_path: Path):
     address = f"127.77.98.{len(how)}"  # of its own: tests may run side by side
-    arguments = ["--rooms", rooms, "--state", tmp_path, "--address", address]
+    arguments = ["--state", tmp_path, "--address", address]
     process = subprocess.Popen(
         [sys.executable, "-m", "storagebox.cli", "box", *map(str, arguments)],
         stderr=subprocess.PIPE,
@@ -93,10 +82,10 @@ def test_a_box_ends_in_good_order(how: str, rooms: Path, tmp_path: Path):
     )
     try:
         with ControlClient(tmp_path / "box.sock", PATIENCE_S) as control:
-            assert control.call("status")["rooms"][0]["devices"][0]["connected"] is False
+            assert control.call("status")["rooms"] == []
             if how == "quit":
                 shown = phantom("status", "--state", tmp_path)
-                assert "not connected" in shown.stdout
+                assert "0 rooms" in shown.stdout
                 nothing = phantom("play", "--state", tmp_path, tmp_path / "no.flac")
                 assert_refused(nothing, "no.flac", "no such file")
                 assert phantom("stop", "--state", tmp_path).returncode == 0

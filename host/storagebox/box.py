@@ -177,7 +177,7 @@ class Box:
         )
         await registrar.start()
         self._sweep = Sweep(loop)
-        wiring = Wiring(membership, self._sweep, self._rng, self.journal, local)
+        wiring = Wiring(membership, self._sweep, self._rng, self.journal, local, clock.port)
         coordinator = Coordinator(
             registrar, store, self._pool, self.house, wiring, music=self.music
         )
@@ -268,6 +268,7 @@ class Box:
             "unpair": arranging.unpair,
             "name": arranging.name,
             "trim": arranging.trim,
+            "side": arranging.side,
             "forget": arranging.forget,
             "call": coordinator.call,
             "wait": coordinator.wait,

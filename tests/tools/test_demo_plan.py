@@ -4,16 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from storagebox.coordinator import rooms
 from tools.bench import start, sync
 from tools.demo import main, plan
 from tools.demo.terms import TERMS, terms_of
 
 
 def test_the_demo_has_three_rooms_one_of_them_a_stereo_pair() -> None:
-    house = rooms.parse(plan.rooms_file(plan.home("127.77.0", seed=1)))
-    picks = {room.name: [device.pick for device in room.devices] for room in house.rooms}
-    assert picks == {"Kitchen": ["both"], "Bedroom": ["mono"], "Living room": ["left", "right"]}
+    house = plan.home("127.77.0", seed=1)
+    picks = [(board.room, board.pick) for board in house]
+    assert picks[:2] == [("Kitchen", "both"), ("Bedroom", "mono")]
+    assert picks[2:] == [("Living room", "left"), ("Living room", "right")]
+    assert plan.pairs(house) == [("living-left", "living-right", "Living room")]
 
 
 def test_crystals_are_spread_evenly_over_the_whole_range_and_by_seed() -> None:

@@ -1,4 +1,4 @@
-"""Beacons of a stand-in device: the registrar of boards, with a socket that hears no broadcasts."""
+"""Beacons of a stand-in device: the registrar of boards, on a socket that hears no broadcasts."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 One process holds hundreds of them for the streamer's bench; tests use one at a time, some of them
 ill-behaved on purpose.
 
-    python -m tools.bench.sink facts.json      devices of a rooms file, until stdin ends
+    python -m tools.bench.sink facts.json      devices of a facts file, until stdin ends
 
 answers each line on stdin with a line of JSON: what has arrived since the line before.
 """
@@ -30,8 +30,8 @@ from phantom.rpc import INVALID_PARAMS, RpcError
 from phantom.topology import Topology
 from phantom.wire import CHUNK_FRAMES, RATE, audio, clock, mux
 from storagebox.conversation import Conversation
-from storagebox.streamer.channels import Channels, GoodbyeError, Hello, WrongProtocolError
 from storagebox.installation import Membership
+from storagebox.streamer.channels import Channels, GoodbyeError, Hello, WrongProtocolError
 from storagebox.streamer.sweep import Sweep
 from tools.bench.beacon import Beacon
 from tools.demo.plan import INSTALLATION
@@ -452,10 +452,16 @@ class Sinks:
     """Many sinks in one event loop, moved along by one timer."""
 
     def __init__(self, devices: Sequence[dict[str, Any]], box_address: str) -> None:
-        """`devices` as in a rooms file, each with an `address` and a `port`."""
+        """`devices` are objects of id, address, port and DAC channels."""
         self._sweep = Sweep(asyncio.get_running_loop(), _SWEEP_S)
         self.sinks = [
-            Sink(device["id"], self._sweep, address=device["address"], port=device["port"])
+            Sink(
+                device["id"],
+                self._sweep,
+                address=device["address"],
+                port=device["port"],
+                dac_channels=device["channels"],
+            )
             for device in devices
         ]
         self.asker = ClockAsker(box_address, len(devices))

@@ -25,12 +25,14 @@ from typing import Any
 
 from phantom.rpc import RpcError
 from phantom.wire import audio
+from storagebox import installation
 from storagebox.control import ControlClient, ControlError
 from storagebox.coordinator.session import MAX_LEAD_MS
 from storagebox.coordinator.terms import LADDER
 from tools.bench import music
 from tools.bench.command import command
 from tools.demo.arguments import Parser, seconds
+from tools.demo.plan import INSTALLATION
 from tools.progress import Step
 
 # A chunk must be there so long before it sounds: the longest stall of a good wireless network.
@@ -71,7 +73,10 @@ def main(arguments: Sequence[str]) -> int:
     add("--seconds", type=seconds, default=8.0, help="of music, each trial (default: 8)")
     add("--devices", type=int, help="try just so many; default: search the most")
     add(
-        "--lead-ms", type=int, default=LADDER[0].lead_ms, help="how far ahead (default: %(default)s)"
+        "--lead-ms",
+        type=int,
+        default=LADDER[0].lead_ms,
+        help="how far ahead (default: %(default)s)",
     )
     add("--codec", choices=sorted(audio.CODECS), default="pcm16", help="default: pcm16")
     add("--seed", type=int, default=1, help="of the noise that is played (default: 1)")
@@ -163,7 +168,8 @@ class Trial:
             _line(sinks, None)
             box = self._start_box()
             with ControlClient(self._folder / "box.sock", _READY_SECONDS) as control:
-                control.call("wait", what="devices", timeout_s=_READY_SECONDS)
+                count = len(self._devices)
+                control.call("wait", what="devices", timeout_s=_READY_SECONDS, count=count)
                 return self._play(control, box, sinks)
         except (ControlError, RpcError, ValueError) as fault:
             raise BenchError(f"{len(self._devices)} devices: {fault}") from fault
@@ -188,10 +194,8 @@ class Trial:
         )
 
     def _start_box(self) -> subprocess.Popen[bytes]:
-        rooms = self._folder / "rooms.json"
-        listed = [{"name": device["id"], "devices": [device]} for device in self._devices]
-        rooms.write_text(json.dumps({"installation": "bench", "rooms": listed}))
-        argv = [sys.executable, "-m", "storagebox.cli", "box", "--rooms", str(rooms)]
+        installation.found(self._folder, INSTALLATION)
+        argv = [sys.executable, "-m", "storagebox.cli", "box"]
         argv += ["--address", _BOX_ADDRESS, "--state", str(self._folder)]
         allowed = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {self._box_core})  # inherited by the box and all it starts
@@ -231,20 +235,19 @@ class Trial:
                 (heard["cpu_s"] - before["cpu_s"]) / (heard["at_s"] - before["at_s"]), 3
             ),
             "chunk_lateness_ms": _lateness(slack, options.lead_ms),
-            "tick_late_max_us": status["session"]["tick_late_max_us"],
+            "tick_late_max_us": status["sessions"][-1]["tick_late_max_us"],
             "clock_hold_us": heard["clock_hold_us"],
             "clock_unanswered": heard["clock_asked"] - heard["clock_answers"],
         }
 
 
 def _devices(count: int) -> list[dict[str, Any]]:
-    picks = (audio.BOTH, audio.LEFT, audio.BOTH, audio.RIGHT)
     return [
         {
             "id": f"stand-in-{number}",
             "address": "127.78.0.1",
             "port": _FIRST_PORT + number,
-            "pick": picks[number % len(picks)],
+            "channels": 2 - number % 2,  # every other one is sent mono
         }
         for number in range(count)
     ]

@@ -13,8 +13,8 @@ each into a network namespace of the virtual network.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -34,9 +34,10 @@ from boards.emulated.interpreter import InterpreterMissing
 from boards.emulated.network import NetworkUnavailable, VirtualNetwork
 from phantom.rpc import RpcError
 from phantom.wire import LINK_PORT
+from phantom.wire.audio import BOTH
 from storagebox import installation
 from storagebox.control import ControlClient, ControlError
-from tools.demo.plan import BOX_NUMBER, INSTALLATION, NO_NETWORK, BoardPlan, rooms_file
+from tools.demo.plan import BOX_NUMBER, NO_NETWORK, BoardPlan, pairs
 from tools.measure.canonical import Canonical
 from tools.measure.figures import Belief
 from tools.measure.report import BoardRun, Event, Run
@@ -76,8 +77,9 @@ class Status:
 
     @property
     def session(self) -> dict[str, Any]:
-        """The session; empty if there never was one."""
-        return self.body.get("session") or {}
+        """The session of all rooms; empty if there never was one."""
+        sessions: list[dict[str, Any]] = self.body.get("sessions") or [{}]
+        return sessions[-1]
 
     @property
     def plays(self) -> bool:
@@ -87,7 +89,7 @@ class Status:
     @property
     def track(self) -> str:
         """Title and artist of what is heard."""
-        track: dict[str, str] = self.body.get("track") or {}
+        track: dict[str, str] = self.session.get("track") or {}
         title = track.get("title") or Path(track.get("path") or "").stem
         return " · ".join(part for part in (title, track.get("artist")) if part)
 
@@ -154,6 +156,13 @@ class House:
         self.boards: dict[str, EmulatedBoard] = {}
         self._beliefs: dict[str, dict[int, Belief]] = {board.id: {} for board in self.plan}
         self._heard: dict[str, dict[int, _Heard]] = {board.id: {} for board in self.plan}
+        # Of its own: houses that run side by side on one machine must not mix.
+        self.installation = {
+            "id": secrets.token_hex(8),
+            "key": secrets.token_hex(32),
+            "name": "emulated",
+        }
+        self._arranged = False
         self._plays = 0
         self._network: VirtualNetwork | None = None
         self._box: subprocess.Popen[bytes] | None = None
@@ -200,18 +209,16 @@ class House:
             room=board.room,
             launch=launch,
             seed=self.seed,
-            installation=INSTALLATION,
+            installation=self.installation,
         )
 
     def _start_box(self) -> None:
         self.say("storage box")
-        rooms = self.workdir / "rooms.json"
-        rooms.write_text(json.dumps(rooms_file(self.plan), indent=2))
         address = f"{self.plan[0].address.rpartition('.')[0]}.{BOX_NUMBER}"
-        installation.found(self.workdir / "box", INSTALLATION)
+        installation.found(self.workdir / "box", self.installation)
         argv = [
             *_BOX_COMMAND,
-            *("--rooms", str(rooms.absolute()), "--address", address),
+            *("--address", address, "--name", self.installation["name"]),
             *("--state", str((self.workdir / "box").absolute())),
             *("--control", str(self._control_path)),
         ]
@@ -290,7 +297,7 @@ class House:
         deadline = time.monotonic() + _SYNC_SECONDS
         while True:
             devices = self.poll().devices
-            missing = [name for name, device in devices.items() if not _synchronised(device)]
+            missing = [b.id for b in self.plan if not _synchronised(devices.get(b.id))]
             if not missing:
                 break
             if time.monotonic() > deadline:
@@ -298,12 +305,26 @@ class House:
                 raise HouseError(
                     f"{', '.join(missing)}: not in time within {_SYNC_SECONDS:.0f} s; see {logs}"
                 )
-            self.say(f"{len(devices) - len(missing)} of {len(devices)} boards in time")
+            self.say(f"{len(self.plan) - len(missing)} of {len(self.plan)} boards in time")
             time.sleep(_POLL_SECONDS)
+        self._arrange()
         settled = time.monotonic() + settle_s
         while (left := settled - time.monotonic()) > 0:
             self.say(f"clocks settle, {left:.0f} s")
             time.sleep(min(left, 0.5))
+
+    def _arrange(self) -> None:
+        """Tell the box which boards are pairs and what they play, as people would."""
+        if self._arranged:
+            return
+        self._arranged = True
+        paired = pairs(self.plan)
+        for left, right, room in paired:
+            self._call("pair", left=left, right=right, name=room)
+        halves = {board for left, right, _ in paired for board in (left, right)}
+        for board in self.plan:
+            if board.pick != BOTH and board.id not in halves:
+                self._call("side", device=board.id, side=board.pick)
 
     def play(
         self, paths: Sequence[Path], lead_ms: int | None = None, codec: str | None = None
@@ -400,7 +421,9 @@ class House:
         )
 
 
-def _synchronised(device: dict[str, Any]) -> bool:
+def _synchronised(device: dict[str, Any] | None) -> bool:
+    if device is None:
+        return False
     samples = device.get("clock_samples") or 0
     return (
         bool(device["connected"])

@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from phantom.wire import LINK_PORT
 from phantom.wire.audio import BOTH, LEFT, MONO, RIGHT
 
 CRYSTAL_PPM = (
@@ -81,18 +79,8 @@ def _placed(
     ]
 
 
-def rooms_file(boards: Sequence[BoardPlan]) -> dict[str, Any]:
-    """The box's rooms file for these boards, as JSON."""
-    rooms: dict[str, list[dict[str, Any]]] = {}
-    for board in boards:
-        device = {
-            "id": board.id,
-            "address": board.address,
-            "port": LINK_PORT,
-            "pick": board.pick,
-        }
-        rooms.setdefault(board.room, []).append(device)
-    return {
-        "installation": "demo",
-        "rooms": [{"name": name, "devices": devices} for name, devices in rooms.items()],
-    }
+def pairs(boards: Sequence[BoardPlan]) -> list[tuple[str, str, str]]:
+    """(left board, right board, room) of each stereo pair of a house."""
+    lefts = {board.room: board.id for board in boards if board.pick == LEFT}
+    rights = {board.room: board.id for board in boards if board.pick == RIGHT}
+    return [(lefts[room], rights[room], room) for room in lefts if room in rights]

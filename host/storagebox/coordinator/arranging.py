@@ -13,9 +13,12 @@ from .device import Device
 from .rooms import Rooms, invalid
 from .roster import Roster
 
+# A change is on every device's way so soon after it was made.
+SPREAD_AFTER_S = 0.05
+
 
 class Arranging:
-    """The commands `pair`, `unpair`, `name`, `trim` and `forget`, and keeping copies in step."""
+    """The commands `pair`, `unpair`, `name`, `trim`, `side`, `forget`; keeps copies in step."""
 
     def __init__(self, rooms: Rooms, roster: Roster, journal: Journal) -> None:
         self._rooms = rooms
@@ -24,6 +27,7 @@ class Arranging:
         self._journal = journal
         self._syncing: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._spreading: asyncio.TimerHandle | None = None
         self._keeper.subscribe(self._edited)
 
     async def pair(self, left: str, right: str, name: str | None = None) -> dict[str, Any]:
@@ -87,6 +91,12 @@ class Arranging:
             "max_volume": facts.max_volume / 100,
         }
 
+    async def side(self, device: str, side: str) -> dict[str, Any]:
+        """What a device that is a room by itself plays: both, mono, left or right."""
+        identity = self._rooms.device(device).id
+        await self._kept(self._keeper.side(identity, side))
+        return {"device": identity, "side": side}
+
     async def forget(self, device: str) -> dict[str, Any]:
         """Drop a device that is gone for good."""
         known = device in self._keeper.devices()
@@ -115,6 +125,13 @@ class Arranging:
     def _edited(self, keys: list[str]) -> None:
         del keys
         self._rooms.refresh()
+        # Many changes may come at once, as when devices return from elsewhere.
+        if self._spreading is None:
+            loop = asyncio.get_running_loop()
+            self._spreading = loop.call_later(SPREAD_AFTER_S, self._spread)
+
+    def _spread(self) -> None:
+        self._spreading = None
         for device in self._roster:
             if device.ready:
                 self.sync(device)

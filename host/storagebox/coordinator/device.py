@@ -101,6 +101,7 @@ class Device:
         journal: Journal,
         listener: Listener,
         now_s: Callable[[], float],
+        clock_port: int,
     ) -> None:
         """`now_s` is a monotonic clock."""
         self.id = identity
@@ -119,6 +120,7 @@ class Device:
         self._journal = journal
         self._listener = listener
         self._now_s = now_s
+        self._clock_port = clock_port
         self._greeting: asyncio.Task[None] | None = None
         self.link = make_link(self._up, self._down)
         self.link.rpc.serve("renderer.report", self._reported)
@@ -248,6 +250,7 @@ class Device:
     async def _greet(self, boot: int) -> None:
         try:
             calls = [self.link.call("device.info", {}), self._snapshot()]
+            calls.append(self.link.call("device.clock", {"port": self._clock_port}))
             if self._wanted:
                 calls.append(self.link.call("renderer.level", {**self._wanted, "ramp_ms": 0}))
             body, *_ = await asyncio.gather(*calls)
