@@ -140,6 +140,7 @@ def test_files_follow_each_other_without_a_gap_and_their_titles_are_told(tmp_pat
             first = write_music(tmp_path / "1.wav", 0.3, seed=1)
             second = write_music(tmp_path / "2.wav", 0.3, seed=2)
             await run.play(tmp_path / "1.wav", tmp_path / "2.wav")
+            await until(lambda: run.session["track"], "its title is known")
             assert run.session["track"]["path"].endswith("1.wav")
             await run.end()
             got = run.got["solo"]

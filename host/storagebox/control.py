@@ -166,8 +166,8 @@ class ControlServer:
         try:
             while line := await reader.readline():
                 conversation.receive(line)
-        except (ValueError, ConnectionError):
-            pass  # a line over the limit, or gone
+        except (ValueError, ConnectionError, asyncio.CancelledError):
+            pass  # a line over the limit, or gone; or the server closes, which ends this task
         finally:
             subscriber.closed()
             conversation.close()

@@ -24,7 +24,7 @@ OFF = Health(GONE, "timed out")
         (Window(rssi=-75), FAIR, "weak Wi-Fi, -75 dBm"),
         (Window(rssi=-85), POOR, "weak Wi-Fi"),
         (Window(rtt_p95_ms=300.0), FAIR, "round trips of 300 ms"),
-        (Window(heap_free=4000), FAIR, "4000 bytes"),
+        (Window(heap_free=1900), FAIR, "1900 bytes"),
         (Window(state="syncing"), FAIR, "house time"),
         (Window(underruns=5, rssi=-75), POOR, "5 gaps"),
     ],

@@ -28,8 +28,8 @@ FAIR_RSSI_DBM = -70
 POOR_RSSI_DBM = -80
 # Round trips of the clock's own packets: what a lead of 240 ms can bear with its retransmission.
 FAIR_RTT_MS = 120.0
-# A board allocates some kilobytes for a call; less than this and calls may fail.
-FAIR_HEAP_BYTES = 8192
+# Right before a collection little is free, and that is well; less than a message takes is not.
+FAIR_HEAP_BYTES = 2048
 # Less in the jitter buffer than this is less than any stall of Wi-Fi.
 FAIR_BUFFER_MS = 50
 
