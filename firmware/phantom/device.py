@@ -54,8 +54,10 @@ class Device:
         )
         self._radio = hardware.Radio(self.id)
         self._wifi = device.get("wifi", {})
-        self._playback = Playback(self._renderer, self._output, self._clock, self._listener)
         self.properties = Properties()
+        self._playback = Playback(
+            self._renderer, self._output, self._clock, self._listener, self.properties
+        )
         self._refusals = Refusals(self.properties)
         self.beacons = Beacons(
             self.membership,

@@ -29,18 +29,33 @@ _REASON_BYTES = const(200)
 
 
 class Playback:
-    """Serves one renderer to the peers of `listener`."""
+    """Serves one renderer to the peers of `listener`, and tells of it in `properties`.
 
-    def __init__(self, renderer, output, clock, listener):
+    renderer.state     as in reports
+    renderer.stream    its number, or null
+    renderer.session   the box's own words about what plays, kept for it until the stream is over
+    renderer.reason    why the last stream was closed, "" while one is open
+    renderer.volume, renderer.mute
+    """
+
+    def __init__(self, renderer, output, clock, listener, properties):
         self._renderer = renderer
         self._output = output
         self._clock = clock
         self._listener = listener
         self._feeder = None  # the connection whose stream plays
         self._starved_ms = None  # since when the stream has been
-        self.volume = Volume()
-        self.session = ""  # the box's own words, kept for it until the stream is over
-        self.reason = ""  # why the last stream was closed
+        self._volume = Volume()
+        self._properties = properties
+        for name, value in (
+            ("state", STATE_NAMES[IDLE]),
+            ("stream", None),
+            ("session", ""),
+            ("reason", ""),
+            ("volume", self._volume.volume),
+            ("mute", self._volume.mute),
+        ):
+            properties.declare("renderer." + name, value)
 
     def serve(self, connection):
         """Offer the renderer to a peer."""
@@ -56,15 +71,24 @@ class Playback:
             self._feeder = None
 
     def chore(self, now_ms):
-        """Give up a stream that nobody has fed for long."""
+        """Give up a stream that nobody has fed for long; tell how the renderer fares."""
         if self._renderer.state != STARVED:
             self._starved_ms = None
         elif self._starved_ms is None:
             self._starved_ms = now_ms
         elif ticks_diff(now_ms, self._starved_ms) > _STARVED_MS:
             self.stop("starved")
-        if self._renderer.state == IDLE:
-            self.session = ""
+        self._tell()
+
+    def _tell(self):
+        renderer = self._renderer
+        tell = self._properties.set
+        tell("renderer.state", STATE_NAMES[renderer.state])
+        tell("renderer.stream", renderer.stream if renderer.state != IDLE else None)
+        if renderer.state == IDLE:
+            tell("renderer.session", "")
+        tell("renderer.volume", self._volume.volume)
+        tell("renderer.mute", self._volume.mute)
 
     # For other services of this device
 
@@ -77,13 +101,14 @@ class Playback:
             connection.feed(None)
         if not self._renderer.plays(stream, start_us):
             self._renderer.open(stream, start_us, first_chunk)
-            self.reason = ""
-            self.session = ""
+            self._properties.set("renderer.reason", "")
+            self._properties.set("renderer.session", "")
         if session is not None:
-            self.session = session
+            self._properties.set("renderer.session", session)
         self._feeder = feeder
         if feeder is not None:
             feeder.feed(self._renderer.ring)
+        self._tell()
 
     def stop(self, reason=""):
         """Fade out what plays, and say why."""
@@ -91,13 +116,13 @@ class Playback:
             connection.feed(None)
         self._feeder = None
         self._renderer.close()
-        self.session = ""
-        self.reason = reason
+        self._properties.set("renderer.reason", reason)
+        self._tell()
 
     def tune(self, trim_us, level_db10, max_volume):
         """What the topology says of this device."""
         self._renderer.trim_us(trim_us)
-        self.volume.limit(max_volume, level_db10)
+        self._volume.limit(max_volume, level_db10)
         self._go_to_level(_USUAL_RAMP_MS)
 
     # Methods
@@ -118,7 +143,7 @@ class Playback:
         whole(first_chunk, 0, 0x3FFFFFF0, "first_chunk")
         if session is not None:
             _text(session, _SESSION_BYTES, "session")
-        if codec is not None and codec not in audio.CODECS:
+        if codec is not None and codec not in tuple(audio.CODECS):
             raise RpcError(INVALID_PARAMS, "codec %s is not known here" % codec)
         if pick is not None and pick not in audio.PICKS:
             raise RpcError(INVALID_PARAMS, "pick %s is not known here" % pick)
@@ -138,14 +163,14 @@ class Playback:
                 self.stop(reason)
             else:
                 self._renderer.close(at_chunk)
-                self.reason = reason
+                self._properties.set("renderer.reason", reason)
         return True
 
     def _session(self, stream, session):
         _text(session, _SESSION_BYTES, "session")
         if stream != self._renderer.stream:
             raise RpcError(INVALID_PARAMS, "stream %s is not open here" % stream)
-        self.session = session
+        self._properties.set("renderer.session", session)
         return True
 
     def _level(self, volume=None, mute=None, ramp_ms=_USUAL_RAMP_MS):
@@ -154,13 +179,14 @@ class Playback:
         if mute is not None and mute is not True and mute is not False:
             raise RpcError(INVALID_PARAMS, "mute must be true or false")
         whole(ramp_ms, 0, 60000, "ramp_ms")
-        self.volume.set(volume, mute)
+        self._volume.set(volume, mute)
         self._go_to_level(ramp_ms)
-        return {"volume": self.volume.volume, "mute": self.volume.mute}
+        return {"volume": self._volume.volume, "mute": self._volume.mute}
 
     def _go_to_level(self, ramp_ms):
+        self._tell()
         blocks = max(ramp_ms, _LEAST_RAMP_MS) * 1000 // _BLOCK_US + 1
-        self._renderer.level(self.volume.gain_q15(), blocks)
+        self._renderer.level(self._volume.gain_q15(), blocks)
 
     # Reporting
 
