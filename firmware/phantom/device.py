@@ -12,6 +12,7 @@ from micropython import const
 
 from . import VERSION, config
 from .beacons import Beacons
+from .chime import Chime
 from .clock import HouseClock
 from .house import House
 from .listener import Listener
@@ -70,11 +71,13 @@ class Device:
         self._house = House(
             self.id, self._clock, hardware.random32, self.beacons.registrar, self.properties
         )
+        self._chime = Chime(self._playback, self._renderer, self._clock, self.properties)
         # Properties go last: what other services' chores have set is told at once.
         self._services = (
             self._playback,
             self.beacons,
             self._house,
+            self._chime,
             self._refusals,
             self.properties,
         )
