@@ -10,12 +10,19 @@ _PERIOD_MAX_MS = const(8000)
 # After a start six beacons within 4 s, for a few may be lost; the first three ask, too.
 _FIRST_MS = const(100)
 _GAPS_MS = (250, 500, 800, 1000, 1200)
+# With many about, each gives way: boards take some 500 beacons a second, and they come in bursts.
+_ROOM_MS = const(8)
 _ASKING = const(3)
 _STEADY = const(6)
 # Answers to a broadcast question are spread by so much for each peer, up to a second.
 _SPREAD_MS = const(10)
 _SPREAD_MIN_MS = const(40)
 _SPREAD_MAX_MS = const(1000)
+
+
+def period_ms(peers):
+    """How often each speaks, by and by, in a house of so many."""
+    return max(_PERIOD_MIN_MS, min(peers * 1000 // _HOUSE_PER_S, _PERIOD_MAX_MS))
 
 
 class Announcing:
@@ -65,13 +72,15 @@ class Announcing:
         """We broadcast in a house of so many peers. True if it is to be a question."""
         asking = self._stage < _ASKING
         if self._stage < len(_GAPS_MS):
-            gap = _GAPS_MS[self._stage]
+            # Those that started together must not go on together: no wave of a hundred.
+            gap = max(_GAPS_MS[self._stage], peers * _ROOM_MS)
+            gap = gap // 2 + self._random(gap)
             self._stage += 1
         else:
             self._stage = _STEADY
-            gap = max(_PERIOD_MIN_MS, min(peers * 1000 // _HOUSE_PER_S, _PERIOD_MAX_MS))
-        # Devices that began together must not stay together.
-        self.gap_ms = gap + self._random(gap // 5) - gap // 10
+            gap = period_ms(peers)
+            gap += self._random(gap // 5) - gap // 10
+        self.gap_ms = gap
         self._next_ms = (now_ms + self.gap_ms) & TICKS_MASK
         self._sent_ms = now_ms
         self._answer_ms = None

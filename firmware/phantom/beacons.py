@@ -1,7 +1,7 @@
 """A board's registrar with its socket: who else is here, and that we are.
 
 The loop asks every few milliseconds whether a datagram has come, which allocates nothing; reading
-one and proving its MAC costs a millisecond or two, so it is one a turn.
+one and proving its MAC costs about a millisecond, so it is two a turn.
 """
 
 import select
@@ -17,6 +17,7 @@ from .wire.mux import ROLE_DEVICE
 
 # A board queues six datagrams, and beacons that an access point held follow each other at 2 ms.
 _LOOK_MS = const(4)
+_READS = const(2)
 _TICK_MS = const(100)
 # An address may change when a lease ends: looked at so often.
 _ADDRESS_MS = const(500)
@@ -79,11 +80,15 @@ class Beacons:
         if not self._more and ticks_diff(now_ms, self._looked) < _LOOK_MS:
             return
         self._looked = now_ms
-        self._more = False
-        for _ in self._poller.ipoll(0):
-            self._more = True
-        if self._more:
+        for _ in range(_READS):
+            self._more = False
+            for _ in self._poller.ipoll(0):
+                self._more = True
+            if not self._more:
+                return
             self._read(now_ms)
+            if self._socket is None:
+                return
 
     def _read(self, now_ms):
         try:

@@ -13,22 +13,35 @@ KEY_BYTES = const(32)
 MAC_BYTES = const(16)
 _BLOCK = const(64)
 
+# The pads of the key used last: a house has one, and they cost as much as all the rest.
+_padded = None
+_inner = _outer = b""
+
 
 def hmac_sha256(key, *parts):
     """The 32-byte HMAC-SHA256 of the parts, one after another, under `key` (bytes)."""
-    if len(key) > _BLOCK:
-        key = sha256(key).digest()
-    pad = bytearray(_BLOCK)
-    for i in range(_BLOCK):
-        pad[i] = (key[i] if i < len(key) else 0) ^ 0x36
-    inner = sha256(pad)
+    global _padded, _inner, _outer
+    if key != _padded:
+        _inner, _outer = _pads(key)
+        _padded = bytes(key)
+    inner = sha256(_inner)
     for part in parts:
         inner.update(part)
-    for i in range(_BLOCK):
-        pad[i] ^= 0x36 ^ 0x5C
-    outer = sha256(pad)
+    outer = sha256(_outer)
     outer.update(inner.digest())
     return outer.digest()
+
+
+def _pads(key):
+    if len(key) > _BLOCK:
+        key = sha256(key).digest()
+    inner = bytearray(_BLOCK)
+    outer = bytearray(_BLOCK)
+    for i in range(_BLOCK):
+        octet = key[i] if i < len(key) else 0
+        inner[i] = octet ^ 0x36
+        outer[i] = octet ^ 0x5C
+    return inner, outer
 
 
 def mac(key, *parts):

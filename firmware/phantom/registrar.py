@@ -5,7 +5,7 @@ by `receive`, go out by the `send` given, and time comes in as milliseconds of a
 30 bits. docs/discovery.md has the rules and why they are so.
 """
 
-from .announcing import Announcing
+from .announcing import Announcing, period_ms
 from .doubt import Doubts
 from .membership import NO_INSTALLATION, NO_KEY
 from .peer import LATE, NEWER, OLD, Peer, same_place, since
@@ -16,14 +16,19 @@ from .wire.mux import ROLE_BOX
 # How late a peer is asked after its silence began, and how long it then has. Together with a
 # broadcast that the access point held for 0.2 s, a death is known within 3 s.
 _QUIET_MS = const(1300)
-_ASK_FOR_MS = const(1400)
+_ASK_FOR_MS = const(1300)
 _ASK_EVERY_MS = const(200)
-# A box takes everybody's round trip so often.
+# A box takes everybody's round trip so often, a board that of peers in a small house: so each has
+# the other's hardware address when it has to say goodbye (asking for it is a broadcast).
 _MEASURE_MS = const(10000)
-# Datagrams a second: unicast questions, and answers to those of others. When a whole house falls
-# silent (its access point is off) nobody must drown it as it comes back.
-_BOARD_ASKS = const(50)
+_BOARD_MEASURE_MS = const(60000)
+_SMALL_HOUSE = const(16)
+# Questions to single peers a second: of a box, and of all boards of a house together. When a whole
+# house has missed something (its access point was off, or everybody starts) nobody must drown it.
 _BOX_ASKS = const(400)
+_HOUSE_ASKS = const(200)
+_BOARD_ASKS = const(50)
+# Answers to questions of others, a second.
 _ANSWERS = const(100)
 # An address left is suspicious this long: who speaks from it again is another with the same id.
 _LEFT_MS = const(10000)
@@ -210,12 +215,17 @@ class Registrar:
         elapsed = since(now_ms, self._ticked_ms) if self._ticked_ms is not None else 0
         self._ticked_ms = now_ms
         # A tenth of a second's worth may go at once.
-        rate = _BOX_ASKS if self.me.role == ROLE_BOX else _BOARD_ASKS
-        self._asks = min(self._asks + elapsed * rate, 100 * rate)
+        rate = _BOX_ASKS
+        if self.me.role != ROLE_BOX:
+            rate = min(_BOARD_ASKS, _HOUSE_ASKS // (len(self._peers) + 1) + 1)
+        self._asks = min(self._asks + elapsed * rate, max(1000, 100 * rate))
         self._answers = min(self._answers + elapsed * _ANSWERS, 100 * _ANSWERS)
         if not self._silent and self.me.addresses and self._announcing.due(now_ms):
             self._broadcast(now_ms)
-        self._check_peers(now_ms)
+        gone = self._check_peers(now_ms)
+        while gone is not None:  # the list changes, so one at a time
+            self._remove(gone, "timed out")
+            gone = self._check_peers(now_ms)
         self._strangers.tick(now_ms)
 
     def _broadcast(self, now_ms):
@@ -225,24 +235,28 @@ class Registrar:
         self._out(self._pack(kind, discovery.NO_NONCE), None)
 
     def _check_peers(self, now_ms):
-        gone = None
+        """Ask who is silent. Returns one that has been for too long."""
         is_box = self.me.role == ROLE_BOX
+        house = period_ms(len(self._peers))
         for peer in self._peers:
             silent = since(now_ms, peer.heard_ms)
             # A box asks in a big house, too, where beacons are rare: somebody must know.
-            quiet = _QUIET_MS if is_box else max(_QUIET_MS, peer.period_ms * 13 // 10)
+            quiet = _QUIET_MS
+            if not is_box:
+                quiet = max(quiet, max(house, peer.period_ms) * 13 // 10)
             if silent >= quiet + _ASK_FOR_MS:
-                gone = peer
-            elif (silent >= quiet or (is_box and self._unmeasured(peer, now_ms))) and (
+                return peer
+            if (silent >= quiet or self._unmeasured(peer, is_box, now_ms)) and (
                 peer.asked_ms is None or since(now_ms, peer.asked_ms) >= _ASK_EVERY_MS
             ):
                 self._ask(peer, now_ms)
-        if gone is not None:  # the list changes, so one at a time
-            self._remove(gone, "timed out")
-            self._check_peers(now_ms)
+        return None
 
-    def _unmeasured(self, peer, now_ms):
-        return peer.measured_ms is None or since(now_ms, peer.measured_ms) >= _MEASURE_MS
+    def _unmeasured(self, peer, is_box, now_ms):
+        if not is_box and len(self._peers) > _SMALL_HOUSE:
+            return False
+        every = _MEASURE_MS if is_box else _BOARD_MEASURE_MS
+        return peer.measured_ms is None or since(now_ms, peer.measured_ms) >= every
 
     def _ask(self, peer, now_ms):
         if self._asks < 1000:
