@@ -177,7 +177,7 @@ class Box:
         )
         await registrar.start()
         self._sweep = Sweep(loop)
-        wiring = Wiring(membership, self._sweep, self._rng, self.journal, local, clock.port)
+        wiring = Wiring(membership, self._sweep, self._rng, self.journal, local)
         coordinator = Coordinator(
             registrar, store, self._pool, self.house, wiring, music=self.music
         )

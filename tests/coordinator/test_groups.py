@@ -69,12 +69,13 @@ def test_a_new_pair_takes_the_place_of_its_halves():
     assert groups.of("l").id == groups.of("r").id == group.id
 
 
-def test_a_restored_group_keeps_its_id_and_later_ones_have_others():
-    groups = house()
-    groups.restore("g9", ["bath", "attic"])
-    assert groups.of("bath").id == "g9"
+def test_a_restored_group_keeps_its_id_from_an_earlier_life():
+    groups = Groups("second-")
+    groups.update({"bath": ["bath"], "attic": ["attic"]})
+    groups.restore("first-2", ["bath", "attic"])
+    assert groups.of("bath").id == "first-2"
     groups.leave(["bath"])
-    assert groups.of("bath").id == "g10"
+    assert groups.of("bath").id == "second-3"
 
 
 def test_a_group_restored_piece_by_piece_is_one():

@@ -28,7 +28,7 @@ from typing import Any
 from phantom.properties import Properties
 from phantom.rpc import INVALID_PARAMS, RpcError
 from phantom.topology import Topology
-from phantom.wire import CHUNK_FRAMES, RATE, audio, clock, mux
+from phantom.wire import CHUNK_FRAMES, CLOCK_PORT, RATE, audio, clock, mux
 from storagebox.conversation import Conversation
 from storagebox.installation import Membership
 from storagebox.streamer.channels import Channels, GoodbyeError, Hello, WrongProtocolError
@@ -102,10 +102,11 @@ class Sink:
         self.closed: list[dict[str, Any]] = []
         self.levels: list[dict[str, Any]] = []
         self.troubles: dict[str, Any] = {}  # what its reports say besides
-        self.clock_port: int | None = None
         self.box: Hello | None = None
         self.state = "idle"
         self.dead = False
+        self.frozen = False
+        self.unplugged = False
         self.wedged = False  # answers, and plays nothing
         self.restarts = 0
         self.properties = Properties()
@@ -135,7 +136,6 @@ class Sink:
         self.rpc = Conversation(self._send_rpc)
         for name, method in (
             ("device.info", lambda: self._info),
-            ("device.clock", self._clock),
             ("renderer.open", self._open),
             ("renderer.close", self._close),
             ("renderer.level", self._level),
@@ -176,6 +176,9 @@ class Sink:
 
     def _accept(self, _: int) -> None:
         connection, _ = self._listener.accept()
+        if self.unplugged:
+            connection.close()
+            return
         self.hang_up()
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -207,6 +210,15 @@ class Sink:
             self.box = None
             self.rpc.close()
 
+    def unplug(self) -> None:
+        """Lose the network: connections fail, and whoever tries to connect does, too."""
+        self.hang_up()
+        self.unplugged = True
+
+    def plug_in(self) -> None:
+        """Have it back."""
+        self.unplugged = False
+
     def restart(self) -> None:
         """Lose power, and come back as another boot that knows nothing."""
         self.hang_up()
@@ -236,6 +248,16 @@ class Sink:
         self._sweep.remove(self._listener.fileno())
         self._listener.close()
 
+    def freeze(self, frozen: bool) -> None:
+        """Hear and say nothing, with the connection standing, as when power or radio fails."""
+        if self._connection is None or frozen == self.frozen:
+            return
+        self.frozen = frozen
+        if frozen:
+            self._sweep.remove(self._connection.fileno())
+        else:
+            self._sweep.add(self._connection.fileno(), self._readable)
+
     def send_raw(self, data: bytes) -> None:
         """Put bytes on the connection, whatever they are."""
         if self._connection is not None:
@@ -262,10 +284,6 @@ class Sink:
         self._channels.send_link(mux.hello(mux.ROLE_DEVICE, self.identity, self.boot))
 
     # Methods
-
-    def _clock(self, port: int) -> bool:
-        self.clock_port = port
-        return True
 
     def _open(self, **params: Any) -> dict[str, int]:
         self.opened.append(params)
@@ -365,6 +383,8 @@ class Sink:
 
     def play(self, now_us: int) -> None:
         """Let time pass: what has been played makes room for more."""
+        if self.frozen:
+            return
         self.properties.chore(0)
         self._beacon.tick()
         with suppress(OSError):
@@ -393,7 +413,7 @@ class Sink:
 
     def report(self) -> None:
         """Send a report such as boards send."""
-        if self.box is None:
+        if self.box is None or self.frozen:
             return
         held_ms = len(self._held) * CHUNK_FRAMES * 1000 // RATE
         numbers = {"buffer_ms": held_ms, "rtt_us": 300, "rtt_p95_us": 500, "error_us": 0}
@@ -479,9 +499,8 @@ class Sinks:
                     sink.play(now_us)
                 if (turn + index) % turns == 0:
                     sink.report()
-            port = self.sinks[0].clock_port
-            if asking is None and port is not None:
-                asking = asyncio.ensure_future(self.asker.run(port))
+            if asking is None and self.sinks[0].box is not None:
+                asking = asyncio.ensure_future(self.asker.run(CLOCK_PORT))
             turn += 1
             await asyncio.sleep(_SWEEP_S)
 

@@ -13,6 +13,7 @@ from phantom.rpc import RpcError
 from storagebox.journal import Journal
 
 from .device import Device
+from .halves import Half
 from .health import GONE, POOR, SILENT, Health, of_device, of_group, of_room
 from .playing import Playing
 from .rooms import Rooms
@@ -59,9 +60,12 @@ class Aggregation:
         for room in self._rooms:
             if room.kind == "pair":
                 session = self._playing.session_of(room.id)
-                if session is not None and session.state == "playing":
-                    for device in self._rooms.devices(room):
+                plays = session is not None and session.state == "playing"
+                for device in self._rooms.devices(room):
+                    if plays:
                         changed = self._look_at_half(room, device, now_s) or changed
+                    elif device.half.lost:
+                        device.half = Half()
         return changed
 
     def _look_at_half(self, room: System, device: Device, now_s: float) -> bool:
@@ -131,6 +135,8 @@ class Aggregation:
             return Health(GONE, self._roster.why_gone(identity))
         verdict = device.keeping_up.verdict
         decided = None
+        if device.half.lost:
+            decided = Health(GONE, "no sign of life")
         if verdict.dropped:
             decided = Health(SILENT if verdict.silent else POOR, verdict.reason)
         return of_device(device.window, connected=True, verdict=decided)

@@ -58,10 +58,10 @@ class Coordinator:
         self._watchers: list[tuple[Subscriber, str | None]] = []
         self.roster = Roster(registrar, wiring, self)
         self.keeper = TopologyKeeper(store, membership.id, self.roster.present)
-        self.rooms = Rooms(self.keeper, self.roster, self._rooms_changed)
+        self.rooms = Rooms(self.keeper, self.roster, membership.boot, self._rooms_changed)
         rng = random.Random(wiring.rng.random())
         self.playing = Playing(
-            self.rooms, self.roster, pool, house, journal, rng, membership.id, music
+            self.rooms, self.roster, pool, house, journal, rng, membership, music
         )
         self.volumes = Volumes(self.rooms)
         self.aggregation = Aggregation(self.playing, self.rooms, self.roster, journal)

@@ -101,7 +101,6 @@ class Device:
         journal: Journal,
         listener: Listener,
         now_s: Callable[[], float],
-        clock_port: int,
     ) -> None:
         """`now_s` is a monotonic clock."""
         self.id = identity
@@ -115,12 +114,12 @@ class Device:
         self.volume: float | None = None  # 0 to 100, as it says; None: never heard of
         self.mute = False
         self._wanted: dict[str, Any] = {}  # the level it is to have in any boot
+        self._telling = 0  # levels on their way to it
         self._readings = Readings()
         self._met: tuple[int, DeviceInfo] | None = None  # the boot it was last met in
         self._journal = journal
         self._listener = listener
         self._now_s = now_s
-        self._clock_port = clock_port
         self._greeting: asyncio.Task[None] | None = None
         self.link = make_link(self._up, self._down)
         self.link.rpc.serve("renderer.report", self._reported)
@@ -181,24 +180,33 @@ class Device:
             self.mute = self._wanted["mute"] = mute
         self._listener.changed(self)
         if self.ready:
-            await self.link.call("renderer.level", {**self._wanted, "ramp_ms": ramp_ms})
+            self._telling += 1
+            try:
+                await self.link.call("renderer.level", {**self._wanted, "ramp_ms": ramp_ms})
+            finally:
+                self._telling -= 1
 
     def _property(self, name: str, value: Any) -> None:
-        # Until a restarted one has been told its level, it tells of another that won't last.
-        told = self.ready or not self.restarted
         if name == "renderer.volume" and type(value) is int:
-            if told or "volume" not in self._wanted:
+            if self._holds("volume"):
                 self.volume = levels.from_steps(value)
-            if told:
                 self._wanted["volume"] = value
         elif name == "renderer.mute" and isinstance(value, bool):
-            if told or "mute" not in self._wanted:
-                self.mute = value
-            if told:
-                self._wanted["mute"] = value
+            if self._holds("mute"):
+                self.mute = self._wanted["mute"] = value
         elif name == "device.name" and isinstance(value, str) and value:
             self.name = value[:64]
         self._listener.changed(self)
+
+    def _holds(self, level: str) -> bool:
+        """Whether what the device says of its level is to be believed.
+
+        Until it has answered, what it says is of before it was told. One that has restarted says
+        what it begins with, which won't last if it is to have another.
+        """
+        if self._telling:
+            return False
+        return level not in self._wanted or self.ready or not self.restarted
 
     # Notes that a box leaves with it
 
@@ -250,7 +258,6 @@ class Device:
     async def _greet(self, boot: int) -> None:
         try:
             calls = [self.link.call("device.info", {}), self._snapshot()]
-            calls.append(self.link.call("device.clock", {"port": self._clock_port}))
             if self._wanted:
                 calls.append(self.link.call("renderer.level", {**self._wanted, "ramp_ms": 0}))
             body, *_ = await asyncio.gather(*calls)

@@ -21,7 +21,9 @@ class Group:
 class Groups:
     """The groups of a house. Rooms must have been told of by `update` or `restore`."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "g") -> None:
+        """`prefix` begins the ids of new groups; another in each life of a box."""
+        self._prefix = prefix
         self._groups: dict[str, Group] = {}
         self._of: dict[str, str] = {}  # room → group id
         self._devices: dict[str, tuple[str, ...]] = {}  # of each room, as last told
@@ -101,9 +103,6 @@ class Groups:
         for room in rooms:
             if room in self._of:
                 self._take(room)
-        number = group_id.removeprefix("g")
-        if number.isdecimal() and len(number) < 10:
-            self._next = max(self._next, int(number) + 1)
         there = self._groups[group_id].rooms if group_id in self._groups else ()
         return self._put(group_id, [*there, *dict.fromkeys(rooms)])
 
@@ -111,7 +110,7 @@ class Groups:
 
     def _fresh_id(self) -> str:
         number, self._next = self._next, self._next + 1
-        return f"g{number}"
+        return f"{self._prefix}{number}"
 
     def _put(self, group_id: str, rooms: Sequence[str]) -> Group:
         group = Group(group_id, tuple(rooms))

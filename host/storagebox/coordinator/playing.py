@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from phantom.rpc import REFUSED, RpcError
 from phantom.wire import audio
+from storagebox.installation import Membership
 from storagebox.journal import Journal
 from storagebox.sources.pool import SourcePool
 from storagebox.sources.source import SourceError
@@ -44,7 +45,7 @@ class Playing:
         house: HouseTime,
         journal: Journal,
         rng: random.Random,
-        box: str,
+        membership: Membership,
         music: Path | None,
     ) -> None:
         self.rooms = rooms
@@ -57,9 +58,11 @@ class Playing:
         self._house = house
         self._journal = journal
         self._number = rng.randrange(1, 65536)
-        self._box = box
+        self._box = membership.id
+        self._boot = membership.boot
         self._music = music
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._names: set[str] = set()  # of all sessions in this life of the box
 
     # Commands
 
@@ -145,6 +148,10 @@ class Playing:
     def session_of(self, room: str) -> Session | None:
         """The session of a room's group, the latest if it is over."""
         return self.sessions.get(self.rooms.groups.of(room).id)
+
+    def knew(self, session: str) -> bool:
+        """Whether this box itself has had a session of this name."""
+        return session in self._names
 
     def alive(self) -> list[tuple[Group, Session]]:
         """Groups with a session that isn't over."""
@@ -259,6 +266,7 @@ class Playing:
         policy: TermsPolicy | None,
         dump: Path | None,
     ) -> Session:
+        self._names.add(name)
         session = Session(
             name,
             self._pool.take(),
@@ -313,7 +321,7 @@ class Playing:
         return self._number
 
     def _next_name(self) -> str:
-        return f"session-{self._number % 65535 + 1}"
+        return f"session-{self._boot}.{self._number % 65535 + 1}"
 
     def _terms(
         self, rooms: Sequence[System], lead_ms: int | None, codec: str | None

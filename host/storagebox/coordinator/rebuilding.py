@@ -109,11 +109,11 @@ class Rebuilding:
             self._restore(memo)
 
     def _known(self, memo: Memo) -> bool:
-        """The session is here, or the device's rooms play something else by now."""
+        """The session has ended here, or the device's rooms play something else by now."""
         sessions = {session.name for _, session in self._playing.alive()}
         if memo.session in sessions:
             return False  # the group may still lack this room
-        return any(
+        return self._playing.knew(memo.session) or any(
             session.state in ("starting", "playing", "paused")
             for room in self._rooms
             if room.id in memo.systems

@@ -26,9 +26,9 @@ class Rooms:
     """Systems and groups by whatever people call them."""
 
     def __init__(
-        self, keeper: TopologyKeeper, roster: Roster, on_change: Callable[[], None]
+        self, keeper: TopologyKeeper, roster: Roster, boot: int, on_change: Callable[[], None]
     ) -> None:
-        self.groups = Groups()
+        self.groups = Groups(f"g{boot}.")
         self.keeper = keeper
         self._roster = roster
         self._systems: dict[str, System] = {}

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from phantom.peer import Peer
 from phantom.registrar import CONFLICT, REMOVED
-from phantom.wire import CLOCK_PORT, mux
+from phantom.wire import mux
 from storagebox.installation import Membership
 from storagebox.journal import Journal
 from storagebox.streamer.channels import Hello
@@ -47,7 +47,6 @@ class Wiring:
     rng: random.Random
     journal: Journal
     local_address: str | None = None
-    clock_port: int = CLOCK_PORT
 
 
 class Roster:
@@ -176,15 +175,7 @@ class Roster:
             )
 
         now_s = asyncio.get_running_loop().time
-        return Device(
-            peer.id,
-            peer.name,
-            make_link,
-            wiring.journal,
-            self._listener,
-            now_s,
-            wiring.clock_port,
-        )
+        return Device(peer.id, peer.name, make_link, wiring.journal, self._listener, now_s)
 
     def _rest(self, identity: str) -> None:
         """Try its link no more."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from phantom.rpc import RpcError
+from phantom.rpc import CLOSED, RpcError
 from phantom.wire import CHUNK_FRAMES, RATE
 from storagebox.journal import Journal
 from storagebox.sources.events import Ended, Event, Failed, Skipped, Track
@@ -326,9 +326,10 @@ class Session:
         try:
             return await device.link.call(method, params)
         except RpcError as fault:
-            self._journal.emit(
-                "device.refused", device=device.id, method=method, reason=str(fault)
-            )
+            if fault.code != CLOSED:  # it has gone, which is told elsewhere
+                self._journal.emit(
+                    "device.refused", device=device.id, method=method, reason=str(fault)
+                )
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.ensure_future(work)
