@@ -42,7 +42,7 @@ ENCODE_BATCH = 24
 ARRIVAL_US = 10_000
 # A board renders 85 ms ahead of what sounds. To replace chunks in its buffer takes more: the way
 # there for a mark, back for a window, a tick of the box, and the way there for the chunks.
-CHANGE_US = 150_000
+CHANGE_US = 180_000
 # Where the lead is long, the network is slow: half of it, up to this.
 CHANGE_MAX_US = 300_000
 # Bytes that may wait in a link: what a catching-up device gets in one tick of the box.
