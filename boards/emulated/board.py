@@ -148,6 +148,16 @@ class EmulatedBoard:
         files = {"board.json": self._board_facts(), "device.json": device | self._device}
         flash.build_image(self._image, compiled, files | self._files)
 
+    def edit_flash(self, files: dict[str, Any]) -> None:
+        """Write files into the flash of a board that is off; None deletes one."""
+        if self.alive:
+            raise RuntimeError(f"board {self.name} runs: cut its power before its flash is edited")
+        flash.edit_image(self._image, files)
+
+    def flash_file(self, name: str) -> bytes | None:
+        """What a file in the flash of a board holds; None if it has none of that name."""
+        return flash.read_image(self._image, name)
+
     def _board_facts(self) -> dict[str, Any]:
         p = self.profile
         dac = {

@@ -84,21 +84,61 @@ def _compile(path: Path, target: Path, name: str, march: str | None) -> None:
 def build_image(image: Path, compiled: Path, files: Mapping[str, object]) -> None:
     """Write a flash image: compiled firmware in /lib, boot.py, main.py, and `files` by name.
 
-    A file's content is text, or anything else as JSON.
+    A file's content is text, bytes, or anything else as JSON.
     """
-    fs = LittleFS(
-        block_size=SECTOR,
-        block_count=(FLASH_BYTES - VFS_START) // SECTOR,
-        disk_version=DISK_VERSION,
-    )
+    fs = _file_system()
     firmware = firmware_folder()
     for name in ("boot.py", "main.py"):
         _write(fs, f"/{name}", (firmware / name).read_bytes())
     for path in sorted(compiled.rglob("*.mpy")):
         _write(fs, f"/lib/{path.relative_to(compiled).as_posix()}", path.read_bytes())
+    _write_image(image, fs, files)
+
+
+def edit_image(image: Path, files: Mapping[str, object]) -> None:
+    """Write `files`, as `build_image` takes them, into an image that no board runs from now.
+
+    None deletes a file.
+    """
+    _write_image(image, _mounted(image), files)
+
+
+def read_image(image: Path, name: str) -> bytes | None:
+    """A file's content in an image; None if it is not there."""
+    fs = _mounted(image)
+    try:
+        with fs.open(f"/{name}", "rb") as f:
+            return f.read()
+    except FileNotFoundError:
+        return None
+
+
+def _file_system(disk_version: int = DISK_VERSION, mount: bool = True) -> LittleFS:
+    return LittleFS(
+        block_size=SECTOR,
+        block_count=(FLASH_BYTES - VFS_START) // SECTOR,
+        disk_version=disk_version,
+        mount=mount,
+    )
+
+
+def _mounted(image: Path) -> LittleFS:
+    # A board's own littlefs may have moved the file system on to its newest format: any will do.
+    fs = _file_system(disk_version=0, mount=False)
+    fs.context.buffer = bytearray(image.read_bytes()[VFS_START:])
+    fs.mount()
+    return fs
+
+
+def _write_image(image: Path, fs: LittleFS, files: Mapping[str, object]) -> None:
     for name, content in files.items():
-        text = content if isinstance(content, str) else json.dumps(content)
-        _write(fs, f"/{name}", text.encode())
+        if content is None:
+            fs.remove(f"/{name}")
+        elif isinstance(content, bytes):
+            _write(fs, f"/{name}", content)
+        else:
+            text = content if isinstance(content, str) else json.dumps(content)
+            _write(fs, f"/{name}", text.encode())
     region = bytes(fs.context.buffer)
     partial = image.with_suffix(".part")
     partial.write_bytes(b"\xff" * VFS_START + region)

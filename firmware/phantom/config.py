@@ -20,6 +20,7 @@ OLD = ".old"
 NEW = ".new"
 # What a board can read into its heap; whatever is longer was not written here.
 MAX_BYTES = 65536
+_PIECE = 256  # of a line, read at once
 _SEAL = "crc32 "  # begins the last line of a file saved here
 
 
@@ -31,12 +32,14 @@ class Missing(ConfigError):
     """Neither the file nor a copy of it exists."""
 
 
-def load(path, tell=print):
+def load(path, tell=print, check=None):
     """The object stored at `path`. tell(text) hears of a fault that a copy made up for.
 
-    Raises ConfigError if no copy is whole.
+    check(object) raises ValueError for one that can't be it. Raises ConfigError if no copy is
+    whole.
     """
-    return load_lines(path, _object, tell)
+    parse = _parser(check)
+    return load_lines(path, parse, tell, sealed=False, remedy="provision the board again")
 
 
 def load_or(path, default, tell=print):
@@ -58,28 +61,29 @@ def save(path, content):
     save_lines(path, (json.dumps(content),), _object)
 
 
-def keep(path):
+def keep(path, check=None):
     """See that there is a second copy of a file that only a flasher has written so far."""
-    if not _whole(path + OLD, _object) and _whole(path, _object):
-        with open(path) as f:
-            text = f.read()
-        _write(path + NEW, text.rstrip("\n").split("\n"))
+    parse = _parser(check)
+    if not _whole(path + OLD, parse) and _whole(path, parse):
+        _write(path + NEW, _read(path, True))
         os.rename(path + NEW, path + OLD)
 
 
-def load_lines(path, parse, tell=print):
+def load_lines(path, parse, tell=print, sealed=True, remedy="it starts empty"):
     """parse(lines) of the file at `path`, or of a copy; parse raises ValueError for a fault.
 
-    Raises ConfigError if no copy is whole.
+    The lines come one by one, so that a board need not hold them all. Unless `sealed`, the
+    file itself counts without a checksum, too. Raises ConfigError, ending with the remedy, if
+    no copy is whole.
     """
     fault = None
     for copy in (path, path + NEW, path + OLD):
         try:
-            content = parse(_read(copy, copy == path))
+            content = _parsed_seal(copy, parse) if sealed else parse(_read(copy, copy == path))
         except OSError:
             wrong = "is missing"
         except ValueError as error:  # UnicodeError is one
-            wrong = "is damaged (%s)" % error
+            wrong = "is damaged (%s)" % (str(error) or "not text")
         else:
             if fault:
                 tell("config: %s %s; its copy %s is used" % (path, fault, copy))
@@ -87,11 +91,14 @@ def load_lines(path, parse, tell=print):
         if copy == path or (fault == "is missing" and wrong != fault):
             fault = wrong
     kind = Missing if fault == "is missing" else ConfigError
-    raise kind("config: %s %s; provision the board again" % (path, fault))
+    raise kind("config: %s %s; %s" % (path, fault, remedy))
 
 
-def save_lines(path, lines, parse):
-    """Store lines of text at `path`, as `save` does an object; `parse` as in `load_lines`."""
+def save_lines(path, lines, parse=None):
+    """Store lines of text at `path`, as `save` does an object.
+
+    `parse` as in `load_lines`; without it, only a file with a checksum counts as whole.
+    """
     new = path + NEW
     if not _whole(path, parse) and _whole(new, parse, False):
         # A save that power ended between its two moves: its .new is the newest there is.
@@ -112,7 +119,7 @@ def _write(path, lines):
             octets = (line + "\n").encode()
             seal = crc32(octets, seal)
             f.write(octets)
-        f.write(("%s%08x\n" % (_SEAL, seal)).encode())
+        f.write(_seal_line(seal))
 
 
 def _read(path, unsealed):
@@ -134,9 +141,24 @@ def _read(path, unsealed):
     return body[: at - 1].split("\n") if at else []
 
 
+def _parser(check):
+    if check is None:
+        return _object
+
+    def parse(lines):
+        content = _object(lines)
+        check(content)
+        return content
+
+    return parse
+
+
 def _object(lines):
+    text = "\n".join(lines)
+    if not text.rstrip().endswith("}"):  # a board takes "{" for an object
+        raise ValueError("no object")
     try:
-        content = json.loads("\n".join(lines))
+        content = json.loads(text)
     except RuntimeError:  # of CPython, for what is nested too deep
         raise ValueError("nested too deep")
     except ValueError:
@@ -146,8 +168,44 @@ def _object(lines):
     return content
 
 
+def _parsed_seal(path, parse):
+    """parse(lines) of a file with a checksum, never more than a line of it in memory."""
+    if not _sealed(path):
+        raise ValueError("no checksum, or a wrong one")
+    with open(path, "rb") as f:
+        return parse(_each_line(f))
+
+
+def _each_line(f):
+    while True:
+        line = str(f.readline(), "utf-8")
+        if line.startswith(_SEAL):
+            return
+        yield line.rstrip("\n")
+
+
+def _sealed(path):
+    if os.stat(path)[6] > MAX_BYTES:
+        return False
+    seal = 0
+    last = b""
+    with open(path, "rb") as f:
+        while True:
+            piece = f.readline(_PIECE)
+            if not piece:
+                return last == _seal_line(seal)
+            seal = crc32(last, seal)
+            last = piece
+
+
+def _seal_line(seal):
+    return ("%s%08x\n" % (_SEAL, seal)).encode()
+
+
 def _whole(path, parse, unsealed=True):
     try:
+        if parse is None:
+            return _sealed(path)
         parse(_read(path, unsealed))
     except (OSError, ValueError):
         return False

@@ -6,11 +6,12 @@ A second task does the rest a few times a second: accepting, reporting, collecti
 
 import asyncio
 import gc
+import sys
 from time import sleep_ms, ticks_diff, ticks_ms, ticks_us
 
 from micropython import const
 
-from . import VERSION, config
+from . import VERSION
 from .beacons import Beacons
 from .chime import Chime
 from .clock import HouseClock
@@ -22,9 +23,10 @@ from .playback import Playback
 from .port import board as hardware
 from .properties import Properties
 from .refusals import Refusals
-from .renderer import Renderer
-from .rpc import Rpc
-from .wire import LINK_PORT, RATE, audio, mux
+from .renderer import IDLE, Renderer
+from .rpc import REFUSED, Rpc, RpcError
+from .topology_copy import TopologyCopy
+from .wire import LINK_PORT, RATE, audio, discovery, mux
 
 _CHORES_MS = const(50)
 _REPORT_MS = const(500)
@@ -33,20 +35,26 @@ _BLOCK_US = const(5333)
 
 
 class Device:
-    """Everything that runs on one board, from its two config files."""
+    """Everything that runs on one board, from its two config files.
 
-    def __init__(self, board, device):
+    `faults` are texts for people: what was wrong with them.
+    """
+
+    def __init__(self, board, device, faults=()):
+        self.faults = list(faults)
         self.id = device["id"]
         self.name = device.get("name", self.id)
         self._board = board
         # The largest blocks first, before the heap is cut up and before Wi-Fi takes its share.
         self._clock = HouseClock()
-        self._dac_channels = board["dac"].get("channels", 2)
+        dac = board["dac"] or {}
+        self._dac_channels = dac.get("channels", 2)
         self._ring_bytes = board["ring_bytes"]
         self._renderer = Renderer(self._clock, self._ring_bytes)
         gc.collect()
-        i2s, descriptors = hardware.open_dac(board["dac"])
-        delay_us = board["dac"]["delay_us"]
+        self._silent = None  # why nothing can be played
+        i2s, descriptors = self._open_dac(dac)
+        delay_us = dac.get("delay_us", 0)
         self._output = Output(i2s, descriptors, delay_us, self._renderer, ticks_us())
         self._descriptors = descriptors
         self.membership = Membership(self.id, hardware.random_bytes)
@@ -72,9 +80,13 @@ class Device:
             self.id, self._clock, hardware.random32, self.beacons.registrar, self.properties
         )
         self._chime = Chime(self._playback, self._renderer, self._clock, self.properties)
+        self._topology = TopologyCopy(
+            self.id, self.name, self.properties, self._is_playing, self._obey
+        )
         # Properties go last: what other services' chores have set is told at once.
         self._services = (
             self._playback,
+            self._topology,
             self.beacons,
             self._house,
             self._chime,
@@ -82,12 +94,28 @@ class Device:
             self.properties,
         )
         self._declare()
+        self.beacons.registrar.set_flag(discovery.FAULT, bool(self.faults), ticks_ms())
+        self._topology.begin()
         self._loop_max_us = 0
         self._gc_max_us = 0
         self._heap_live = 0  # bytes in use after the last collection
         self._task = None  # the chores, once running
 
+    def _open_dac(self, dac):
+        if dac:
+            try:
+                return hardware.open_dac(dac)
+            except (OSError, ValueError) as error:
+                self.faults.append("board.json: the DAC can't be opened: %s" % error)
+                print(self.faults[-1])
+        self._silent = "; ".join(self.faults)
+        return hardware.NoDac(), 2
+
     def _declare(self):
+        for part in (self.membership, self._topology):
+            if part.fault:
+                self.faults.append(part.fault)
+        self.properties.declare("device.faults", self.faults)
         self.properties.declare("device.name", self.name)
         for name, value in self._info().items():
             if name != "name":
@@ -149,6 +177,19 @@ class Device:
 
     # Peers
 
+    def _is_playing(self):
+        return self._renderer.state != IDLE
+
+    def _obey(self, facts):
+        """What the topology says of this device."""
+        self.name = facts["name"]
+        self.properties.set("device.name", self.name)
+        self.beacons.registrar.set_name(self.name, ticks_ms())
+        self._playback.tune(facts["trim_us"], facts["level_db10"], facts["max_volume"])
+
+    def _no_sound(self, **_):
+        raise RpcError(REFUSED, "no sound here: %s" % self._silent)
+
     def _greet(self, connection):
         rpc = Rpc(connection.send_message, mux.MAX_MESSAGE, refused=self._refusals.count)
         connection.rpc = rpc
@@ -156,6 +197,8 @@ class Device:
         rpc.register("device.restart", self._restart)
         for service in self._services:
             service.serve(connection)
+        if self._silent is not None:
+            rpc.register("renderer.open", self._no_sound)
 
     def _restart(self):
         for _ in range(3):
@@ -201,13 +244,11 @@ class Device:
 
 def main():
     """Run this board. Called by main.py; does not return."""
-    try:
-        board = config.load(config.BOARD)
-        device = config.load(config.DEVICE)
-    except config.ConfigError as error:
-        # Nothing to play with: say so until someone provisions the board.
-        while True:
-            print(error)
-            sleep_ms(5000)
+    from . import provision
+
+    board, device, faults = provision.load(hardware.identity())
+    # Its work is done, and a board has uses for the memory.
+    del provision, sys.modules["phantom.provision"], sys.modules["phantom"].provision
+    gc.collect()
     hardware.full_speed(board["max_hz"])
-    asyncio.run(Device(board, device).run())
+    asyncio.run(Device(board, device, faults).run())

@@ -11,7 +11,7 @@ plus one. Of two versions of an entry the one with the higher stamp holds, where
 order they meet; were two changes ever made under one stamp, the greater content decides. So copies
 that have heard the same changes are equal, clocks play no part, and who was away obeys the newer.
 
-What entries mean together is worked out by `systems`, by rules that need nobody to agree first.
+What entries mean together `authority` works out, by rules that need nobody to agree first.
 """
 
 import json
@@ -31,8 +31,8 @@ MAX_ENTRIES = const(256)
 MAX_COUNTER = const(0x3FFFFFFF)
 MAX_ID_BYTES = const(32)
 MAX_NAME_BYTES = const(64)
-# A page of entries as JSON; a message holds 4096 bytes.
-PAGE_BYTES = const(3000)
+# A page of entries as JSON: a board finds the memory for it beside everything else.
+PAGE_BYTES = const(1400)
 _DIGEST_BYTES = const(8)
 
 _DEVICE = (
@@ -50,37 +50,15 @@ class TopologyError(ValueError):
     """An entry is not one; the message names the field and what it should be."""
 
 
-def pair_id(one, other):
-    """The id of the system that two devices form: the same whoever pairs them, on either side."""
-    octets = (min(one, other) + "\t" + max(one, other)).encode()
-    return PAIR + hexlify(sha256(octets).digest()[:4]).decode()
-
-
 class Topology:
-    """One node's copy. `author` is the node's id; it stamps the changes made here."""
+    """One node's copy, as a board needs it: `authority` adds what a box does with it."""
 
-    def __init__(self, author):
-        self._author = author
+    def __init__(self):
         self._entries = {}  # key -> (counter, author, content); content is a tuple or None
         self._digest = None
         self.version = 0  # the highest counter seen
 
     # Changes
-
-    def apply(self, key, value):
-        """Set an entry (an object with all its fields) or delete it (None); returns its stamp.
-
-        Raises TopologyError.
-        """
-        return self.apply_all(((key, value),))
-
-    def apply_all(self, changes):
-        """Apply several (key, value) as one change, under one stamp: they win or lose together."""
-        if self.version >= MAX_COUNTER:
-            raise TopologyError("topology: %d changes are all there can be" % MAX_COUNTER)
-        stamp = (self.version + 1, self._author)
-        self._take([(key, stamp + (_content(key, value, key),)) for key, value in changes])
-        return list(stamp)
 
     def merge(self, entries):
         """Take in another node's entries, all or none; returns the keys that changed here.
@@ -89,14 +67,14 @@ class Topology:
         """
         if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
             raise TopologyError("entries must be a list of at most %d" % MAX_ENTRIES)
-        return self._take([_parsed(e, "entries[%d]" % i) for i, e in enumerate(entries)])
+        return self._take([parsed(e, "entries[%d]" % i) for i, e in enumerate(entries)])
 
     def _take(self, arrivals):
         merged = dict(self._entries)
         changed = []
         for key, entry in arrivals:
             held = merged.get(key)
-            if held is None or _order(entry) > _order(held):
+            if held is None or order(entry) > order(held):
                 merged[key] = entry
                 if key not in changed:
                     changed.append(key)
@@ -127,38 +105,21 @@ class Topology:
                 last = key
         return page, None
 
-    def ahead_of(self, entries):
-        """Those of our entries that another node lacks, if `entries` are all it has."""
-        theirs = dict(_parsed(e, "entries[%d]" % i) for i, e in enumerate(entries))
-        ahead = []
-        for key in sorted(self._entries):
-            if key not in theirs or _order(self._entries[key]) > _order(theirs[key]):
-                ahead.append(self._entry(key))
-        return ahead
-
-    def entry(self, key):
-        """[key, counter, author, value] as JSON can hold it, or None if there never was one."""
-        return self._entry(key) if key in self._entries else None
-
     def _entry(self, key):
         counter, author, content = self._entries[key]
         value = None
         if content is not None:
-            value = {name: content[i] for i, (name, _, _) in enumerate(_fields(key))}
+            value = {name: content[i] for i, (name, _, _) in enumerate(fields_of(key))}
         return [key, counter, author, value]
-
-    def copy(self):
-        """Another copy with the same content and author."""
-        twin = Topology(self._author)
-        twin._entries = self._entries  # never changed in place
-        twin._digest = self._digest
-        twin.version = self.version
-        return twin
 
     def lines(self):
         """The topology as lines of text, in order of keys: what is kept in flash."""
         for key in sorted(self._entries):
             yield _line(key, self._entries[key])
+
+    def restore(self, lines):
+        """Take in what `lines` gave, all or nothing. Raises ValueError for a line that is none."""
+        self._take([_arrival(line, "line %d" % (i + 1)) for i, line in enumerate(lines)])
 
     @property
     def digest(self):
@@ -181,81 +142,19 @@ class Topology:
             content = entry[2]
         return {field[0]: content[i] for i, field in enumerate(_DEVICE)}
 
-    def devices(self):
-        """The ids of all devices that have an entry, in order."""
-        return sorted(key[2:] for key in self._live("d:"))
 
-    def systems(self, present=()):
-        """All systems: {"id", "name", "devices": [(device id, side), …]}, in order of ids.
-
-        `present` holds (id, name) of devices that are here, with or without an entry: none is
-        without a system. A pair is the latest left and the latest right of its system; whoever
-        finds no partner is solo, in a system of its own id and name. A name that is taken gets
-        a number.
-        """
-        names = {device: self.device(device)["name"] for device in self.devices()}
-        for device, name in present:
-            if device not in names:
-                names[device] = name or device
-        systems = []
-        for system, left, right in self._pairs():
-            default = "%s + %s" % (names.pop(left), names.pop(right))
-            systems.append((system, default, [(left, "left"), (right, "right")]))
-        for device in names:
-            facts = self.device(device, names[device])
-            side = facts["side"] if facts["system"] == device else "both"
-            systems.append((device, names[device], [(device, side)]))
-        return self._named(sorted(systems))
-
-    def _pairs(self):
-        halves = {}  # (system, side) -> (order, device) of the latest
-        for key in self._live("d:"):
-            entry = self._entries[key]
-            device, system, side = key[2:], entry[2][1], entry[2][2]
-            if system != device and side in ("left", "right"):
-                rank = (_order(entry), device)
-                if rank > halves.get((system, side), ((), "")):
-                    halves[(system, side)] = rank
-        for system, side in sorted(halves):
-            if side == "left" and (system, "right") in halves:
-                yield system, halves[(system, "left")][1], halves[(system, "right")][1]
-
-    def _named(self, systems):
-        taken = set()
-        named = []
-        for system, default, devices in systems:
-            entry = self._entries.get("s:" + system)
-            name = wanted = default if entry is None or entry[2] is None else entry[2][0]
-            number = 1
-            # Octets, because boards know no other capitals than those of ASCII.
-            while name.encode().lower() in taken:
-                number += 1
-                name = "%s %d" % (wanted, number)
-            taken.add(name.encode().lower())
-            named.append({"id": system, "name": name, "devices": devices})
-        return named
-
-    def _live(self, kind):
-        return [k for k, e in self._entries.items() if k.startswith(kind) and e[2] is not None]
-
-
-def parse_lines(lines):
-    """Entries, as `merge` takes them, from what `lines` gave. Raises TopologyError."""
-    entries = []
-    for number, line in enumerate(lines):
-        parts = line.split("\t")
-        fields = _fields(parts[0])
-        if not fields or len(parts) not in (3, 3 + len(fields)):
-            raise TopologyError("line %d is no entry" % (number + 1))
-        value = None
-        if len(parts) > 3:
-            value = {}
-            for (name, low, _), text in zip(fields, parts[3:]):
-                value[name] = int(text) if isinstance(low, int) else text
-        entries.append([parts[0], int(parts[1]), parts[2], value])
-    for number, entry in enumerate(entries):
-        _parsed(entry, "line %d" % (number + 1))
-    return entries
+def _arrival(line, where):
+    """(key, entry) from a line that `lines` gave."""
+    parts = line.split("\t")
+    fields = fields_of(parts[0])
+    if not fields or len(parts) not in (3, 3 + len(fields)):
+        raise TopologyError(where + " is no entry")
+    value = None
+    if len(parts) > 3:
+        value = {}
+        for (name, low, _), text in zip(fields, parts[3:]):
+            value[name] = int(text) if isinstance(low, int) else text
+    return parsed((parts[0], int(parts[1]), parts[2], value), where)
 
 
 def _line(key, entry):
@@ -265,7 +164,7 @@ def _line(key, entry):
     return "\t".join(parts)
 
 
-def _order(entry):
+def order(entry):
     content = entry[2]
     return (entry[0], entry[1], "" if content is None else "\t".join(str(c) for c in content))
 
@@ -273,7 +172,7 @@ def _order(entry):
 def _bound(entries):
     """Let go of the oldest deletions when there are too many entries."""
     while len(entries) > MAX_ENTRIES:
-        dead = [(_order(entry), key) for key, entry in entries.items() if entry[2] is None]
+        dead = [(order(entry), key) for key, entry in entries.items() if entry[2] is None]
         if not dead:
             raise TopologyError(
                 "topology: over %d entries; forget devices that are gone" % MAX_ENTRIES
@@ -281,24 +180,24 @@ def _bound(entries):
         del entries[min(dead)[1]]
 
 
-def _fields(key):
+def fields_of(key):
     if not isinstance(key, str):
         return ()
     return _DEVICE if key.startswith("d:") else _SYSTEM if key.startswith("s:") else ()
 
 
-def _parsed(entry, where):
+def parsed(entry, where):
     if not isinstance(entry, (list, tuple)) or len(entry) != 4:
         raise TopologyError("%s must be [key, counter, author, value]" % where)
     key, counter, author, value = entry
     _whole(counter, 1, MAX_COUNTER, where + ": counter")
     _text(author, MAX_ID_BYTES, where + ": author")
-    return key, (counter, author, _content(key, value, where))
+    return key, (counter, author, content_of(key, value, where))
 
 
-def _content(key, value, where):
+def content_of(key, value, where):
     """The fields of a value in their order, checked; None for a deletion."""
-    fields = _fields(key)
+    fields = fields_of(key)
     if not fields:
         raise TopologyError("%s: key must be d:<device id> or s:<system id>" % where)
     _text(key[2:], MAX_ID_BYTES, where + ": id")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from phantom.authority import Authority, pair_id
 from phantom.rpc import RpcError
-from phantom.topology import Topology, pair_id
 from storagebox.coordinator.topology import PREFIX, TopologyKeeper
 from storagebox.store.interface import UnavailableError
 from storagebox.store.sqlite import SqliteStore
@@ -24,7 +24,7 @@ class Board:
     """A device's end of `topology.get` and `topology.put`, with pages of two entries."""
 
     def __init__(self, name: str) -> None:
-        self.copy = Topology(name)
+        self.copy = Authority(name)
         self.calls: list[str] = []
 
     async def call(self, method: str, params: Mapping[str, Any]) -> Any:

@@ -6,7 +6,7 @@ Old or new is found after each cut, never neither, and the next save works as ev
 import vfs
 
 from phantom import config
-from phantom.topology import Topology, parse_lines
+from phantom.authority import Authority
 from tests.firmware.flash_chip import SECTOR, FlashChip
 from tests.portable import Random
 
@@ -121,15 +121,16 @@ def test_a_cut_anywhere_in_a_long_save_leaves_old_or_new():
 
 
 def _save_topology(names):
-    topology = Topology("box")
+    topology = Authority("box")
     for number, name in enumerate(names):
         topology.apply("s:" + str(100 + number), {"name": name})
-    config.save_lines(_PATH, list(topology.lines()), parse_lines)
+    config.save_lines(_PATH, topology.lines())
 
 
 def _load_topology():
-    entries = config.load_lines(_PATH, parse_lines, _silent)
-    return tuple(entry[3]["name"] for entry in entries)
+    topology = Authority("box")
+    config.load_lines(_PATH, topology.restore, _silent)
+    return tuple(entry[3]["name"] for entry in topology.entries("", 1 << 20)[0])
 
 
 def test_a_cut_anywhere_in_a_save_of_the_topology_leaves_old_or_new():

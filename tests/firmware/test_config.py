@@ -71,6 +71,14 @@ def test_a_file_that_only_a_flasher_wrote_gets_a_second_copy(tmp_path):
     assert config.load(str(path), _silent) == {"name": "esp32_generic"}
 
 
+def test_a_saved_file_that_lost_its_second_copy_gets_one_again(tmp_path):
+    path = tmp_path / "device.json"
+    config.save(str(path), {"id": "kitchen"})
+    config.keep(str(path))
+    path.write_text("garbage")
+    assert config.load(str(path), _silent) == {"id": "kitchen"}
+
+
 def test_a_default_stands_in_and_only_damage_is_told(tmp_path):
     path = tmp_path / "boots.json"
     told = []

@@ -8,6 +8,7 @@ import vfs
 from _board import event, facts, machine_sleep_us
 
 _SECTOR = 4096
+_ERASED = b"\xff" * 256
 
 
 class Flash:
@@ -43,7 +44,8 @@ class Flash:
             return _SECTOR
         if operation == 6:
             self._file.seek(self._start + argument * _SECTOR)
-            self._file.write(b"\xff" * _SECTOR)
+            for _ in range(_SECTOR // len(_ERASED)):  # in pieces: it is the board's own heap
+                self._file.write(_ERASED)
             machine_sleep_us(self._erase_us)
             return 0
         return None

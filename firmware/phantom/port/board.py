@@ -42,8 +42,19 @@ def restart():
     machine.reset()
 
 
+class NoDac:
+    """Stands where I2S would: a board that knows no pins takes no sound, and does the rest."""
+
+    def write(self, block):
+        """Take nothing."""
+        return 0
+
+
 def open_dac(dac):
-    """(I2S in asyncio mode, number of its descriptors) for a board's `dac` facts."""
+    """(I2S in asyncio mode, number of its descriptors) for a board's `dac` facts.
+
+    Raises ValueError or OSError if they do not fit the chip.
+    """
     ibuf = dac["ibuf"]
     i2s = I2S(
         dac.get("i2s", 0),
@@ -82,7 +93,10 @@ class Radio:
         wlan.active(True)
         # Power save answers after up to a second; awake it is 2 to 7 ms.
         wlan.config(pm=wlan.PM_NONE)
-        wlan.connect(ssid, key)
+        try:
+            wlan.connect(ssid, key)
+        except OSError as error:  # no network is known, say
+            print("board: can't join the Wi-Fi", ssid, error)
 
     def connected(self):
         """Whether there is an address."""

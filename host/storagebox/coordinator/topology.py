@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from phantom.authority import Authority, pair_id
 from phantom.rpc import INVALID_PARAMS, RpcError
-from phantom.topology import MAX_ENTRIES, PAGE_BYTES, Topology, TopologyError, pair_id
+from phantom.topology import MAX_ENTRIES, PAGE_BYTES, TopologyError
 from storagebox.store.interface import MAX_COMMIT_CHANGES, Store
 
 PREFIX = "topology/"  # in the store, before an entry's key
@@ -68,7 +69,7 @@ class TopologyKeeper:
 
     def __init__(self, store: Store, author: str, present: Present = tuple) -> None:
         self._store = store
-        self._topology = Topology(author)
+        self._topology = Authority(author)
         self._present = present
         self._changing = asyncio.Lock()
         self._watchers: list[Callable[[list[str]], None]] = []
@@ -276,7 +277,7 @@ class TopologyKeeper:
                 raise _invalid(str(fault)) from None
             await self._adopt(candidate, list(changes))
 
-    async def _adopt(self, candidate: Topology, changed: list[str]) -> None:
+    async def _adopt(self, candidate: Authority, changed: list[str]) -> None:
         if candidate.digest == self._topology.digest:
             return
         writes: dict[str, bytes | None] = {}
@@ -293,7 +294,7 @@ class TopologyKeeper:
             callback(changed)
 
     @staticmethod
-    def _all(topology: Topology) -> list[Json]:
+    def _all(topology: Authority) -> list[Json]:
         return topology.entries("", 1 << 30)[0]
 
 
