@@ -135,6 +135,44 @@ def test_three_groups_go_on_where_they_were(tmp_path: Path):
     asyncio.run(story())
 
 
+def test_groups_that_are_silent_and_music_that_is_held_are_remembered_too(tmp_path: Path):
+    async def story():
+        async with house(tmp_path, "127.77.96.3") as (box, devices):
+            got = record(devices)
+            music = write_music(tmp_path / "a.wav", 8.0).tobytes()
+            held = ["kitchen", "bath"]
+            await box.call("play", paths=[str(tmp_path / "a.wav")], rooms=held)
+            await until(lambda: len(got["bath"]) > 200, "it plays")
+            await box.call("pause", rooms=["kitchen"])
+            await box.call("group", rooms=["attic", "den"])
+            told = [sink.properties for name, sink in devices.sinks.items() if name != "loft"]
+            await until(lambda: all(each.get("renderer.note") for each in told), "it is noted")
+            before = await box.call("status")
+            box.kill()
+            box.start()
+            await box.call("wait", what="devices", timeout_s=PATIENCE_S, count=len(FIVE))
+
+            async def restored() -> dict[str, Any]:
+                async with asyncio.timeout(PATIENCE_S):
+                    while not (after := await box.call("status"))["sessions"]:
+                        await asyncio.sleep(0.1)
+                return after
+
+            after = await restored()
+            assert after["sessions"][0]["session_s"] == before["sessions"][0]["session_s"]
+            assert [s["state"] for s in after["sessions"]] == ["paused"]
+            groups = {tuple(sorted(group["rooms"])) for group in after["groups"]}
+            assert groups == {("bath", "kitchen"), ("attic", "den"), ("loft",)}
+            got = record(devices)
+            assert await box.call("resume", rooms=["bath"])
+            await until(lambda: len(got["bath"]) > 50, "it goes on")
+            at = music.index(got["bath"][0])
+            held_at = before["sessions"][0]["session_s"] * 48_000  # told in milliseconds
+            assert abs(at / 4 - held_at) <= 24
+
+    asyncio.run(story())
+
+
 def test_a_device_that_slept_through_the_end_is_told_that_its_session_is_over(tmp_path: Path):
     async def story():
         async with house(tmp_path, "127.77.96.2") as (box, devices):

@@ -366,3 +366,87 @@ def test_gaps_on_one_link_change_the_groups_terms_without_a_gap_elsewhere(tmp_pa
             assert unbroken(run, "kitchen")
 
     asyncio.run(story())
+
+
+class Watcher:
+    """What a client of the control socket is told."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.close = lambda: None
+
+    def notify(self, method: str, params: Any) -> None:
+        assert method == "changed"
+        self.told.append(dict(params))
+
+    def on_close(self, callback: Any) -> None:
+        self.close = callback
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [change for change in self.told if change["kind"] == kind]
+
+
+def test_who_watches_is_told_each_change_once(tmp_path: Path):
+    async def story():
+        async with running(tmp_path, FOUR) as run:
+            write_music(tmp_path / "a.wav", 0.6)
+            watcher = Watcher()
+            run.coordinator.watch(watcher)
+            await run.coordinator.volumes.volume(["room bath"], value=30)
+            await until(lambda: watcher.of("room"), "the volume is told")
+            assert watcher.told == [
+                {"kind": "room", "room": "bath", "volume": 30},
+                {"kind": "device", "device": "bath", "volume": 30},
+            ]
+            watcher.told.clear()
+            await run.play(tmp_path / "a.wav", rooms=["room bath"])
+            await run.end()
+            await until(lambda: any(c.get("state") == "ended" for c in watcher.told), "the end")
+            states = [change["state"] for change in watcher.of("session") if "state" in change]
+            assert states in (["playing", "ended"], ["starting", "playing", "ended"])
+            assert {change["device"] for change in watcher.of("device")} == {"bath"}
+            watcher.close()
+            watcher.told.clear()
+            await run.coordinator.volumes.volume(["room bath"], value=40)
+            await asyncio.sleep(0.3)
+            assert watcher.told == []
+
+    asyncio.run(story())
+
+
+def test_who_watches_a_device_is_told_its_properties(tmp_path: Path):
+    async def story():
+        async with running(tmp_path, FOUR) as run:
+            watcher = Watcher()
+            run.coordinator.watch(watcher, "bath")
+            first = {change["name"]: change["value"] for change in watcher.of("property")}
+            assert first["renderer.volume"] == 10000
+            watcher.told.clear()
+            await run.coordinator.volumes.volume(value=30)
+            await until(lambda: watcher.of("property"), "a property is told")
+            assert watcher.of("property") == [
+                {"kind": "property", "device": "bath", "name": "renderer.volume", "value": 3000}
+            ]
+            with pytest.raises(RpcError, match="no device 'cellar'"):
+                run.coordinator.watch(watcher, "cellar")
+
+    asyncio.run(story())
+
+
+def test_rooms_chime_together_but_where_music_plays(tmp_path: Path):
+    async def story():
+        async with running(tmp_path, FOUR) as run:
+            write_music(tmp_path / "a.wav", 5.0)
+            sinks = run.devices.sinks
+            answer = await run.coordinator.identify()
+            assert sorted(answer["chiming"]) == sorted(FOUR)
+            assert len({sink.chimes[0] for sink in sinks.values()}) == 1
+            await run.play(tmp_path / "a.wav", rooms=["room den"])
+            await plays(run, "den")
+            answer = await run.coordinator.identify(["room den", "bath"])
+            assert answer["chiming"] == ["bath"]
+            assert answer["refused"] == {"den": "music plays here: pause it first"}
+            with pytest.raises(RpcError, match="den: music plays here"):
+                await run.coordinator.identify(["den"])
+
+    asyncio.run(story())

@@ -56,6 +56,8 @@ class Playback:
             ("mute", self._volume.mute),
         ):
             properties.declare("renderer." + name, value)
+        # A box's own words while nothing plays: of groups, and of music that is held.
+        properties.declare("renderer.note", "", writable=_note)
 
     def serve(self, connection):
         """Offer the renderer to a peer."""
@@ -218,6 +220,11 @@ class Playback:
             "ticks": now,
             "house_us": clock.house_us(now) if clock.synced else None,
         }
+
+
+def _note(value):
+    _text(value, _SESSION_BYTES, "note")
+    return value
 
 
 def _text(value, limit, what):

@@ -270,6 +270,7 @@ class Box:
             "trim": arranging.trim,
             "side": arranging.side,
             "forget": arranging.forget,
+            "identify": coordinator.identify,
             "call": coordinator.call,
             "wait": coordinator.wait,
             "rooms": coordinator.list_rooms,

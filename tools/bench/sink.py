@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from phantom.properties import Properties
-from phantom.rpc import INVALID_PARAMS, RpcError
+from phantom.rpc import INVALID_PARAMS, REFUSED, RpcError
 from phantom.topology import Topology
 from phantom.wire import CHUNK_FRAMES, CLOCK_PORT, RATE, audio, clock, mux
 from storagebox.conversation import Conversation
@@ -109,9 +109,11 @@ class Sink:
         self.unplugged = False
         self.wedged = False  # answers, and plays nothing
         self.restarts = 0
+        self.chimes: list[tuple[int, str]] = []
         self.properties = Properties()
         for name, value in _PROPERTIES.items():
             self.properties.declare(name, value)
+        self.properties.declare("renderer.note", "", writable=str)
         self.topology = Topology(identity)
         self._played = 0  # blocks of the stream
         self._info = {
@@ -141,6 +143,7 @@ class Sink:
             ("renderer.level", self._level),
             ("renderer.session", self._session),
             ("device.restart", self._restart),
+            ("chime.play", self._chime),
             ("topology.get", self._topology_get),
             ("topology.put", self._topology_put),
         ):
@@ -229,6 +232,7 @@ class Sink:
         self.state = "idle"
         for name, value in _PROPERTIES.items():
             self.properties.set(name, value)
+        self.properties.set("renderer.note", "")
         self._beacon = self._new_beacon()
 
     def vanish(self) -> None:
@@ -316,6 +320,12 @@ class Sink:
         self.properties.set("renderer.stream", None)
         self.properties.set("renderer.session", "")
         self.properties.set("renderer.reason", reason)
+
+    def _chime(self, start_us: int, kind: str) -> bool:
+        if self._stream:
+            raise RpcError(REFUSED, "music plays here: pause it first")
+        self.chimes.append((start_us, kind))
+        return True
 
     def _restart(self) -> bool:
         self.restarts += 1
@@ -416,13 +426,20 @@ class Sink:
         if self.box is None or self.frozen:
             return
         held_ms = len(self._held) * CHUNK_FRAMES * 1000 // RATE
+        waits = self._stream and not self._played and not self._held
         numbers = {"buffer_ms": held_ms, "rtt_us": 300, "rtt_p95_us": 500, "error_us": 0}
         numbers |= {"underruns": 0, "realigns": 0, "played_blocks": self._played}
         more = {"fill": 0, "late_chunks": 0, "trims": 0, "heap_free": 60000, "loop_max_us": 900}
         clock_facts = {"offset_us": 0, "skew_ppb": 0, "clock_samples": 64, "house_us": house_us()}
         self.rpc.notify(
             "renderer.report",
-            {"state": self.state, "stream": self._stream or None, **numbers, **more, **clock_facts}
+            {
+                "state": "waiting" if waits else self.state,
+                "stream": self._stream or None,
+                **numbers,
+                **more,
+                **clock_facts,
+            }
             | self.troubles,
         )
         with suppress(OSError):

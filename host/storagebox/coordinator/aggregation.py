@@ -15,6 +15,7 @@ from storagebox.journal import Journal
 from .device import Device
 from .halves import Half
 from .health import GONE, POOR, SILENT, Health, of_device, of_group, of_room
+from .notes import Notes
 from .playing import Playing
 from .rooms import Rooms
 from .roster import Roster
@@ -31,8 +32,11 @@ REMEMBER_EVERY_S = 0.25
 class Aggregation:
     """Call `tick` twenty times a second."""
 
-    def __init__(self, playing: Playing, rooms: Rooms, roster: Roster, journal: Journal) -> None:
+    def __init__(
+        self, playing: Playing, notes: Notes, rooms: Rooms, roster: Roster, journal: Journal
+    ) -> None:
         self._playing = playing
+        self._notes = notes
         self._rooms = rooms
         self._roster = roster
         self._journal = journal
@@ -52,6 +56,7 @@ class Aggregation:
         if now_s - self._remembered_s >= REMEMBER_EVERY_S:
             self._remembered_s = now_s
             self._playing.remember()
+            self._notes.tick()
 
     # Halves of pairs
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from phantom.rpc import REFUSED, TIMED_OUT, RpcError
 from storagebox.sources.pool import SourcePool
@@ -19,7 +19,9 @@ from storagebox.streamer.house_clock import HouseTime
 
 from .aggregation import Aggregation
 from .arranging import Arranging
+from .changes import Changes, Subscriber
 from .device import Device
+from .notes import Notes
 from .playing import Playing
 from .rebuilding import Rebuilding
 from .rooms import Rooms, invalid
@@ -29,15 +31,12 @@ from .status import Status
 from .topology import TopologyKeeper
 from .volumes import Volumes
 
+# What has changed is told so often: soon for a person, seldom for the box.
+LOOK_EVERY_S = 0.1
+# Every device has been told by then, also over Wi-Fi.
+CHIME_AFTER_US = 400_000
 # A call that a person makes by hand, of any method.
 CALL_TIMEOUT_S = 5.0
-
-
-class Subscriber(Protocol):
-    """A client of the control socket that wants to be told (`storagebox.control`)."""
-
-    def notify(self, method: str, params: Mapping[str, Any]) -> None: ...
-    def on_close(self, callback: Callable[[], object]) -> None: ...
 
 
 class Coordinator:
@@ -55,7 +54,6 @@ class Coordinator:
     ) -> None:
         journal, membership = wiring.journal, wiring.membership
         self.journal = journal
-        self._watchers: list[tuple[Subscriber, str | None]] = []
         self.roster = Roster(registrar, wiring, self)
         self.keeper = TopologyKeeper(store, membership.id, self.roster.present)
         self.rooms = Rooms(self.keeper, self.roster, membership.boot, self._rooms_changed)
@@ -64,7 +62,8 @@ class Coordinator:
             self.rooms, self.roster, pool, house, journal, rng, membership, music
         )
         self.volumes = Volumes(self.rooms)
-        self.aggregation = Aggregation(self.playing, self.rooms, self.roster, journal)
+        notes = Notes(self.playing, self.rooms, house, membership.id)
+        self.aggregation = Aggregation(self.playing, notes, self.rooms, self.roster, journal)
         self.arranging = Arranging(self.rooms, self.roster, journal)
         self._status = Status(
             membership,
@@ -76,9 +75,11 @@ class Coordinator:
             self.aggregation,
             journal,
         )
+        self._changes = Changes(self._status.whole)
+        self._looked_s = 0.0
         now_s = asyncio.get_running_loop().time
         self._rebuilding = Rebuilding(
-            self.playing, self.rooms, self.roster, journal, now_s, self._expected
+            self.playing, notes, self.rooms, self.roster, journal, now_s, self._expected
         )
         self._gathering: asyncio.Task[None] | None = None
 
@@ -109,6 +110,9 @@ class Coordinator:
         """Twenty times a second."""
         self.roster.tick(now_s)
         self.aggregation.tick(now_s)
+        if now_s - self._looked_s >= LOOK_EVERY_S:
+            self._looked_s = now_s
+            self._changes.look()
 
     def pump(self, now_us: int) -> None:
         """Send what is due."""
@@ -135,11 +139,13 @@ class Coordinator:
         """Something else about it."""
         self.rooms.refresh()
         self.playing.wake()
-        self._tell({"kind": "device", "device": device.id, "state": _state(device)}, device.id)
+
+    def told(self, device: Device, name: str, value: Any) -> None:
+        """It has told a property."""
+        self._changes.property(device.id, name, value)
 
     def _rooms_changed(self) -> None:
         self.playing.reconcile()
-        self._tell({"kind": "rooms"}, None)
 
     # Commands that are nobody else's
 
@@ -153,6 +159,39 @@ class Coordinator:
         if not found.ready:
             raise RpcError(REFUSED, f"{found.id} is away: {self.roster.why_gone(found.id)}")
         return await found.link.call(method, params or {}, CALL_TIMEOUT_S)
+
+    async def identify(self, rooms: Sequence[str] | None = None) -> dict[str, Any]:
+        """Let rooms, or devices by their ids, chime at the same instant, but where music plays."""
+        devices = self._rooms_or_devices(rooms)
+        start_us = self.playing.house_us() + CHIME_AFTER_US
+        params = {"start_us": start_us, "kind": "identify"}
+        answers = await asyncio.gather(
+            *(device.link.call("chime.play", params) for device in devices if device.ready),
+            return_exceptions=True,
+        )
+        ready = [device for device in devices if device.ready]
+        refused = {
+            device.id: str(answer.message if isinstance(answer, RpcError) else answer)
+            for device, answer in zip(ready, answers, strict=True)
+            if isinstance(answer, BaseException)
+        }
+        away = [device.id for device in devices if not device.ready]
+        chiming = [device.id for device in ready if device.id not in refused]
+        if not chiming:
+            why = "; ".join(f"{name}: {text}" for name, text in refused.items())
+            raise RpcError(REFUSED, why or "no device of these is there")
+        return {"start_us": start_us, "chiming": chiming, "refused": refused, "away": away}
+
+    def _rooms_or_devices(self, names: Sequence[str] | None) -> list[Device]:
+        if names is None:
+            return list(self.roster)
+        found: dict[str, Device] = {}
+        for name in names:
+            device = self.roster.get(name)
+            rooms = [] if device is not None else self.rooms.named([name])
+            devices = [device] if device else [d for r in rooms for d in self.rooms.devices(r)]
+            found |= {device.id: device for device in devices}
+        return list(found.values())
 
     async def wait(
         self, what: str, timeout_s: float | None = None, count: int | None = None
@@ -182,17 +221,14 @@ class Coordinator:
         return self._status.rooms()
 
     def watch(self, subscriber: Subscriber, device: str | None = None) -> bool:
-        """Tell this client of changes, of one device or of all."""
-        identity = None if device is None else self.rooms.device(device).id
-        entry = (subscriber, identity)
-        self._watchers.append(entry)
-        subscriber.on_close(lambda: self._watchers.remove(entry))
+        """Tell this client of changes; of one device, all its properties first."""
+        found = None if device is None else self.rooms.device(device)
+        self._changes.watch(subscriber, None if found is None else found.id)
+        if found is not None:
+            for name, value in sorted(found.properties.values.items()):
+                told = {"kind": "property", "device": found.id, "name": name, "value": value}
+                subscriber.notify("changed", told)
         return True
-
-    def _tell(self, change: dict[str, Any], device: str | None) -> None:
-        for subscriber, wanted in self._watchers:
-            if wanted is None or wanted == device:
-                subscriber.notify("changed", change)
 
     # What waiting rests on
 
@@ -221,9 +257,3 @@ class Coordinator:
         if len(known) < max(count, 1):
             missing.append(f"{max(count, 1) - len(known)} that were never seen")
         return f"still missing: {', '.join(missing)}"
-
-
-def _state(device: Device) -> str | None:
-    if not device.ready:
-        return "gone"
-    return device.report.get("state") if device.report else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 # A report is a state and whole numbers (docs/protocol.md); nothing else of it is kept.
 MAX_REPORT_FIELDS = 40
 MAX_FIELD_CHARS = 24
+NOTE = "renderer.note"
 # A volume that jumps clicks; one that creeps seems broken.
 RAMP_MS = 60
 # Where the group's other members are may be told a little later than that one is there.
@@ -85,6 +87,10 @@ class Listener(Protocol):
         """Anything else: a report, a volume, a property."""
         ...
 
+    def told(self, device: Device, name: str, value: Any) -> None:
+        """It has told a property."""
+        ...
+
 
 # link(on_up, on_down) makes the link to a device.
 MakeLink = Callable[[Callable[[Hello], None], Callable[[str], None]], Link]
@@ -121,6 +127,7 @@ class Device:
         self._listener = listener
         self._now_s = now_s
         self._greeting: asyncio.Task[None] | None = None
+        self._noting: asyncio.Task[None] | None = None
         self.link = make_link(self._up, self._down)
         self.link.rpc.serve("renderer.report", self._reported)
         self.properties = self.link.rpc.observe(self._property)
@@ -164,6 +171,8 @@ class Device:
         state: Any = fields.get("state")
         report["state"] = state if state in STATES else None
         self.report = report
+        if self.session is None or self.session.draining:
+            report = {key: value for key, value in report.items() if key != "buffer_ms"}
         self._readings.take(report, self._now_s())
         self._listener.changed(self)
 
@@ -187,6 +196,7 @@ class Device:
                 self._telling -= 1
 
     def _property(self, name: str, value: Any) -> None:
+        self._listener.told(self, name, value)
         if name == "renderer.volume" and type(value) is int:
             if self._holds("volume"):
                 self.volume = levels.from_steps(value)
@@ -211,9 +221,27 @@ class Device:
     # Notes that a box leaves with it
 
     @property
-    def memo(self) -> Memo | None:
-        """What it was left of the session that it plays."""
-        return loads(self.properties.values.get("renderer.session"))
+    def memos(self) -> list[Memo]:
+        """What it was left: of the session that it plays, and of its group when nothing did."""
+        found = [loads(self.properties.values.get("renderer.session")), loads(self.note)]
+        return [memo for memo in found if memo is not None]
+
+    @property
+    def note(self) -> str:
+        """What it keeps while nothing plays; see `notes`."""
+        note = self.properties.values.get(NOTE)
+        return note if isinstance(note, str) else ""
+
+    def leave_note(self, text: str) -> None:
+        """Have it keep this, unless it does."""
+        known = self.properties.values.get(NOTE)
+        if self.ready and known is not None and known != text and self._noting is None:
+            self._noting = asyncio.ensure_future(self._leave(text))
+
+    async def _leave(self, text: str) -> None:
+        with suppress(RpcError):  # it is tried again
+            await self.link.call("properties.set", {"name": NOTE, "value": text})
+        self._noting = None
 
     @property
     def open_stream(self) -> int | None:

@@ -24,7 +24,7 @@ from storagebox.streamer.house_clock import HouseTime
 from . import halves
 from .device import Device
 from .groups import Group
-from .memo import PAUSED, Memo
+from .memo import IDLE, PAUSED, Memo
 from .rooms import Rooms, invalid
 from .roster import Roster
 from .session import ALIVE, MAX_LEAD_MS, MIN_LEAD_MS, NoSoundError, Session
@@ -143,6 +143,10 @@ class Playing:
         self.reconcile()
         return True
 
+    def house_us(self) -> int:
+        """House time now."""
+        return self._house.now_us()
+
     # What should be, and what is
 
     def session_of(self, room: str) -> Session | None:
@@ -221,10 +225,12 @@ class Playing:
         """Leave with each device what a box needs to go on, where that has changed."""
         for group, session in self.alive():
             if session.state == "playing":
-                memo = session.memo(
-                    group.id, group.rooms, self._box, fixed=session not in self.policies
-                )
-                session.leave_memo(memo, self._house.now_us())
+                session.leave_memo(self.memo(group, session), self._house.now_us())
+
+    def memo(self, group: Group, session: Session) -> Memo:
+        """What is to be remembered of a session, but for the time."""
+        fixed = session not in self.policies
+        return session.memo(group.id, group.rooms, self._box, fixed=fixed)
 
     async def restore(self, memo: Memo) -> None:
         """Go on with what a memo tells of."""
@@ -233,7 +239,7 @@ class Playing:
             return
         group = self.rooms.groups.restore(memo.group, rooms)
         present = self.sessions.get(group.id)
-        if present is not None and present.state in ALIVE:
+        if memo.state == IDLE or (present is not None and present.state in ALIVE):
             self.reconcile()
             return
         terms = Terms(memo.lead_ms, memo.codec)

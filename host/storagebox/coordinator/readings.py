@@ -109,8 +109,8 @@ def _whole(report: Mapping[str, Any], name: str) -> int:
 
 
 def _least_buffer(reports: Iterable[Mapping[str, Any]]) -> int | None:
-    playing = [report for report in reports if report.get("state") == "playing"]
-    return min((_whole(report, "buffer_ms") for report in playing), default=None)
+    held = [r["buffer_ms"] for r in reports if r.get("state") == "playing" and "buffer_ms" in r]
+    return min(held, default=None)
 
 
 def _milliseconds(value: Any) -> float | None:

@@ -17,7 +17,8 @@ from phantom.rpc import RpcError
 from storagebox.journal import Journal
 
 from .device import Device
-from .memo import IDLE, Memo
+from .memo import Memo
+from .notes import Notes
 from .playing import Playing
 from .rooms import Rooms
 from .roster import Roster
@@ -62,6 +63,7 @@ class Rebuilding:
     def __init__(
         self,
         playing: Playing,
+        notes: Notes,
         rooms: Rooms,
         roster: Roster,
         journal: Journal,
@@ -70,6 +72,7 @@ class Rebuilding:
     ) -> None:
         """`expected` is how many devices are believed to be here."""
         self._playing = playing
+        self._notes = notes
         self._rooms = rooms
         self._roster = roster
         self._journal = journal
@@ -89,9 +92,11 @@ class Rebuilding:
         while not self._all_spoken():
             await asyncio.sleep(0.02)
         self._gathered = True
-        memos = [device.memo for device in self._roster if device.ready]
-        for memo in newest(memo for memo in memos if memo is not None):
+        memos = [memo for device in self._roster if device.ready for memo in device.memos]
+        for memo in newest(memos):
             self._restore(memo)
+        await asyncio.sleep(0)  # groups are restored in the first step of each
+        self._notes.begun = True
 
     def _all_spoken(self) -> bool:
         passed_s = self._now_s() - self._began_s
@@ -100,13 +105,14 @@ class Rebuilding:
 
     def ready(self, device: Device) -> None:
         """A device has connected: is it in the middle of something?"""
-        memo, stream = device.memo, device.open_stream
-        if not self._gathered or stream is None or device.session is not None:
+        if not self._gathered or device.session is not None:
             return
-        if self.over or memo is None or self._known(memo):
-            self._spawn(self._close(device, stream))
-        else:
+        memo = max(device.memos, key=lambda memo: memo.at_us, default=None)
+        stream = device.open_stream
+        if memo is not None and not self.over and not self._known(memo):
             self._restore(memo)
+        elif stream is not None:
+            self._spawn(self._close(device, stream))
 
     def _known(self, memo: Memo) -> bool:
         """The session has ended here, or the device's rooms play something else by now."""
@@ -122,8 +128,7 @@ class Rebuilding:
         )
 
     def _restore(self, memo: Memo) -> None:
-        if memo.state != IDLE:
-            self._spawn(self._begin(memo))
+        self._spawn(self._begin(memo))
 
     async def _begin(self, memo: Memo) -> None:
         try:

@@ -312,6 +312,11 @@ class Session:
         totals[1] += output.skipped_chunks
 
     @property
+    def draining(self) -> bool:
+        """All of it has been read: buffers run dry because they must."""
+        return self.stream is not None and self.stream.last_chunk is not None
+
+    @property
     def devices(self) -> list[Device]:
         """Those attached."""
         return list(self._outputs)
