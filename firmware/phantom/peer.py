@@ -40,8 +40,8 @@ class Peer:
         self.source = None  # (host, port) it was last heard from: where it is asked
         self.sequence = 0
         self.seen = 0  # bit n: sequence - n has come
-        self.asked_ms = None  # when a WHO went out that nothing has followed yet
-        self.nonce = None  # of that WHO
+        self.asked_ms = None  # when it was asked last, by a WHO
+        self.nonce = None  # of that WHO, until it is answered
         self.measured_ms = None  # when its round trip was last taken
         self.left = None  # addresses it moved away from
         self.left_ms = 0
@@ -92,11 +92,11 @@ class Peer:
         self.period_ms, self.port, self.tail = fields[8:]
         self.source = address
         self.addresses = self.rank(listed, address[0])
-        if kind == discovery.HERE and self.asked_ms is not None and nonce == self.nonce:
+        if kind == discovery.HERE and nonce == self.nonce:
             self.rtt_ms = since(now_ms, self.asked_ms)
             self.measured_ms = now_ms
+            self.nonce = None
         self.heard_ms = now_ms
-        self.asked_ms = None
 
     def rank(self, listed, host):
         """The addresses of a beacon, best first, given the host it came from.

@@ -125,7 +125,6 @@ class Registrar:
         peer = self._by_id.get(identity)
         if peer is not None:
             peer.heard_ms = now_ms
-            peer.asked_ms = None
 
     # What we say of ourselves
 
@@ -247,7 +246,7 @@ class Registrar:
             if silent >= quiet + _ASK_FOR_MS:
                 return peer
             if (silent >= quiet or self._unmeasured(peer, is_box, now_ms)) and (
-                peer.asked_ms is None or since(now_ms, peer.asked_ms) >= _ASK_EVERY_MS
+                peer.asked_ms is None or not 0 <= since(now_ms, peer.asked_ms) < _ASK_EVERY_MS
             ):
                 self._ask(peer, now_ms)
         return None
@@ -256,7 +255,7 @@ class Registrar:
         if not is_box and len(self._peers) > _SMALL_HOUSE:
             return False
         every = _MEASURE_MS if is_box else _BOARD_MEASURE_MS
-        return peer.measured_ms is None or since(now_ms, peer.measured_ms) >= every
+        return peer.measured_ms is None or not 0 <= since(now_ms, peer.measured_ms) < every
 
     def _ask(self, peer, now_ms):
         if self._asks < 1000:

@@ -30,6 +30,7 @@ from .coordinator.roster import Wiring
 from .installation import InstallationError, Membership
 from .journal import Journal
 from .registrar import Registrar
+from .registrar.dnssd import Announcement
 from .sources.pool import SourcePool
 from .sources.source import SourceError
 from .store.interface import StoreError
@@ -91,6 +92,7 @@ class Box:
         self.house = HouseTime(_random32() if generation is None else generation)
         self.membership: Membership | None = None
         self.registrar: Registrar | None = None
+        self._dnssd: Announcement | None = None
         self.clock: HouseClockServer | None = None
         self.coordinator: Coordinator | None = None
         self._pool = SourcePool()
@@ -188,6 +190,14 @@ class Box:
         registrar.set_service(SERVICE, clock.port)
         registrar.set_flag(KEEPS_TIME, True)
         self.coordinator = coordinator
+        self._dnssd = Announcement(
+            membership,
+            membership.name,
+            registrar.addresses,
+            port=clock.port,
+            journal=self.journal,
+        )
+        await self._dnssd.start()
 
     async def _carry_on(self, registrar: Registrar) -> None:
         """Take over the time that others keep, if anybody does."""
@@ -225,6 +235,8 @@ class Box:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._pool.close()
+        if self._dnssd:
+            await self._dnssd.close()
         if self.registrar:
             await self.registrar.close()
         if self._sweep:

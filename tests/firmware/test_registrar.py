@@ -342,6 +342,17 @@ def test_a_box_takes_round_trips_and_asks_in_a_big_house_too():
     assert took <= 3000
 
 
+def test_two_that_ask_each_other_at_the_same_moment_are_both_answered():
+    lan = _house(2)
+    first, second = (station.registrar for station in lan.stations)
+    first.peer("d001").measured_ms = second.peer("d000").measured_ms = None
+    sent = first.counters["sent"]
+    lan.run(1000)
+    assert first.peer("d001").measured_ms is not None
+    assert second.peer("d000").measured_ms is not None
+    assert first.counters["sent"] - sent <= 4
+
+
 def test_beacons_of_a_big_house_are_few():
     lan = _house(20, loss=30)
     lan.run(5000)

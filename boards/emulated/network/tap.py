@@ -24,6 +24,7 @@ _SIOCSIFADDR = 0x8916
 _SIOCSIFNETMASK = 0x891C
 _SIOCSIFHWADDR = 0x8924
 _IFF_UP_RUNNING = 0x41
+_IFF_MULTICAST = 0x1000
 _ARPHRD_ETHER = 1
 _RTF_UP = 0x0001
 
@@ -45,7 +46,7 @@ class Tap:
         fcntl.ioctl(self.descriptor, _TUNSETIFF, request)
         hardware = struct.pack("16sH6s16x", self._name, _ARPHRD_ETHER, mac)
         fcntl.ioctl(self._settings, _SIOCSIFHWADDR, hardware)
-        self._flags(self._name, _IFF_UP_RUNNING)
+        self._flags(self._name, _IFF_UP_RUNNING | _IFF_MULTICAST)
         self.set_address(address)
 
     def set_address(self, address: IPv4Interface) -> None:
