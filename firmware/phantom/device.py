@@ -248,7 +248,8 @@ def main():
 
     board, device, faults = provision.load(hardware.identity())
     # Its work is done, and a board has uses for the memory.
-    del provision, sys.modules["phantom.provision"], sys.modules["phantom"].provision
+    del provision, sys.modules["phantom.provision"]
+    delattr(sys.modules["phantom"], "provision")
     gc.collect()
     hardware.full_speed(board["max_hz"])
     asyncio.run(Device(board, device, faults).run())

@@ -25,9 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from phantom.authority import Authority
 from phantom.properties import Properties
 from phantom.rpc import INVALID_PARAMS, REFUSED, RpcError
-from phantom.topology import Topology
 from phantom.wire import CHUNK_FRAMES, CLOCK_PORT, RATE, audio, clock, mux
 from storagebox.conversation import Conversation
 from storagebox.installation import Membership
@@ -114,7 +114,7 @@ class Sink:
         for name, value in _PROPERTIES.items():
             self.properties.declare(name, value)
         self.properties.declare("renderer.note", "", writable=str)
-        self.topology = Topology(identity)
+        self.topology = Authority(identity)
         self._played = 0  # blocks of the stream
         self._info = {
             "id": identity,
