@@ -12,7 +12,7 @@ KIB = 1024
 # Unix-port objects are about twice as large as the chip's (8-byte words), byte buffers are not.
 OBJECT_GROWTH = 2
 # The emulator's own modules, DAC and three mailboxes live in the same heap: 47 + 16 + 3 * 9 KB.
-# And their 250 names make the interpreter's table of names double once more than a chip's: 14 KB.
+# And some 200 names of theirs make the table of names double once more than a chip's: 14 KB.
 STUBS_BYTES = (92 + 14) * KIB
 
 
