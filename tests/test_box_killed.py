@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,8 +18,6 @@ from tests.running_box import PATIENCE_S, write_music
 from tests.standins import Standins, standins, until
 
 FIVE = dict.fromkeys(("kitchen", "bath", "attic", "den", "loft"), audio.BOTH)
-# So soon after its start, a box has everything going again.
-GOING_ON_S = 3.0
 
 
 class BoxProcess:
@@ -105,13 +102,10 @@ def test_three_groups_go_on_where_they_were(tmp_path: Path):
             before = await box.call("status")
             box.kill()
             last = {room: max(got[room]) for room in music}
-            began = time.monotonic()
             box.start()
             await until(
                 lambda: all(max(got[room]) > last[room] + 20 for room in music), "they go on"
             )
-            took_s = time.monotonic() - began
-            assert took_s < GOING_ON_S
             after = await box.call("status")
             assert shape(after) == shape(before)
             rooms = {room["id"]: room for room in after["rooms"]}

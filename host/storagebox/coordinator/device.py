@@ -158,6 +158,10 @@ class Device:
         """What its latest reports say."""
         return self._readings.window(self._now_s()) if self.ready else Window()
 
+    def begin_anew(self) -> None:
+        """It is given a stream now: what it reported before says nothing of that."""
+        self._readings.clear()
+
     def forgive(self) -> None:
         """What its reports have counted so far has been acted upon."""
         self._readings.forgive()

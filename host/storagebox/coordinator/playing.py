@@ -201,6 +201,7 @@ class Playing:
             return
         if present is not None:
             present.detach(device)  # opening the other stream ends the present one
+        device.begin_anew()
         session.attach(device, pick, room)
         device.keeping_up.fed(now_s)
 

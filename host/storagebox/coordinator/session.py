@@ -32,6 +32,8 @@ from .terms import Terms
 SOURCE_TIMEOUT_S = 15.0
 # How often the ring is looked at until the first frames are in it: part of command to sound.
 FIRST_PCM_POLL_S = 0.002
+# A ring holds more; a source that falls behind further than this is no faster than sound.
+CAUGHT_UP_FRAMES = 4 * RATE
 MIN_LEAD_MS = 50
 MAX_LEAD_MS = 10_000
 
@@ -124,6 +126,7 @@ class Session:
         frame = max(0, written.frame_of(chunk))
         await self.source.play(self.items, frame, written.place)
         await self._first_frames()
+        await self._caught_up(written, chunk)
         self._origin = written.shift
         self._run(
             Stream(
@@ -181,6 +184,21 @@ class Session:
             if ring.ended:
                 await self._over.wait()  # its complaints are on their way
                 raise NoSoundError(self._complaint or "none of it could be played")
+        self._still_wanted()
+
+    async def _caught_up(self, written: Memo, chunk: int) -> None:
+        """Until the source, which decodes faster than sound, has what is due by now.
+
+        Else what it owes for a moment would be given up, for silence in its place.
+        """
+        ring = self.source.ring
+        async with asyncio.timeout(SOURCE_TIMEOUT_S):
+            while not self._over.is_set():
+                due = _chunk_at(self._house.now_us() - written.start_us) - chunk
+                wanted = due * CHUNK_FRAMES + written.lead_ms * RATE // 1000
+                if ring.available >= min(wanted, CAUGHT_UP_FRAMES):
+                    break
+                await asyncio.sleep(FIRST_PCM_POLL_S)
         self._still_wanted()
 
     def _run(self, stream: Stream) -> None:
