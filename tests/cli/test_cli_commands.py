@@ -69,8 +69,6 @@ ORDERS: list[tuple[str, str, dict[str, Any]]] = [
         {"device": "esp32-9a8b7c", "code": "ABCD-EFGH-2345"},
     ),
     ("forget kitchen", "forget", {"device": "kitchen"}),
-    ("identify", "identify", {}),
-    ("identify Kitchen", "identify", {"rooms": ["Kitchen"]}),
     (
         'call kitchen renderer.level volume=2500 mute=false name=Küche=1 ids=["a"] none=null',
         "call",
@@ -181,6 +179,26 @@ def test_volume_shows_the_levels_of_the_rooms_it_was_for(box: StandinBox, tmp_pa
     done = phantom(tmp_path, "volume", "40", "--room", "liv", "--room", "KITCHEN")
     assert done.stdout == "room         volume\nKitchen          40\nLiving room      40\n"
     assert [name for name, _ in box.calls] == ["volume"]
+
+
+def test_identify_says_who_chimes_and_why_others_do_not(box: StandinBox, tmp_path: Path):
+    refused = {"bath": "music plays here"}
+    box.answer = {"start_us": 1, "chiming": ["kitchen"], "refused": refused, "away": ["den"]}
+    done = phantom(tmp_path, "identify", "Kitchen", "Bath")
+    assert done.exit_code == 0
+    assert done.stdout == "kitchen: chiming\nbath: music plays here\nden: away\n"
+    assert box.calls == [("identify", {"rooms": ["Kitchen", "Bath"]})]
+    box.answer = {"start_us": 1, "chiming": [], "refused": refused, "away": []}
+    assert phantom(tmp_path, "identify").exit_code == 1
+    box.refusal = unknown_room("Attic")
+    assert phantom(tmp_path, "identify", "Attic").exit_code == 2
+
+
+def test_identify_without_a_box_needs_only_the_folder_of_one(tmp_path: Path):
+    done = phantom(tmp_path, "identify")
+    assert done.exit_code == 3
+    assert "installation.json: missing" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_stopping_nothing_is_said(box: StandinBox, tmp_path: Path):

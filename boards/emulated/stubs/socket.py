@@ -79,7 +79,7 @@ class socket:
         self._broadcast = None  # the host's socket on the broadcast address
         if kind == SOCK_DGRAM:
             self._mailbox = [None] * _MAILBOX
-            # A connected socket reads into these, so that nothing is allocated then.
+            # A connected socket reads into these again and again: nothing is allocated then.
             self._buffers = [None] * _MAILBOX
             self._sizes = [0] * _MAILBOX
             self._queued = 0
@@ -118,8 +118,6 @@ class socket:
     def connect(self, address):
         self._bind_here()
         self._connected = _address(address)
-        if self._mailbox is not None:
-            self._buffers = [bytearray(_MAX_DATAGRAM) for _ in range(_MAILBOX)]
         self._host.connect(self._connected)
 
     def listen(self, backlog=2):
@@ -157,13 +155,14 @@ class socket:
 
     # Receiving
 
-    def _drain(self):
-        # Everything that has arrived goes to the mailbox; what it can't hold is lost.
-        self._drain_from(self._host)
+    def _drain(self, room):
+        # Everything that has arrived goes to the mailbox; what it can't hold is lost. Datagrams are
+        # cut to what is read of them, so that the heap pays for no more than on the board.
+        self._drain_from(self._host, room)
         if self._broadcast is not None:
-            self._drain_from(self._broadcast)
+            self._drain_from(self._broadcast, room)
 
-    def _drain_from(self, host):
+    def _drain_from(self, host, room):
         while True:
             if self._queued == _MAILBOX:
                 if host.readinto(self._spill) is None:
@@ -171,12 +170,14 @@ class socket:
                 continue
             at = (self._first + self._queued) % _MAILBOX
             if self._connected is not None:
+                if self._buffers[at] is None or len(self._buffers[at]) < room:
+                    self._buffers[at] = bytearray(room)
                 n = host.readinto(self._buffers[at])
                 if n is None:
                     return
             else:
                 try:
-                    self._buffers[at], self._mailbox[at] = host.recvfrom(_MAX_DATAGRAM)
+                    self._buffers[at], self._mailbox[at] = host.recvfrom(room)
                 except OSError:
                     return
                 n = len(self._buffers[at])
@@ -193,7 +194,7 @@ class socket:
 
     def _take(self, buffer, room):
         # The oldest datagram, cut to the room there is; None when the mailbox is empty.
-        self._drain()
+        self._drain(room)
         if not self._queued:
             return None
         at = self._first

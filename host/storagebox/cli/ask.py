@@ -37,6 +37,20 @@ def ask(control: Path | None, state: Path | None, method: str, /, **params: Any)
         return ask_of(client, method, **params)
 
 
+def ask_if_there(control: Path | None, state: Path | None, method: str, /, **params: Any) -> Any:
+    """The box's answer, or None where no box runs."""
+    from storagebox.control import ControlClient, ControlError, NoBoxError
+
+    try:
+        client = ControlClient(socket_of(control, state))
+    except NoBoxError:
+        return None
+    except ControlError as fault:
+        fail(str(fault))
+    with client:
+        return ask_of(client, method, **params)
+
+
 def ask_of(client: ControlClient, method: str, /, **params: Any) -> Any:
     """The same over a connection that stays."""
     from phantom.rpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from .app import ROOMS, Control, Device, Json, Room, Rooms, State, app, fail
-from .ask import ask, show_json
+from .app import (
+    FAILED,
+    NO_BOX,
+    ROOMS,
+    Control,
+    Device,
+    Json,
+    Room,
+    Rooms,
+    State,
+    app,
+    default_state,
+    fail,
+)
+from .ask import ask, ask_if_there, show_json
 from .completion import complete_rooms_and_devices
 
 
@@ -102,9 +116,32 @@ def identify(
     state: State = None,
     control: Control = None,
 ) -> None:
-    """Let rooms chime, to tell which is which."""
-    answer = ask(control, state, "identify", rooms=rooms or None)
+    """Let rooms chime, to tell which is which. Where no box runs, devices do, by name or id."""
+    answer = ask_if_there(control, state, "identify", rooms=rooms or None)
+    if answer is None:
+        answer = _without_box(rooms or None, state or default_state())
     if as_json:
         show_json(answer)
     else:
-        print(f"{', '.join(rooms) if rooms else 'every room'}: chiming")
+        for device in answer["chiming"]:
+            print(f"{device}: chiming")
+        for device, why in answer["refused"].items():
+            print(f"{device}: {why}")
+        for device in answer["away"]:
+            print(f"{device}: away")
+    if not answer["chiming"]:
+        raise typer.Exit(FAILED)
+
+
+def _without_box(devices: list[str] | None, state: Path) -> dict[str, Any]:
+    import asyncio
+
+    from storagebox.identify import NobodyError, identify
+    from storagebox.installation import InstallationError
+
+    try:
+        return asyncio.run(identify(state, devices)).as_dict()
+    except InstallationError as fault:
+        fail(str(fault), NO_BOX)
+    except NobodyError as fault:
+        fail(str(fault), FAILED)
