@@ -37,6 +37,7 @@ from .store.interface import StoreError
 from .store.sqlite import SqliteStore
 from .streamer.follow import follow_devices
 from .streamer.house_clock import HouseClockServer, HouseTime
+from .streamer.house_keeper import HouseKeeper
 from .streamer.stream import TICK_US
 from .streamer.sweep import Sweep
 
@@ -94,6 +95,7 @@ class Box:
         self.registrar: Registrar | None = None
         self._dnssd: Announcement | None = None
         self.clock: HouseClockServer | None = None
+        self._keeper: HouseKeeper | None = None
         self.coordinator: Coordinator | None = None
         self._pool = SourcePool()
         self._store: SqliteStore | None = None
@@ -130,10 +132,13 @@ class Box:
             if self.coordinator is None:
                 sources.cancel()
         coordinator = self.coordinator
+        keeper = self._keeper
         assert coordinator is not None
+        assert keeper is not None
         self._tasks = [
             asyncio.ensure_future(self._pump(coordinator)),
             asyncio.ensure_future(self._keep_house(coordinator)),
+            asyncio.ensure_future(keeper.run()),
         ]
         coordinator.start()
         try:
@@ -184,11 +189,16 @@ class Box:
             registrar, store, self._pool, self.house, wiring, music=self.music
         )
         await coordinator.load()
-        if self._carries_on:
-            await self._carry_on(registrar)
+        carried_on = self._carries_on and await self._carry_on(registrar)
         loop.add_reader(clock.socket, clock.readable)
         registrar.set_service(SERVICE, clock.port)
-        registrar.set_flag(KEEPS_TIME, True)
+        self._keeper = HouseKeeper(
+            self.house,
+            membership.id,
+            registrar.peers,
+            lambda keeps: registrar.set_flag(KEEPS_TIME, keeps),
+        )
+        self._keeper.begin(founded=not carried_on)
         self.coordinator = coordinator
         self._dnssd = Announcement(
             membership,
@@ -199,7 +209,7 @@ class Box:
         )
         await self._dnssd.start()
 
-    async def _carry_on(self, registrar: Registrar) -> None:
+    async def _carry_on(self, registrar: Registrar) -> bool:
         """Take over the time that others keep, if anybody does."""
         loop = asyncio.get_running_loop()
         met_s = 0.0
@@ -215,6 +225,7 @@ class Box:
         self.journal.emit(
             "time.carried_on" if timeline else "time.founded", generation=self.house.generation
         )
+        return timeline is not None
 
     async def finished(self) -> None:
         """Wait until somebody wants the box to end: `quit`, by the control socket or here."""
