@@ -156,8 +156,8 @@ class socket:
     # Receiving
 
     def _drain(self, room):
-        # Everything that has arrived goes to the mailbox; what it can't hold is lost. Datagrams are
-        # cut to what is read of them, so that the heap pays for no more than on the board.
+        # Everything that has arrived goes to the mailbox; what it can't hold is lost. Datagrams
+        # are cut to what is read of them, so that the heap pays for no more than on the board.
         self._drain_from(self._host, room)
         if self._broadcast is not None:
             self._drain_from(self._broadcast, room)
