@@ -96,6 +96,10 @@ class Beacons:
         except OSError:
             self._more = False
             return
+        except MemoryError:  # the heap is full or in pieces just now: beacons come again
+            self._more = False
+            self.registrar.counters["full"] += 1
+            return
         if not datagram:
             # A read of no bytes wedges a socket for good (micropython-lib #736).
             self.registrar.counters["malformed"] += 1
