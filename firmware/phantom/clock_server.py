@@ -83,7 +83,7 @@ class ClockServer:
         for _ in range(_BATCH):
             try:
                 data, asker = self.socket.recvfrom(_DATAGRAM_BYTES)
-            except OSError:
+            except (OSError, MemoryError):  # nothing there, or no room for it: it asks again
                 return None
             read = ticks_us()
             if not data:
