@@ -7,12 +7,12 @@ time that all the devices were given.
 """
 
 from math import pi, sin
-from time import ticks_us
+from time import ticks_diff, ticks_us
 
 from micropython import const
 
 from . import dsp
-from .renderer import IDLE
+from .renderer import IDLE, STARVED
 from .rpc import INVALID_PARAMS, REFUSED, RpcError, whole
 from .wire import CHUNK_FRAMES, audio
 
@@ -31,6 +31,10 @@ _LEAST_US = const(50000)
 _MOST_US = const(10000000)
 # Chunks made in one go: a chore comes every 50 ms and 9.4 chunks are played meanwhile.
 _AT_ONCE = const(16)
+# Whoever fed a stream that has been silent for so long is gone, and the room is free.
+_ABANDONED_MS = const(5000)
+# As loud as talk, in a room whose own volume may be down or muted.
+VOLUME = const(5000)
 _FRAMES_AT = const(4)  # of a chunk's 16-bit words: its header comes first
 
 
@@ -59,6 +63,8 @@ class Chime:
         self._gains = [0, 0]
         self._next = CHUNKS  # the chunk to make next
         self._start_us = 0
+        self._silent_ms = None  # since when the renderer has starved
+        self._abandoned = False  # it has for long
         properties.declare("chime.playing", False)
 
     def serve(self, connection):
@@ -68,8 +74,9 @@ class Chime:
     def lost(self, connection):
         """A chime that was ordered sounds."""
 
-    def _play(self, start_us, kind=IDENTIFY):
+    def _play(self, start_us, kind=IDENTIFY, volume=VOLUME):
         whole(start_us, 0, 1 << 62, "start_us")
+        whole(volume, 0, 10000, "volume")
         if kind != IDENTIFY:
             raise RpcError(INVALID_PARAMS, "no chime %s; there is %s" % (kind, IDENTIFY))
         if not self._clock.synced:
@@ -78,9 +85,10 @@ class Chime:
         if not _LEAST_US <= ahead <= _MOST_US:
             text = "start_us is %d us from now; it must be %d to %d"
             raise RpcError(INVALID_PARAMS, text % (ahead, _LEAST_US, _MOST_US))
-        if self._renderer.state != IDLE and not self._mine():
+        if not (self._renderer.state == IDLE or self._mine() or self._abandoned):
             raise RpcError(REFUSED, "music plays here: pause it first")
         self._playback.begin(STREAM, start_us)
+        self._playback.lend_volume(volume)
         self._start_us = start_us
         self._next = 0
         self._gains[0] = self._gains[1] = 0
@@ -90,13 +98,23 @@ class Chime:
 
     def chore(self, now_ms):
         """Keep the ring filled; tell when it is over."""
-        if self._next < CHUNKS:
-            if self._mine():
-                self._make()
-            else:
-                self._next = CHUNKS
-        elif not self._mine():
+        self._watch(now_ms)
+        if not self._properties.get("chime.playing"):
+            return
+        if not self._mine():
+            self._next = CHUNKS
+            self._playback.lend_volume(None)
             self._properties.set("chime.playing", False)
+        else:
+            self._make()
+
+    def _watch(self, now_ms):
+        if self._renderer.state != STARVED:
+            self._silent_ms = None
+        elif self._silent_ms is None:
+            self._silent_ms = now_ms
+        since = self._silent_ms
+        self._abandoned = since is not None and ticks_diff(now_ms, since) >= _ABANDONED_MS
 
     def _mine(self):
         return self._renderer.plays(STREAM, self._start_us)

@@ -14,7 +14,7 @@ from micropython import const
 
 from .renderer import IDLE, STARVED, STATE_NAMES
 from .rpc import INVALID_PARAMS, RpcError, whole
-from .volume import FULL, Volume
+from .volume import FULL, Volume, gain_q15
 from .wire import CHUNK_FRAMES, RATE, audio
 
 _BLOCK_US = const(5333)
@@ -126,6 +126,15 @@ class Playback:
         self._renderer.trim_us(trim_us)
         self._volume.limit(max_volume, level_db10)
         self._go_to_level(_USUAL_RAMP_MS)
+
+    def lend_volume(self, volume):
+        """Have what plays sound at `volume` though the room's own is lower, or muted; None ends
+        that. The device's limits hold."""
+        own = self._volume
+        if volume is None:
+            self._renderer.level(own.gain_q15(), 1)
+        else:
+            self._renderer.level(gain_q15(min(volume, own.max_volume), own.level_db10), 1)
 
     # Methods
 

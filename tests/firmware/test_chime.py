@@ -6,7 +6,7 @@ from time import ticks_us
 from phantom import chime
 from phantom.chime import Chime
 from phantom.properties import Properties
-from phantom.renderer import IDLE
+from phantom.renderer import IDLE, STARVED
 from phantom.ring import ChunkRing
 from phantom.rpc import INVALID_PARAMS, REFUSED, RpcError
 from phantom.wire import CHUNK_FRAMES, audio
@@ -63,8 +63,12 @@ class Bench:
         self.properties = Properties()
         self.chime = Chime(self, self.renderer, self.clock, self.properties)
         self.methods = {}
+        self.lent = None  # the volume that what plays has for now
         self.rpc = self
         self.chime.serve(self)
+
+    def lend_volume(self, volume):
+        self.lent = volume
 
     def register(self, name, method):
         self.methods[name] = method
@@ -169,3 +173,30 @@ def test_two_devices_make_the_same_sound():
 
 def test_chunks_are_pcm_of_one_channel():
     assert audio.chunk_bytes(audio.PCM16, 1) == len(Bench().chime._chunk)
+
+
+def test_it_has_a_volume_of_its_own_for_as_long_as_it_sounds():
+    bench = Bench()
+    bench.order()
+    assert bench.lent == chime.VOLUME
+    bench.sound()
+    assert bench.lent is None
+    bench.order(volume=10000)
+    assert bench.lent == 10000
+    bench.renderer.open(9, 1)
+    bench.chime.chore(0)
+    assert bench.lent is None
+    with raises(RpcError):
+        bench.order(volume=10001)
+
+
+def test_a_room_whose_stream_has_been_silent_for_long_is_free():
+    bench = Bench()
+    bench.renderer.open(7, 1)
+    bench.renderer.state = STARVED
+    for now_ms in (1000, 3000, 5900):
+        bench.chime.chore(now_ms)
+        with raises(RpcError):
+            bench.order()
+    bench.chime.chore(6000)
+    assert bench.order() is True
