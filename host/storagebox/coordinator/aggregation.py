@@ -117,7 +117,7 @@ class Aggregation:
             policy = self._playing.policies.get(session)
             if policy is None or session.state != "playing":
                 continue
-            devices = session.devices
+            devices = session.feeding.devices
             if policy.decide([device.window for device in devices], now_s):
                 for device in devices:
                     device.forgive()

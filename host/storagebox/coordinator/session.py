@@ -9,23 +9,24 @@ It knows devices only as those it is told to `attach`; who belongs to the group 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-from phantom.rpc import CLOSED, RpcError
 from phantom.wire import CHUNK_FRAMES, RATE
 from storagebox.journal import Journal
-from storagebox.sources.events import Ended, Event, Failed, Skipped, Track
+from storagebox.sources.events import Event
 from storagebox.sources.process import Place
 from storagebox.streamer import formats
 from storagebox.streamer.house_clock import HouseTime
-from storagebox.streamer.stream import Output, Pcm, Stream
+from storagebox.streamer.stream import Pcm, Stream
 
 from . import memo
 from .device import Device
+from .feeding import Feeding
 from .memo import Memo
+from .programme import Programme
 from .terms import Terms
 
 # A disk that has to spin up, or a file on a slow network share.
@@ -89,26 +90,17 @@ class Session:
         self.terms = terms
         self.state = "starting"
         self.reason: str | None = None
-        self.tracks: list[Track] = []
-        self.stream: Stream | None = None
         self.number = 0  # of the stream
+        self.feeding = Feeding(house, journal)
         self._memo: Memo | None = None  # what devices hold
         self._origin = 0  # the session's frame with which chunk 0 begins
         self._held: tuple[int, Place | None] | None = None  # paused: the frame to go on with
-        self._complaint: str | None = None  # the latest of the source's
-        self._failure: str | None = None
-        self._over = asyncio.Event()  # the source has said its last
+        self._programme = Programme(source.events(), journal)
         self._house = house
         self._journal = journal
         self._on_change = on_change
-        self._outputs: dict[Device, Output] = {}
-        self._systems: dict[Device, str] = {}
-        self._totals: dict[Device, list[int]] = {}
-        self._closed: set[Output] = set()  # outputs that were told their last chunk
-        self._tasks: set[asyncio.Task[Any]] = set()
         # Unbuffered: whoever measures reads the file while it grows.
         self._dump = pcm_dump.open("wb", buffering=0) if pcm_dump else None
-        self._hearing = asyncio.ensure_future(self._hear())
 
     # Life
 
@@ -152,11 +144,11 @@ class Session:
         frame = max(0, self.frame)
         self._held = (frame, self.source.place_at(frame))
         self._let_go("paused")
-        self.stream = None
+        self.feeding.stream = None
         self._set_state("paused")
         self._journal.emit("session.paused", session=self.name, frame=frame)
         # Ready to go on in an instant, whenever that is.
-        self._over.clear()
+        self._programme.again()
         await self.source.play(self.items, *self._held)
 
     async def resume(self, number: int) -> None:
@@ -182,8 +174,8 @@ class Session:
                 self._still_wanted()
                 await asyncio.sleep(FIRST_PCM_POLL_S)
             if ring.ended:
-                await self._over.wait()  # its complaints are on their way
-                raise NoSoundError(self._complaint or "none of it could be played")
+                await self._programme.over.wait()  # its complaints are on their way
+                raise NoSoundError(self._programme.complaint or "none of it could be played")
         self._still_wanted()
 
     async def _caught_up(self, written: Memo, chunk: int) -> None:
@@ -193,7 +185,7 @@ class Session:
         """
         ring = self.source.ring
         async with asyncio.timeout(SOURCE_TIMEOUT_S):
-            while not self._over.is_set():
+            while not self._programme.over.is_set():
                 due = _chunk_at(self._house.now_us() - written.start_us) - chunk
                 wanted = due * CHUNK_FRAMES + written.lead_ms * RATE // 1000
                 if ring.available >= min(wanted, CAUGHT_UP_FRAMES):
@@ -202,7 +194,7 @@ class Session:
         self._still_wanted()
 
     def _run(self, stream: Stream) -> None:
-        self.stream = stream
+        self.feeding.stream = stream
         self.number = stream.number
         self._set_state("playing")
         self._journal.emit(
@@ -211,7 +203,7 @@ class Session:
             stream=stream.number,
             start_us=stream.start_us,
             lead_ms=self.terms.lead_ms,
-            devices=len(self._outputs),
+            devices=len(self.feeding.devices),
         )
         self.pump(self._house.now_us())
 
@@ -230,9 +222,9 @@ class Session:
     def _finish(self, state: str, reason: str | None) -> None:
         if self.state not in ALIVE:
             return
-        self.reason = reason or self._failure
+        self.reason = reason or self._programme.failure
         self._let_go(None if state == "ended" else self.reason or "stopped")
-        self._hearing.cancel()
+        self._programme.close()
         if self._dump:
             self._dump.close()
         self._journal.emit(f"session.{state}", session=self.name, reason=self.reason)
@@ -243,121 +235,40 @@ class Session:
         self._on_change(self)
 
     def _let_go(self, reason: str | None) -> None:
-        for device in list(self._outputs):
+        for device in self.feeding.devices:
             self.detach(device, reason)
 
     # Devices
 
     def attach(self, device: Device, pick: str, own: str) -> None:
-        """A device is to play from now on; `own` is its system. It must be ready.
-
-        One that only changed connections still has what it had buffered, and gets the rest.
-        """
-        variant = self._variant(device, pick)
-        if self.stream is None or self.state != "playing" or variant is None:
-            return
-        output = self.stream.add(device.link, variant, self._house.now_us())
-        self._outputs[device] = output
-        self._systems[device] = own
-        self._totals.setdefault(device, [0, 0])
-        device.session = self
-        opening = {
-            "stream": self.number,
-            "start_us": self.stream.start_us,
-            "codec": variant.codec_name,
-            "pick": pick,
-            "channels": variant.channels,
-            "first_chunk": output.next_chunk,
-            "session": self._memo.dumps(own) if self._memo else "",
-        }
-        self._spawn(self._open(device, output, opening))
-
-    async def _open(self, device: Device, output: Output, opening: dict[str, Any]) -> None:
-        answer = await self._call(device, "renderer.open", opening)
-        if self.stream is None or not isinstance(answer, dict):
-            return
-        wants: Any = cast("dict[str, Any]", answer).get("wants")
-        first = wants if isinstance(wants, int) else output.next_chunk
-        self.stream.ready(output, first, self._house.now_us())
-
-    def _variant(self, device: Device, pick: str) -> formats.Variant | None:
-        info = device.info
-        if info is None:
-            return None
-        wanted = self.terms.codec
-        channels = formats.Variant(pick, 0).channels
-        try:
-            codec = formats.choose_codec(
-                wanted, info.codecs, info.ring_bytes, channels, self.terms.lead_ms
-            )
-        except formats.FormatError as fault:
-            self._journal.emit("device.unplayable", device=device.id, reason=str(fault))
-            return None
-        return formats.Variant(pick, codec)
+        """A device is to play from now on; `own` is its system. It must be ready."""
+        if self.state == "playing" and self.feeding.add(device, pick, own, self.terms):
+            device.session = self
 
     def repick(self, device: Device, pick: str) -> None:
         """Send a device another part of the sound, without a gap."""
-        output = self._outputs.get(device)
-        variant = self._variant(device, pick)
-        if self.stream is None or output is None or variant is None or variant == output.variant:
-            return
-        self.stream.change(output, variant, self._house.now_us())
+        self.feeding.change(device, pick, self.terms)
 
     def set_terms(self, terms: Terms) -> None:
         """Another lead and codec, without a gap."""
         self.terms = terms
-        if self.stream is None:
-            return
-        self.stream.set_lead(terms.lead_ms)
-        for device, output in self._outputs.items():
-            self.repick(device, output.variant.pick)
+        self.feeding.set_terms(terms)
 
     def detach(self, device: Device, reason: str | None = None) -> None:
         """Stop serving a device; with a `reason` it is told to fade out, and why."""
-        output = self._outputs.pop(device, None)
         if device.session is self:
             device.session = None
-        if output is None or self.stream is None:
-            return
-        if reason is not None and device.ready:
-            output.sent_chunks -= device.link.forget_audio()
-            closing = {"stream": self.number, "at_chunk": None, "reason": reason}
-            self._spawn(self._call(device, "renderer.close", closing))
-        self.stream.remove(output)
-        self._closed.discard(output)
-        totals = self._totals[device]
-        totals[0] += output.sent_chunks
-        totals[1] += output.skipped_chunks
+        self.feeding.remove(device, reason)
+
+    @property
+    def stream(self) -> Stream | None:
+        """What devices are fed."""
+        return self.feeding.stream
 
     @property
     def draining(self) -> bool:
         """All of it has been read: buffers run dry because they must."""
         return self.stream is not None and self.stream.last_chunk is not None
-
-    @property
-    def devices(self) -> list[Device]:
-        """Those attached."""
-        return list(self._outputs)
-
-    def pick_of(self, device: Device) -> str | None:
-        """What a device is sent now."""
-        output = self._outputs.get(device)
-        return output.variant.pick if output else None
-
-    async def _call(self, device: Device, method: str, params: dict[str, Any]) -> Any:
-        """The device's answer; None if it refused, which is noted."""
-        try:
-            return await device.link.call(method, params)
-        except RpcError as fault:
-            if fault.code != CLOSED:  # it has gone, which is told elsewhere
-                self._journal.emit(
-                    "device.refused", device=device.id, method=method, reason=str(fault)
-                )
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     # Sound
 
@@ -374,11 +285,7 @@ class Session:
         last = stream.last_chunk
         if last is None:
             return
-        for device, output in self._outputs.items():
-            if stream.finished(output) and output not in self._closed:
-                self._closed.add(output)
-                closing = {"stream": self.number, "at_chunk": last + 1}
-                self._spawn(self._call(device, "renderer.close", closing))
+        self.feeding.end_at(last)
         end_us = stream.end_us
         if end_us is not None and now_us >= end_us:
             self._finish("ended", None)
@@ -436,58 +343,13 @@ class Session:
         if self._memo is not None and written == replace(self._memo, at_us=written.at_us):
             return
         self._memo = replace(written, at_us=now_us)
-        for device in self._outputs:
-            text = self._memo.dumps(self._systems[device])
-            params = {"stream": self.number, "session": text}
-            self._spawn(self._call(device, "renderer.session", params))
-
-    async def _hear(self) -> None:
-        async for event in self.source.events():
-            self.heard(event)
-
-    def heard(self, event: Event) -> None:
-        """Something the source said."""
-        if isinstance(event, Track):
-            # One that was ordered anew, after a pause, is told of again.
-            self.tracks = [t for t in self.tracks if t.first_frame < event.first_frame]
-            self.tracks.append(event)
-            self._journal.emit(
-                "source.track", path=event.path, title=event.title, first_frame=event.first_frame
-            )
-        elif isinstance(event, Ended):
-            self._over.set()
-            self._journal.emit("source.end", frames=event.frames)
-        elif isinstance(event, Failed):
-            self._complaint = self._failure = event.reason
-            self._over.set()
-            self._journal.emit("source.failed", reason=event.reason)
-        else:
-            kind = "skipped" if isinstance(event, Skipped) else "truncated"
-            self._complaint = f"{event.path}: {event.reason}"
-            self._journal.emit(f"source.{kind}", path=event.path, reason=event.reason)
-
-    def track(self) -> Track | None:
-        """What is heard now, or will be heard first."""
-        heard = self.tracks[0] if self.tracks else None
-        for track in self.tracks:
-            if track.first_frame <= self.frame:
-                heard = track
-        return heard
+        self.feeding.leave_memo(self._memo)
 
     # Status
 
-    def counts(self, device: Device) -> dict[str, int]:
-        """Chunks sent to a device and skipped for it in this session."""
-        sent, skipped = self._totals.get(device, (0, 0))
-        output = self._outputs.get(device)
-        if output:
-            sent += output.sent_chunks
-            skipped += output.skipped_chunks
-        return {"sent_chunks": sent, "skipped_chunks": skipped}
-
     def status(self) -> dict[str, Any]:
         """For the control socket."""
-        stream, track = self.stream, self.track()
+        stream, track = self.stream, self._programme.at(max(0, self.frame))
         frame = max(0, self.frame)
         return {
             "id": self.name,
@@ -503,7 +365,7 @@ class Session:
             "track": track and {"title": track.title, "artist": track.artist, "path": track.path},
             "position_s": round((frame - track.first_frame if track else frame) / RATE, 3),
             "session_s": round(frame / RATE, 3),
-            "devices": sorted(device.id for device in self._outputs),
+            "devices": sorted(device.id for device in self.feeding.devices),
         }
 
 

@@ -91,8 +91,8 @@ class Status:
         if device is not None:
             said = device.status()
             if session is not None:
-                said |= session.counts(device)
-                said["pick"] = session.pick_of(device)
+                said |= session.feeding.counts(device)
+                said["pick"] = session.feeding.pick_of(device)
         return {
             "sent_chunks": 0,
             "skipped_chunks": 0,
