@@ -193,7 +193,6 @@ class Playing:
         if wanted is None:
             if present is not None:
                 present.detach(device, device.keeping_up.verdict.reason or LEFT)
-                device.keeping_up.starved()
             return
         session, pick, room = wanted
         if present is session:
@@ -209,7 +208,6 @@ class Playing:
         """A device has lost its connection: the stream goes on without it, until it is back."""
         if device.session is not None:
             device.session.detach(device)
-            device.keeping_up.starved()
 
     def pump(self, now_us: int) -> None:
         """Send what is due."""

@@ -258,6 +258,7 @@ class Session:
         """Stop serving a device; with a `reason` it is told to fade out, and why."""
         if device.session is self:
             device.session = None
+            device.keeping_up.starved()
         self.feeding.remove(device, reason)
 
     @property
