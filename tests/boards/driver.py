@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
 import threading
@@ -11,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from phantom.handshake import Handshake
 from phantom.wire import CHUNK_FRAMES, LINK_PORT, RATE, audio, clock, mux
+from storagebox.installation import Membership
+from tools.bench.sink import member
 
 CONNECT_SECONDS = 10.0
 
@@ -60,7 +64,16 @@ class ClockServer:
 class Driver:
     """One link to a board: says hello, calls, feeds, and keeps what comes back."""
 
-    def __init__(self, address: str, identity: str = "test-box") -> None:
+    def __init__(
+        self,
+        address: str,
+        identity: str = "test-box",
+        *,
+        membership: Membership | None = None,
+        role: int = mux.ROLE_BOX,
+        wait: bool = True,
+    ) -> None:
+        """Without `wait`, before it is known whether the board lets us in."""
         end = time.monotonic() + CONNECT_SECONDS
         while True:
             try:
@@ -77,11 +90,17 @@ class Driver:
         self.window = 0
         self.sent = 0
         self.closed = False
+        self.goodbye: int | None = None  # why the board ended it
         self._calls = 0
         self._rpc_received = 0
         self._lock = threading.Lock()
-        self.send(mux.LINK, mux.hello(mux.ROLE_BOX, identity, 1))
+        self.boot = 0  # of the board, once it has proved to be of our installation
+        nonce = os.urandom(mux.NONCE_BYTES)
+        self._handshake = Handshake(membership or member(identity), role, True, nonce)
+        self.send(mux.LINK, self._handshake.hello)
         threading.Thread(target=self._receive, daemon=True).start()
+        if wait:
+            wait_for("the board's proof", lambda: self.boot or self.closed)
 
     def send(self, channel: int, payload: bytes) -> None:
         with self._lock:
@@ -168,7 +187,14 @@ class Driver:
                         message = b""
 
     def _link(self, payload: bytes) -> None:
-        if payload[0] == mux.PING:
+        if payload[0] == mux.HELLO:
+            self.send(mux.LINK, self._handshake.take_hello(payload))
+        elif payload[0] == mux.AUTH:
+            self._handshake.verify(payload)
+            self.boot = self._handshake.boot
+        elif payload[0] == mux.GOODBYE:
+            self.goodbye = payload[1]
+        elif payload[0] == mux.PING:
             self.send(mux.LINK, mux.pong(mux.parse_nonce(payload)))
         elif payload[0] == mux.WINDOW:
             channel, limit = mux.parse_window(payload)

@@ -7,8 +7,10 @@ PORTABLE = True
 
 
 def test_a_hello_carries_who_is_speaking():
-    payload = mux.hello(mux.ROLE_BOX, "küche", 0xDEADBEEF, b"12345678")
-    assert mux.parse_hello(payload) == (PROTOCOL, mux.ROLE_BOX, "küche", 0xDEADBEEF, b"12345678")
+    nonce = bytes(range(16))
+    payload = mux.hello(mux.ROLE_BOX, "küche", 0xDEADBEEF, b"12345678", nonce)
+    says = (PROTOCOL, mux.ROLE_BOX, "küche", 0xDEADBEEF, b"12345678", nonce)
+    assert mux.parse_hello(payload) == says
 
 
 def test_a_hello_that_lies_about_its_length_is_malformed():
@@ -76,7 +78,7 @@ def test_random_bytes_parse_to_nothing_or_to_a_message_but_never_fail_otherwise(
         data = bytes(random.below(256) for _ in range(random.below(40)))
         clock.parse_request(data)
         clock.parse_reply(data + bytes(32), len(data))
-        for parse in (mux.parse_hello, mux.parse_window, mux.parse_nonce):
+        for parse in (mux.parse_hello, mux.parse_window, mux.parse_nonce, mux.parse_auth):
             try:
                 parse(data)
             except mux.MalformedFrame:

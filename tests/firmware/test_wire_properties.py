@@ -23,16 +23,19 @@ def test_a_message_comes_together_again_from_its_frames(message):
     assert together == message
 
 
-@given(st.text(max_size=8), _U32, st.binary(min_size=8, max_size=8))
-def test_any_hello_is_read_as_it_was_written(identity, boot, installation):
-    parsed = mux.parse_hello(mux.hello(mux.ROLE_BOX, identity, boot, installation))
-    assert parsed[1:] == (mux.ROLE_BOX, identity, boot, installation)
+_NONCE = st.binary(min_size=mux.NONCE_BYTES, max_size=mux.NONCE_BYTES)
+
+
+@given(st.text(max_size=8), _U32, st.binary(min_size=8, max_size=8), _NONCE)
+def test_any_hello_is_read_as_it_was_written(identity, boot, installation, nonce):
+    parsed = mux.parse_hello(mux.hello(mux.ROLE_BOX, identity, boot, installation, nonce))
+    assert parsed[1:] == (mux.ROLE_BOX, identity, boot, installation, nonce)
 
 
 @given(st.binary(max_size=80))
 def test_any_bytes_are_a_hello_or_malformed(data):
     try:
-        _, _, identity, _, _ = mux.parse_hello(data)
+        _, _, identity, _, _, _ = mux.parse_hello(data)
     except mux.MalformedFrame:
         return
     assert len(identity.encode()) <= mux.MAX_ID_BYTES

@@ -4,11 +4,27 @@ import random
 
 import pytest
 
+from phantom.handshake import Handshake, StrangerError, WrongProtocolError
 from phantom.wire import PROTOCOL, audio, mux
 from storagebox.streamer import channels
-from storagebox.streamer.channels import Channels, GoodbyeError, Hello, WrongProtocolError
+from storagebox.streamer.channels import Channels, GoodbyeError, Hello
+from tools.bench.sink import member
 
-HELLO = mux.frame(mux.LINK, mux.hello(mux.ROLE_DEVICE, "kitchen", 5))
+
+def _ours() -> Handshake:
+    return Handshake(member("box"), mux.ROLE_BOX, True, b"\1" * mux.NONCE_BYTES)
+
+
+def _greeting() -> tuple[bytes, bytes]:
+    """A device's HELLO, and its AUTH to what `_ours` says."""
+    ours = _ours()
+    theirs = Handshake(member("kitchen", 5), mux.ROLE_DEVICE, False, b"\2" * mux.NONCE_BYTES)
+    proof = theirs.verify(ours.take_hello(theirs.take_hello(ours.hello)))
+    return mux.frame(mux.LINK, theirs.hello), mux.frame(mux.LINK, proof)
+
+
+HELLO, AUTH = _greeting()
+GREETING = HELLO + AUTH
 
 
 class End:
@@ -17,7 +33,7 @@ class End:
     def __init__(self) -> None:
         self.hellos: list[Hello] = []
         self.messages: list[tuple[int, bytes]] = []
-        self.channels = Channels(self.hellos.append, self._message)
+        self.channels = Channels(_ours(), self.hellos.append, self._message)
 
     def _message(self, channel: int, message: bytes) -> None:
         self.messages.append((channel, message))
@@ -35,9 +51,10 @@ class End:
 
 
 def greeted() -> End:
-    """An end whose peer has said HELLO."""
+    """An end whose peer has proved who it is."""
     end = End()
-    end.hear(HELLO)
+    end.hear(GREETING)
+    end.said()
     return end
 
 
@@ -51,11 +68,11 @@ def allow_audio(end: End, limit: int) -> None:
 
 
 def test_hello_tells_who_is_there():
-    assert greeted().hellos == [Hello(mux.ROLE_DEVICE, "kitchen", 5, b"\0" * 8)]
+    assert greeted().hellos == [Hello(mux.ROLE_DEVICE, "kitchen", 5)]
 
 
 def test_frames_may_come_in_any_pieces():
-    data = HELLO + b"".join(mux.frames(mux.RPC, b"x" * 2500)) + mux.frame(mux.RPC, b"short")
+    data = GREETING + b"".join(mux.frames(mux.RPC, b"x" * 2500)) + mux.frame(mux.RPC, b"short")
     for piece in (1, 3, 7, 1000):
         end = End()
         for at in range(0, len(data), piece):
@@ -66,27 +83,57 @@ def test_frames_may_come_in_any_pieces():
 @pytest.mark.parametrize(
     ("data", "fault"),
     [
-        (mux.frame(mux.RPC, b"{}"), "before HELLO"),
-        (mux.frame(mux.LINK, mux.ping(1)), "before HELLO"),
         (HELLO + HELLO, "second HELLO"),
-        (HELLO + bytes([9, 0, 0, 0]), "channel 9"),
-        (HELLO + bytes([1, 4, 0, 0]), "flags=4"),
-        (HELLO + bytes([1, 0, 255, 255]), "65535 bytes"),
-        (HELLO + mux.frame(mux.LINK, b""), "empty or split"),
-        (HELLO + mux.frame(mux.LINK, b"\x63"), "LINK message 99"),
-        (HELLO + mux.frame(mux.LINK, b"\x02"), "ping of 1 bytes"),
-        (HELLO + mux.frame(mux.AUDIO, b"x"), "over its window"),
+        (AUTH, "out of turn"),
+        (mux.frame(mux.LINK, mux.auth(b"short")), "out of turn|auth of"),
+        (GREETING + AUTH, "LINK message 6"),
+        (GREETING + HELLO, "LINK message 1"),
+        (GREETING + bytes([9, 0, 0, 0]), "channel 9"),
+        (GREETING + bytes([1, 4, 0, 0]), "flags=4"),
+        (GREETING + bytes([1, 0, 255, 255]), "65535 bytes"),
+        (GREETING + mux.frame(mux.LINK, b""), "empty or split"),
+        (GREETING + mux.frame(mux.LINK, b"\x63"), "LINK message 99"),
+        (GREETING + mux.frame(mux.LINK, b"\x02"), "ping of 1 bytes"),
+        (GREETING + mux.frame(mux.AUDIO, b"x"), "over its window"),
         (
-            HELLO + b"".join(mux.frame(mux.RPC, bytes(2000), mux.MORE) for _ in range(5)),
+            GREETING + b"".join(mux.frame(mux.RPC, bytes(2000), mux.MORE) for _ in range(5)),
             "its size",
         ),
-        (HELLO + b"".join(mux.frame(mux.BULK, bytes(2000)) for _ in range(3)), "over its window"),
+        (
+            GREETING + b"".join(mux.frame(mux.BULK, bytes(2000)) for _ in range(3)),
+            "over its window",
+        ),
         (mux.frame(mux.LINK, mux.hello(mux.ROLE_DEVICE, "x", 1)[:-1]), "hello says"),
+        (HELLO + AUTH[:2] + b"\x05\x00" + AUTH[4:9], "auth of 5 bytes"),
     ],
 )
 def test_what_breaks_the_rules_is_malformed(data: bytes, fault: str):
     with pytest.raises(mux.MalformedFrame, match=fault):
         End().hear(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        mux.frame(mux.RPC, b"{}"),
+        mux.frame(mux.AUDIO, b""),
+        HELLO + mux.frame(mux.RPC, b"{}"),
+        mux.frame(mux.LINK, mux.ping(1)),
+        HELLO + mux.frame(mux.LINK, mux.window(mux.RPC, 9)),
+        mux.frame(mux.LINK, mux.hello(mux.ROLE_DEVICE, "kitchen", 5, b"otherone")),
+        HELLO + mux.frame(mux.LINK, mux.auth(bytes(16))),
+    ],
+)
+def test_nothing_is_taken_from_a_stranger(data: bytes):
+    end = End()
+    with pytest.raises(StrangerError):
+        end.hear(data)
+    assert end.hellos == end.messages == []
+
+
+def test_larger_frames_than_allowed_are_counted_apart():
+    with pytest.raises(mux.OversizedFrame):
+        greeted().hear(bytes([1, 0, 255, 255]))
 
 
 def test_another_protocol_version_is_told_apart_whatever_the_rest_looks_like():

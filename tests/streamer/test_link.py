@@ -6,11 +6,12 @@ import asyncio
 import random
 import resource
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
 
+from phantom.handshake import Handshake
 from phantom.rpc import CLOSED, METHOD_NOT_FOUND, RpcError
 from phantom.wire import PROTOCOL, audio, mux
 from storagebox.streamer import link as links
@@ -19,21 +20,27 @@ from storagebox.streamer.link import Link
 from storagebox.streamer.sweep import Sweep
 from storagebox.streamer.tcp import STUCK_S, Progress
 from tests.standins import standins, until
-from tools.bench.sink import Sink
+from tools.bench.sink import Sink, member
+from tools.demo.plan import INSTALLATION
 
 
 class Linked:
     """A running Link and what it told."""
 
-    def __init__(self, port: int, sweep: Sweep, address: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        port: int,
+        sweep: Sweep,
+        address: str = "127.0.0.1",
+        belongs: Mapping[str, str] = INSTALLATION,
+    ) -> None:
         self.ups: list[Hello] = []
         self.downs: list[str] = []
         self.faults: list[str] = []
         self.link = Link(
             address,
             port,
-            identity="box",
-            boot=1,
+            membership=member("box", 1, belongs),
             sweep=sweep,
             rng=random.Random(1),
             on_up=self.ups.append,
@@ -49,10 +56,12 @@ class Linked:
 
 
 @asynccontextmanager
-async def linked(port: int) -> AsyncIterator[Linked]:
+async def linked(
+    port: int, address: str = "127.0.0.1", belongs: Mapping[str, str] = INSTALLATION
+) -> AsyncIterator[Linked]:
     """A Link to a port of this machine."""
     sweep = Sweep(asyncio.get_running_loop(), rest_s=0.0005)
-    made = Linked(port, sweep)
+    made = Linked(port, sweep, address, belongs)
     tasks = [asyncio.ensure_future(made.link.run()), asyncio.ensure_future(made.tick())]
     try:
         yield made
@@ -68,7 +77,7 @@ async def pair() -> AsyncIterator[tuple[Linked, Sink]]:
     """A Link and its device, connected."""
     async with standins({"kitchen": audio.BOTH}) as devices:
         sink = devices.sinks["kitchen"]
-        async with linked(sink.port) as made:
+        async with linked(sink.port, belongs=devices.installation) as made:
             await until(lambda: made.link.up, "the link is up")
             yield made, sink
             assert made.faults == []
@@ -164,7 +173,7 @@ def test_a_device_of_another_protocol_is_refused_and_told_why():
 
 
 def test_a_peer_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(links, "DEAD_S", 0.2)
+    monkeypatch.setattr(links, "AUTH_S", 0.2)
 
     async def story():
         async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
@@ -206,9 +215,11 @@ def test_a_full_kernel_takes_little_so_a_call_is_not_stuck_behind_audio():
                 device, _ = await loop.sock_accept(server)
                 device.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 window = mux.window(mux.AUDIO, 1 << 30)
-                hello = mux.hello(mux.ROLE_DEVICE, "kitchen", 1)
-                greeting = mux.frame(mux.LINK, hello) + mux.frame(mux.LINK, window)
-                await loop.sock_sendall(device, greeting)
+                door = Handshake(member("kitchen"), mux.ROLE_DEVICE, False, bytes(16))
+                for take in (door.take_hello, door.verify):
+                    answer = take((await loop.sock_recv(device, 4096))[mux.HEADER_BYTES :])
+                    await loop.sock_sendall(device, mux.frame(mux.LINK, answer))
+                await loop.sock_sendall(device, mux.frame(mux.LINK, window))
                 await until(lambda: made.link.audio_room(1 << 20), "the window is open")
                 frame = mux.frame(mux.AUDIO, audio.header(1, 1, 2, 0) + bytes(1024))
                 made.link.send_audio([frame] * 1000, 1000 * len(frame))
@@ -268,7 +279,8 @@ def test_a_connection_that_gets_stuck_amid_music_is_overtaken_by_another():
 
             tasks: list[asyncio.Task[None]] = []
             relay = await loop.create_server(accept, "127.0.0.1", 0)
-            async with linked(relay.sockets[0].getsockname()[1]) as made:
+            port = relay.sockets[0].getsockname()[1]
+            async with linked(port, belongs=devices.installation) as made:
                 await until(lambda: made.link.up, "the link is up")
                 opening = {"stream": 1, "start_us": 0, "codec": "pcm16", "pick": "both"}
                 await made.link.call("renderer.open", {**opening, "channels": 2, "first_chunk": 0})

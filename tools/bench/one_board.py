@@ -112,12 +112,13 @@ class Room:
         self._output = modules["output"].Output(
             self._dac, _DESCRIPTORS, _DAC_DELAY_US, self._renderer, 0
         )
-        listener = SimpleNamespace(malformed=0, greet=_ignore)
+        listener = SimpleNamespace(refused=_ignore)
         self._connection = modules["link"].Connection(listener, bytearray(_SEGMENT_BYTES))
         self._connection.begin(self._socket, ("box", 0), 0)
+        self._connection.identity = "bench"  # as if it had proved it
+        self._connection.sit(modules["link"].Seat())
         # An odd number of bytes, so that payloads lie askew in what is read, as they do in life.
-        hello = mux.hello(mux.ROLE_BOX, "bench", 1)
-        self._socket.pending += mux.frame(mux.LINK, hello)
+        self._socket.pending += mux.frame(mux.RPC, bytes(21))
         self._connection.poll(0)
         start_us = _START_US + int((_DESCRIPTORS + 3) * BLOCK_US)
         self._renderer.level(setup.gain_q15, 0)

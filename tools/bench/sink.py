@@ -26,12 +26,14 @@ from pathlib import Path
 from typing import Any
 
 from phantom.authority import Authority
+from phantom.handshake import Handshake, StrangerError, WrongProtocolError
 from phantom.properties import Properties
 from phantom.rpc import INVALID_PARAMS, REFUSED, RpcError
 from phantom.wire import CHUNK_FRAMES, CLOCK_PORT, RATE, audio, clock, mux
 from storagebox.conversation import Conversation
 from storagebox.installation import Membership
-from storagebox.streamer.channels import Channels, GoodbyeError, Hello, WrongProtocolError
+from storagebox.streamer import tcp
+from storagebox.streamer.channels import Channels, GoodbyeError, Hello
 from storagebox.streamer.sweep import Sweep
 from tools.bench.beacon import Beacon
 from tools.demo.plan import INSTALLATION
@@ -130,11 +132,10 @@ class Sink:
         self._ring_bytes = ring_bytes
         self._on_chunk: Callable[[int, bytes], object] | None = None
         self._sweep = sweep
-        self._listener = socket.create_server((address, port))
-        self._listener.setblocking(False)
+        self._listener = tcp.listen(address, port)
         self.port: int = self._listener.getsockname()[1]
         self._connection: socket.socket | None = None
-        self._channels = Channels(self._greeted, self._message)
+        self._channels = self._new_channels()
         self.rpc = Conversation(self._send_rpc)
         for name, method in (
             ("device.info", lambda: self._info),
@@ -186,7 +187,7 @@ class Sink:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection = connection
-        self._channels = Channels(self._greeted, self._message)
+        self._channels = self._new_channels()
         self._received = self._granted = 0
         self._fed = False
         self._sweep.add(connection.fileno(), self._readable)
@@ -201,7 +202,13 @@ class Sink:
                 return
             self._channels.receive(memoryview(data))
             self.flush()
-        except (OSError, GoodbyeError, WrongProtocolError, mux.MalformedFrame):
+        except (
+            OSError,
+            GoodbyeError,
+            StrangerError,
+            WrongProtocolError,
+            mux.MalformedFrame,
+        ):
             self.hang_up()
 
     def hang_up(self) -> None:
@@ -283,9 +290,13 @@ class Sink:
         if self.box is not None:
             self._channels.send_message(mux.RPC, message)
 
+    def _new_channels(self) -> Channels:
+        membership = member(self.identity, self.boot, self._installation)
+        handshake = Handshake(membership, mux.ROLE_DEVICE, False, os.urandom(mux.NONCE_BYTES))
+        return Channels(handshake, self._greeted, self._message)
+
     def _greeted(self, hello: Hello) -> None:
         self.box = hello
-        self._channels.send_link(mux.hello(mux.ROLE_DEVICE, self.identity, self.boot))
 
     # Methods
 
