@@ -58,21 +58,16 @@ class Device:
         self._output = Output(i2s, descriptors, delay_us, self._renderer, ticks_us())
         self._descriptors = descriptors
         self.membership = Membership(self.id, hardware.random_bytes)
-        self.properties = Properties()
-        self._refusals = Refusals(self.properties)
         self._listener = Listener(
-            self.membership,
-            self._greet,
-            self._lost,
-            self._refusals.count,
-            hardware.random_bytes,
-            device.get("port", LINK_PORT),
+            self.membership, self._greet, self._lost, device.get("port", LINK_PORT)
         )
         self._radio = hardware.Radio(self.id)
         self._wifi = device.get("wifi", {})
+        self.properties = Properties()
         self._playback = Playback(
             self._renderer, self._output, self._clock, self._listener, self.properties
         )
+        self._refusals = Refusals(self.properties)
         self.beacons = Beacons(
             self.membership,
             self.name,
@@ -103,6 +98,7 @@ class Device:
         self._topology.begin()
         self._loop_max_us = 0
         self._gc_max_us = 0
+        self._short_of_memory = 0  # times that a chore could not be done for want of it
         self._heap_live = 0  # bytes in use after the last collection
         self._task = None  # the chores, once running
 
@@ -166,9 +162,19 @@ class Device:
                 collected = now
                 self._collect()
             for service in self._services:
-                service.chore(now)
+                self._chore(service, now)
             self._clock.unwrap(ticks_us())
             await asyncio.sleep_ms(_CHORES_MS)
+
+    def _chore(self, service, now):
+        # One that fails costs nobody else anything: no chore matters more than the music.
+        try:
+            service.chore(now)
+        except MemoryError:
+            self._short_of_memory += 1
+            self._collect()
+        except Exception as error:
+            print("device: a fault in", type(service).__name__, repr(error))
 
     def _collect(self):
         # Right after the ring has been filled there are its 85 ms to spend.
@@ -236,10 +242,11 @@ class Device:
             return
         report = self._playback.report()
         report["heap_live"] = self._heap_live
+        report["short_of_memory"] = self._short_of_memory
         report["loop_max_us"] = self._loop_max_us
         report["gc_max_us"] = self._gc_max_us
         report["rssi"] = self._radio.rssi()
-        report["refused"] = self._house.refused + self._refusals.total()
+        report["refused"] = self._house.refused + self._listener.malformed
         self._loop_max_us = 0
         self._gc_max_us = 0
         for connection in self._listener.connections:
