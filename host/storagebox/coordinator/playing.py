@@ -181,8 +181,10 @@ class Playing:
     def reconcile(self, now_s: float | None = None) -> None:
         """Make what is into what should be."""
         now_s = asyncio.get_running_loop().time() if now_s is None else now_s
-        for group in [group for group in self.sessions if not self.rooms.groups.get(group)]:
-            self.sessions.pop(group).stop("its rooms have left")
+        left = [group for group in self.sessions if not self.rooms.groups.get(group)]
+        # All are let go of before any is stopped, since stopping one comes by here again.
+        for session in [self.sessions.pop(group) for group in left]:
+            session.stop("its rooms have left")
         for device in self._roster:
             self._settle(device, now_s)
         self.wake()

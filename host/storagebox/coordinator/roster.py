@@ -164,7 +164,8 @@ class Roster:
             return Link(
                 address,
                 port,
-                membership=wiring.membership,
+                identity=wiring.membership.id,
+                boot=wiring.membership.boot,
                 sweep=wiring.sweep,
                 rng=random.Random(wiring.rng.random()),
                 local_address=wiring.local_address,
