@@ -69,7 +69,7 @@ class Exchange:
             self._socket = s
             s.connect(self._address)
             s.setblocking(False)
-        except OSError:
+        except (OSError, MemoryError):  # a socket half made would block the loop
             self._close()
 
     def _close(self):
