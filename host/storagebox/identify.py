@@ -174,8 +174,8 @@ class _Links:
         return Link(
             peer.addresses[0],
             peer.port,
-            identity=membership.id,
-            boot=membership.boot,
+            membership=membership,
+            role=mux.ROLE_CLIENT,
             sweep=self._sweep,
             rng=random.Random(),
             local_address=address,
