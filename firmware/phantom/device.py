@@ -58,16 +58,21 @@ class Device:
         self._output = Output(i2s, descriptors, delay_us, self._renderer, ticks_us())
         self._descriptors = descriptors
         self.membership = Membership(self.id, hardware.random_bytes)
+        self.properties = Properties()
+        self._refusals = Refusals(self.properties)
         self._listener = Listener(
-            self.membership, self._greet, self._lost, device.get("port", LINK_PORT)
+            self.membership,
+            self._greet,
+            self._lost,
+            self._refusals.count,
+            hardware.random_bytes,
+            device.get("port", LINK_PORT),
         )
         self._radio = hardware.Radio(self.id)
         self._wifi = device.get("wifi", {})
-        self.properties = Properties()
         self._playback = Playback(
             self._renderer, self._output, self._clock, self._listener, self.properties
         )
-        self._refusals = Refusals(self.properties)
         self.beacons = Beacons(
             self.membership,
             self.name,
@@ -246,7 +251,7 @@ class Device:
         report["loop_max_us"] = self._loop_max_us
         report["gc_max_us"] = self._gc_max_us
         report["rssi"] = self._radio.rssi()
-        report["refused"] = self._house.refused + self._listener.malformed
+        report["refused"] = self._house.refused + self._refusals.total()
         self._loop_max_us = 0
         self._gc_max_us = 0
         for connection in self._listener.connections:

@@ -1,7 +1,8 @@
 """The device's end of the multiplexed link: one connection.
 
 Bytes are read into one buffer and parsed where they lie; audio goes straight from there into the
-jitter buffer. Only control messages allocate. `listener` takes connections in.
+jitter buffer. Only control messages allocate. `listener` takes connections in, and gives those
+that have proved who they are a *seat*: the buffers for messages.
 """
 
 from time import ticks_diff
@@ -9,7 +10,8 @@ from time import ticks_diff
 from micropython import const
 
 from . import dsp
-from .wire import PROTOCOL, audio, mux
+from .handshake import AUTH_MS, StrangerError, WrongProtocolError
+from .wire import audio, mux
 
 # A segment of TCP on Wi-Fi.
 READ_BYTES = const(1440)
@@ -21,31 +23,48 @@ _PING_MS = const(1000)
 # What may wait to be sent; reports are small, and a peer that does not read them is dead soon.
 _SEND_BYTES = const(3072)
 # The longest LINK message is a hello.
-_LINK_BYTES = const(16 + 32)
+_LINK_BYTES = const(32 + 32)
+# Before it has a seat, a connection says hello, proves itself or says goodbye.
+_DOOR_BYTES = const(128)
 # Byte counts start over below this, so that they stay small integers (1.5 h of stereo are 1 GB).
 _FOLD = const(0x10000000)
 # A granted window is told when it has moved by this many chunks, such as came last.
 _WINDOW_CHUNKS = const(4)
 
 
+class Seat:
+    """The buffers of a peer that may call and be called."""
+
+    def __init__(self):
+        self.message = bytearray(mux.MAX_MESSAGE)
+        self.out = bytearray(_SEND_BYTES)
+
+
 class Connection:
     """One TCP connection at a time, in buffers that are made once: boards come and go for months,
-    and a heap in pieces has no 6 KiB left."""
+    and a heap in pieces has no 3 KiB left."""
 
     def __init__(self, listener, read_buffer):
         self._listener = listener
         self._in = read_buffer  # of all connections: what is read is used up at once
         self._head = bytearray(mux.HEADER_BYTES)
-        self._messages = (bytearray(_LINK_BYTES), bytearray(mux.MAX_MESSAGE))
+        self._link_message = bytearray(_LINK_BYTES)
         self._audio_head = bytearray(audio.HEADER_BYTES)
-        self._out = bytearray(_SEND_BYTES)
+        self._door = bytearray(_DOOR_BYTES)
 
     def begin(self, sock, peer, now_ms):
         """Serve a connection that has just been accepted."""
         self._socket = sock
         self.host = peer[0]
-        self.identity = None  # set by its hello
+        self.identity = None  # set when it has proved to be who it says
+        self.role = 0
+        self.member = False  # of our installation; otherwise it knows the code we show
         self.rpc = None
+        self.seat = None
+        self.began_ms = now_ms
+        self._handshake = None
+        self._messages = (self._link_message, b"")
+        self._out = self._door
         self._got = 0  # bytes of _head
         self._channel = -1  # of the payload being read
         self._left = 0  # bytes of it still to come
@@ -82,18 +101,28 @@ class Connection:
                 self._feed(n)
             if ticks_diff(now_ms, self._heard_ms) > _DEAD_MS:
                 return False
-            if ticks_diff(now_ms, self._spoke_ms) > _PING_MS:
+            if self.identity is None and ticks_diff(now_ms, self.began_ms) > AUTH_MS:
+                return self._refuse("silent", mux.REASON_STRANGER)
+            if self.identity is not None and ticks_diff(now_ms, self._spoke_ms) > _PING_MS:
                 self.link_message(mux.ping(now_ms))
                 self._spoke_ms = now_ms
             self._grant()
             return self._flush()
         except mux.MalformedFrame as error:
-            self._listener.malformed += 1
-            self.goodbye(mux.REASON_MALFORMED)
-            print("link:", self.host, "closed:", error)
-            return False
+            if self.identity is not None:  # strangers shall not keep the serial line busy
+                print("link:", self.identity, "closed:", error)
+            return self._refuse(error.kind, mux.REASON_MALFORMED)
+        except WrongProtocolError:
+            return self._refuse("protocol", mux.REASON_PROTOCOL)
+        except StrangerError:
+            return self._refuse("stranger", mux.REASON_STRANGER)
         except OSError:
             return False
+
+    def _refuse(self, kind, reason):
+        self._listener.refused(kind)
+        self.goodbye(reason)
+        return False
 
     def _feed(self, n):
         at = 0
@@ -123,13 +152,14 @@ class Connection:
         channel = head[0]
         length = head[2] | head[3] << 8
         if channel >= mux.CHANNELS or length > mux.MAX_PAYLOAD or head[1] & ~mux.MORE:
-            raise mux.MalformedFrame("channel %d, %d bytes" % (channel, length))
+            kind = mux.OversizedFrame if length > mux.MAX_PAYLOAD else mux.MalformedFrame
+            raise kind("channel %d, %d bytes" % (channel, length))
         if self.identity is None and channel != mux.LINK:
-            raise mux.MalformedFrame("no hello")
+            raise StrangerError("not proved")
         if channel != mux.LINK:
             self._received[channel] += length
             if self._received[channel] > self._granted[channel]:
-                raise mux.MalformedFrame("window of channel %d overrun" % channel)
+                raise mux.OversizedFrame("window of channel %d overrun" % channel)
         self._got = 0
         self._channel = channel
         self._left = length
@@ -139,7 +169,7 @@ class Connection:
             self._audio_at = -1
             self._audio_size = length
         elif channel <= mux.RPC and self._lengths[channel] + length > len(self._messages[channel]):
-            raise mux.MalformedFrame("message on channel %d is too long" % channel)
+            raise mux.OversizedFrame("message on channel %d is too long" % channel)
         if not length:
             self._end()
 
@@ -186,27 +216,41 @@ class Connection:
         if not message:
             raise mux.MalformedFrame("empty link message")
         kind = message[0]
-        if kind == mux.HELLO:
-            self._hello(message)
-        elif self.identity is None:
-            raise mux.MalformedFrame("no hello")
+        if kind == mux.GOODBYE:
+            raise OSError(0)
+        if self.identity is None:
+            self._prove(kind, message)
         elif kind == mux.PING:
             self.link_message(mux.pong(mux.parse_nonce(message)))
         elif kind == mux.WINDOW:
             channel, limit = mux.parse_window(message)
             self._limit[channel] = limit
-        elif kind == mux.GOODBYE:
-            raise OSError(0)
         elif kind != mux.PONG:
             raise mux.MalformedFrame("link message %d" % kind)
 
-    def _hello(self, message):
-        protocol, _role, identity, _boot, _installation = mux.parse_hello(message)
-        if protocol != PROTOCOL:
-            self.goodbye(mux.REASON_PROTOCOL)
-            raise OSError(0)
-        self.identity = identity
-        self._listener.greet(self)
+    def _prove(self, kind, message):
+        if kind == mux.HELLO:
+            if self._handshake is None:
+                self._handshake = self._listener.handshake()
+            self.link_message(self._handshake.take_hello(message))
+        elif kind == mux.AUTH and self._handshake is not None:
+            proof = self._handshake.verify(message)
+            self.role = self._handshake.role
+            self.member = self._handshake.adopted
+            self.identity = self._handshake.identity
+            self._handshake = None
+            self._listener.admit(self, proof)
+        else:
+            raise StrangerError("link message %d before it is proved who sends it" % kind)
+
+    def sit(self, seat):
+        """Take the buffers of a peer."""
+        self.seat = seat
+        self._messages = (self._link_message, seat.message)
+        dsp.copy_bytes(seat.out, 0, self._out, self._out_at, self._out_end - self._out_at)
+        self._out_end -= self._out_at
+        self._out_at = 0
+        self._out = seat.out
 
     # Windows
 
@@ -280,11 +324,11 @@ class Connection:
             pass
 
     def _room(self, size):
-        if self._out_at and self._out_end + size > _SEND_BYTES:
+        if self._out_at and self._out_end + size > len(self._out):
             dsp.copy_bytes(self._out, 0, self._out, self._out_at, self._out_end - self._out_at)
             self._out_end -= self._out_at
             self._out_at = 0
-        return self._out_end + size <= _SEND_BYTES
+        return self._out_end + size <= len(self._out)
 
     def _queue(self, channel, payload, flags):
         size = len(payload)
@@ -308,6 +352,10 @@ class Connection:
         return True
 
     def close(self):
-        """Let go of the socket."""
+        """Let go of the socket and the seat."""
         self.identity = None
+        self._handshake = None
+        self._messages = (self._link_message, b"")
+        self._out = self._door
+        self._out_at = self._out_end = 0
         self._socket.close()

@@ -11,11 +11,13 @@ the receiver's latest WINDOW for it allows. LINK itself has no window.
 
 LINK payloads start with a message type:
 
-    HELLO    type u8, protocol u8, role u8, id length u8, boot u32, installation 8 bytes, id UTF-8
+    HELLO    type u8, protocol u8, role u8, id length u8, boot u32, installation 8 bytes,
+             nonce 16 bytes, id UTF-8
     PING     type u8, pad 3, nonce u32
     PONG     type u8, pad 3, nonce u32        (the nonce comes back)
     WINDOW   type u8, channel u8, pad 2, limit u32 (cumulative payload bytes, modulo 2**32)
     GOODBYE  type u8, reason u8
+    AUTH     type u8, pad 3, MAC 16 bytes     (see phantom.handshake)
 """
 
 import struct
@@ -47,6 +49,7 @@ PING = const(2)
 PONG = const(3)
 WINDOW = const(4)
 GOODBYE = const(5)
+AUTH = const(6)
 
 ROLE_DEVICE = const(1)
 ROLE_BOX = const(2)
@@ -56,18 +59,31 @@ REASON_SHUTDOWN = const(1)
 REASON_PROTOCOL = const(2)  # the peer speaks another protocol version
 REASON_MALFORMED = const(3)  # a frame broke the rules above
 REASON_REPLACED = const(4)  # a newer connection of the same box took over
+REASON_STRANGER = const(5)  # of another installation, or without its key, or not in time
+REASON_CROWDED = const(6)  # as many peers as the device can serve are there already
 
 _HEADER = "<BBH"
-_HELLO = "<BBBBI8s"
+_HELLO = "<BBBBI8s16s"
+_AUTH = "<B3x16s"
 _WINDOW = "<BBHI"
 _PING = "<B3xI"
-HELLO_BYTES = const(16)  # before the id
+HELLO_BYTES = const(32)  # before the id
+NONCE_BYTES = const(16)
+AUTH_BYTES = const(20)
 WINDOW_BYTES = const(8)
 MAX_ID_BYTES = const(32)
 
 
 class MalformedFrame(ValueError):
     """A peer sent bytes that the layout does not allow; the connection can't go on."""
+
+    kind = "malformed"  # as it is counted
+
+
+class OversizedFrame(MalformedFrame):
+    """A frame or a message is larger than allowed, or goes over its window."""
+
+    kind = "oversized"
 
 
 def header(channel, length, flags=0):
@@ -100,19 +116,20 @@ def frames(channel, message):
     return out
 
 
-def hello(role, identity, boot, installation=b"\0" * 8):
+def hello(role, identity, boot, installation=b"\0" * 8, nonce=b"\0" * NONCE_BYTES):
     """LINK payload that opens a connection. `identity` is the sender's id, at most 32 bytes."""
     name = identity.encode()
     if len(name) > MAX_ID_BYTES:
         raise ValueError("id %r is over %d bytes" % (identity, MAX_ID_BYTES))
-    return struct.pack(_HELLO, HELLO, PROTOCOL, role, len(name), boot, installation) + name
+    fixed = struct.pack(_HELLO, HELLO, PROTOCOL, role, len(name), boot, installation, nonce)
+    return fixed + name
 
 
 def parse_hello(payload):
-    """(protocol, role, id, boot, installation) of a HELLO payload."""
+    """(protocol, role, id, boot, installation, nonce) of a HELLO payload."""
     if len(payload) < HELLO_BYTES:
         raise MalformedFrame("hello of %d bytes is too short" % len(payload))
-    _, protocol, role, size, boot, installation = struct.unpack_from(_HELLO, payload, 0)
+    _, protocol, role, size, boot, installation, nonce = struct.unpack_from(_HELLO, payload, 0)
     if size > MAX_ID_BYTES or len(payload) != HELLO_BYTES + size:
         raise MalformedFrame(
             "hello says an id of %d bytes, has %d" % (size, len(payload) - HELLO_BYTES)
@@ -121,7 +138,19 @@ def parse_hello(payload):
         identity = bytes(payload[HELLO_BYTES:]).decode()
     except (UnicodeError, ValueError):
         raise MalformedFrame("hello id is not UTF-8")
-    return protocol, role, identity, boot, installation
+    return protocol, role, identity, boot, installation, nonce
+
+
+def auth(mac):
+    """LINK payload that proves who sent the HELLO before."""
+    return struct.pack(_AUTH, AUTH, mac)
+
+
+def parse_auth(payload):
+    """The MAC of an AUTH payload."""
+    if len(payload) != AUTH_BYTES:
+        raise MalformedFrame("auth of %d bytes" % len(payload))
+    return struct.unpack_from(_AUTH, payload, 0)[1]
 
 
 def window(channel, limit):

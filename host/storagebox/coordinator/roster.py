@@ -164,8 +164,7 @@ class Roster:
             return Link(
                 address,
                 port,
-                identity=wiring.membership.id,
-                boot=wiring.membership.boot,
+                membership=wiring.membership,
                 sweep=wiring.sweep,
                 rng=random.Random(wiring.rng.random()),
                 local_address=wiring.local_address,

@@ -1,9 +1,9 @@
 """One end of the multiplexed link, without its socket: bytes in, messages out, and the reverse.
 
-`phantom.wire.mux` says what a frame is; this says what an end does with frames: HELLO first, the
-windows of both directions, PING and its answer, and which channel's frames go next. What it hands
-out by `gather` is at most GATHER_BYTES at a time, so a volume change queued now is at most that
-far behind the audio queued before.
+`phantom.wire.mux` says what a frame is; this says what an end does with frames: first the proof of
+who is there (`phantom.handshake`), then the windows of both directions, PING and its answer, and
+which channel's frames go next. What it hands out by `gather` is at most GATHER_BYTES at a time, so
+a volume change queued now is at most that far behind the audio queued before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from struct import Struct
 
-from phantom.wire import PROTOCOL, mux
+from phantom.handshake import Handshake, StrangerError
+from phantom.wire import mux
 
 # What one system call may take: 8 chunks of PCM16 stereo, 16 ms of a link of 4 Mbit/s.
 GATHER_BYTES = 8192
@@ -34,22 +35,13 @@ class GoodbyeError(Exception):
         self.reason = reason
 
 
-class WrongProtocolError(Exception):
-    """The peer speaks another version of the protocol, in `protocol`."""
-
-    def __init__(self, protocol: int) -> None:
-        super().__init__(f"the peer speaks protocol {protocol}, this end {PROTOCOL}")
-        self.protocol = protocol
-
-
 @dataclass(frozen=True)
 class Hello:
-    """Who is at the other end."""
+    """Who is at the other end, proved."""
 
     role: int
     identity: str
     boot: int
-    installation: bytes
 
 
 @dataclass
@@ -63,18 +55,22 @@ class _Outgoing:
 class Channels:
     """The state of one connection.
 
-    on_hello(hello) runs once; on_message(channel, message) for each whole message of RPC, AUDIO
-    or BULK; on_window(channel) when the peer allowed more. `grants` are the windows this end
-    keeps open for each channel; a channel with 0 may receive only what INITIAL_WINDOW says, once.
+    `handshake` is this connection's own; its initiator calls `start`. on_hello(hello) runs once,
+    when the peer has proved who it is; on_message(channel, message) for each whole message of
+    RPC, AUDIO or BULK; on_window(channel) when the peer allowed more. `grants` are the windows
+    this end keeps open for each channel; a channel with 0 may receive only what INITIAL_WINDOW
+    says, once.
     """
 
     def __init__(
         self,
+        handshake: Handshake,
         on_hello: Callable[[Hello], None],
         on_message: Callable[[int, bytes], None],
         on_window: Callable[[int], None] | None = None,
         grants: tuple[int, ...] = (0, 8192, 0, 0),
     ) -> None:
+        self._handshake = handshake
         self._on_hello = on_hello
         self._on_message = on_message
         self._on_window = on_window
@@ -87,6 +83,10 @@ class Channels:
         self._partial = [bytearray() for _ in range(mux.CHANNELS)]
         self.peer: Hello | None = None
         self.lost_messages = 0
+
+    def start(self) -> None:
+        """Say who this end is, as the one that has connected."""
+        self.send_link(self._handshake.hello)
 
     # Sending
 
@@ -177,7 +177,8 @@ class Channels:
     def receive(self, data: memoryview) -> None:
         """Take bytes as they came from the socket.
 
-        Raises mux.MalformedFrame, GoodbyeError or WrongProtocolError; then close the connection.
+        Raises mux.MalformedFrame, GoodbyeError, or phantom.handshake's StrangerError or
+        WrongProtocolError; then close the connection.
         """
         if self._tail:
             self._tail += data
@@ -194,7 +195,9 @@ class Channels:
         end = len(data)
         while end - at >= mux.HEADER_BYTES:
             channel, flags, length = _HEADER.unpack_from(data, at)
-            if length > mux.MAX_PAYLOAD or channel >= mux.CHANNELS or flags & ~mux.MORE:
+            if length > mux.MAX_PAYLOAD:
+                raise mux.OversizedFrame(f"a frame of {length} bytes")
+            if channel >= mux.CHANNELS or flags & ~mux.MORE:
                 raise mux.MalformedFrame(f"frame of channel {channel}, {flags=}, {length} bytes")
             start = at + mux.HEADER_BYTES
             if end - start < length:
@@ -204,7 +207,7 @@ class Channels:
             if channel == mux.LINK:
                 self._link(payload, flags)
             elif self.peer is None:
-                raise mux.MalformedFrame("a frame before HELLO")
+                raise StrangerError("a frame before it is proved who sends it")
             else:
                 self._payload(channel, payload, flags)
         return at
@@ -214,12 +217,12 @@ class Channels:
         self._received[channel] = received
         granted = self._granted[channel]
         if (granted - received) & 0x80000000:
-            raise mux.MalformedFrame(f"channel {channel} went over its window")
+            raise mux.OversizedFrame(f"channel {channel} went over its window")
         if self._grants[channel] and mux.room(granted, received) < self._grants[channel] // 2:
             self.grant(channel, received + self._grants[channel])
         partial = self._partial[channel]
         if len(partial) + len(payload) > mux.MAX_MESSAGE:
-            raise mux.MalformedFrame(f"a message of channel {channel} is over its size")
+            raise mux.OversizedFrame(f"a message of channel {channel} is over its size")
         if flags & mux.MORE:
             partial += payload
             return
@@ -236,9 +239,11 @@ class Channels:
         if flags or not payload:
             raise mux.MalformedFrame("a LINK frame that is empty or split")
         kind = payload[0]
-        if self.peer is None and kind not in (mux.HELLO, mux.GOODBYE):
-            raise mux.MalformedFrame(f"LINK message {kind} before HELLO")
-        if kind == mux.WINDOW:
+        if kind == mux.GOODBYE:
+            raise GoodbyeError(payload[1] if len(payload) > 1 else 0)
+        if self.peer is None:
+            self._prove(kind, payload)
+        elif kind == mux.WINDOW:
             channel, limit = mux.parse_window(payload)
             self._out[channel].limit = limit
             if self._on_window:
@@ -247,18 +252,18 @@ class Channels:
             self.send_link(mux.pong(mux.parse_nonce(payload)))
         elif kind == mux.PONG:
             mux.parse_nonce(payload)
-        elif kind == mux.HELLO:
-            self._hello(payload)
-        elif kind == mux.GOODBYE:
-            raise GoodbyeError(payload[1] if len(payload) > 1 else 0)
         else:
             raise mux.MalformedFrame(f"LINK message {kind}")
 
-    def _hello(self, payload: memoryview) -> None:
-        if self.peer is not None:
-            raise mux.MalformedFrame("a second HELLO")
-        if len(payload) > 1 and payload[1] != PROTOCOL:
-            raise WrongProtocolError(payload[1])
-        _, role, identity, boot, installation = mux.parse_hello(payload)
-        self.peer = Hello(role, identity, boot, bytes(installation))
-        self._on_hello(self.peer)
+    def _prove(self, kind: int, payload: memoryview) -> None:
+        handshake = self._handshake
+        if kind == mux.HELLO:
+            self.send_link(handshake.take_hello(payload))
+        elif kind == mux.AUTH:
+            proof = handshake.verify(payload)
+            if proof is not None:
+                self.send_link(proof)
+            self.peer = Hello(handshake.role, handshake.identity, handshake.boot)
+            self._on_hello(self.peer)
+        else:
+            raise StrangerError(f"LINK message {kind} before it is proved who sends it")

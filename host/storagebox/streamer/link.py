@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import secrets
 import select
 import socket
 from collections import Counter
@@ -22,17 +23,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from phantom.handshake import AUTH_MS, Handshake, StrangerError, WrongProtocolError
 from phantom.rpc import CLOSED, RpcError
 from phantom.wire import mux
 from storagebox.conversation import Conversation
+from storagebox.installation import Membership
 from storagebox.streamer import tcp
 
-from .channels import Channels, GoodbyeError, Hello, WrongProtocolError
+from .channels import Channels, GoodbyeError, Hello
 from .sweep import Sweep
 
 # docs/protocol.md: 3 s without a byte and the link is dead; whoever was silent for 1 s sends PING.
 DEAD_S = 3.0
 PING_AFTER_S = 1.0
+# The device gives up on whoever has not proved to be of its installation by then; so does the box.
+AUTH_S = AUTH_MS / 1000
 # A device that lost power is back within about 2 s: look for it often enough to lose no second.
 RETRY_FIRST_S = 0.05
 RETRY_MAX_S = 0.4
@@ -42,6 +47,9 @@ REFUSALS = {
     "protocol",
     "goodbye: protocol",
     "goodbye: replaced",
+    "goodbye: stranger",
+    "goodbye: crowded",
+    "stranger",
     "another device",
     "unusable",
 }
@@ -72,6 +80,8 @@ GOODBYES = {
     mux.REASON_PROTOCOL: "goodbye: protocol",
     mux.REASON_MALFORMED: "goodbye: malformed",
     mux.REASON_REPLACED: "goodbye: replaced",
+    mux.REASON_STRANGER: "goodbye: stranger",
+    mux.REASON_CROWDED: "goodbye: crowded",
 }
 
 
@@ -91,8 +101,9 @@ def _nothing(*_: object) -> None:
 class Link:
     """A connection that comes back.
 
-    on_up(hello) runs when the device has said HELLO, on_down(reason) when that connection ended.
-    `rpc` lasts as long as the Link: register the device's notifications on it once.
+    on_up(hello) runs when the device has proved to be of `membership`'s installation,
+    on_down(reason) when that connection ended. `rpc` lasts as long as the Link: register the
+    device's notifications on it once.
     """
 
     def __init__(
@@ -100,8 +111,8 @@ class Link:
         address: str,
         port: int,
         *,
-        identity: str,
-        boot: int,
+        membership: Membership,
+        role: int = mux.ROLE_BOX,
         sweep: Sweep,
         rng: random.Random,
         local_address: str | None = None,
@@ -111,7 +122,8 @@ class Link:
     ) -> None:
         self.address = address
         self.port = port
-        self._hello = mux.hello(mux.ROLE_BOX, identity, boot)
+        self._membership = membership
+        self._role = role
         self._sweep = sweep
         self._rng = rng
         self._local_address = local_address
@@ -189,7 +201,7 @@ class Link:
         self._began_at = self._heard_at = self._spoke_at = loop.time()
         self._ended = loop.create_future()
         self._sweep.add(sock.fileno(), self._on_event)
-        self._channels.send_link(self._hello)
+        self._channels.start()
         self.flush()
         return await self._ended
 
@@ -215,7 +227,9 @@ class Link:
         return bool(stuck) or tcp.retransmission_timeout_s(self._socket) > tcp.WELL_TIMEOUT_S
 
     def _new_channels(self) -> Channels:
-        return Channels(self._greeted, self._message)
+        nonce = secrets.token_bytes(mux.NONCE_BYTES)
+        handshake = Handshake(self._membership, self._role, True, nonce)
+        return Channels(handshake, self._greeted, self._message)
 
     def move(self, address: str, port: int) -> None:
         """The device is elsewhere now: go there at once, if it isn't where it is looked for."""
@@ -259,7 +273,7 @@ class Link:
 
     @property
     def up(self) -> bool:
-        """The device has said HELLO on a connection that stands."""
+        """The device has proved who it is on a connection that stands."""
         return self._socket is not None and self._channels.peer is not None
 
     def quiet_s(self, now_s: float) -> float:
@@ -363,6 +377,9 @@ class Link:
         except WrongProtocolError:
             self._farewell(mux.REASON_PROTOCOL)
             self._drop("protocol")
+        except StrangerError:
+            self._farewell(mux.REASON_STRANGER)
+            self._drop("stranger")
         except mux.MalformedFrame:
             self._farewell(mux.REASON_MALFORMED)
             self._drop("malformed")
@@ -397,8 +414,10 @@ class Link:
         if self._carried_audio:
             self._music_until = now_s + MUSIC_LASTS_S
         self._heard = self._spoke = self._carried_audio = False
-        if now_s - self._heard_at >= DEAD_S:
-            self._drop("silent" if self.up else "no hello")
+        if not self.up and now_s - self._began_at >= AUTH_S:
+            self._drop("no hello")
+        elif now_s - self._heard_at >= DEAD_S:
+            self._drop("silent")
         elif now_s - self._spoke_at >= PING_AFTER_S and self.up:
             self._ping()
         elif now_s < self._music_until:

@@ -31,9 +31,36 @@ STUCK_S = 0.25
 WELL_TIMEOUT_S = 0.4
 
 
+def endpoint(address: str, port: int) -> tuple[socket.AddressFamily, tuple[str | int, ...]]:
+    """Family and socket address of a numeric address: IPv4, IPv6, or fe80::1%eth0 with the
+    interface that a link-local one is of. Raises OSError if there is no such interface."""
+    if ":" not in address:
+        return socket.AF_INET, (address, port)
+    host, _, scope = address.partition("%")
+    index = 0
+    if scope:
+        index = int(scope) if scope.isdigit() else socket.if_nametoindex(scope)
+    return socket.AF_INET6, (host, port, 0, index)
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """A socket that listens at `address`, for stand-ins and devices on this machine."""
+    family, where = endpoint(address, port)
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(where)
+        sock.listen(8)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
 async def connect(address: str, port: int, local_address: str | None) -> socket.socket:
-    """A connected socket. Raises TimeoutError or another OSError."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    """A connected socket; addresses as in `endpoint`. Raises TimeoutError or another OSError."""
+    family, where = endpoint(address, port)
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -45,9 +72,11 @@ async def connect(address: str, port: int, local_address: str | None) -> socket.
         with suppress(OSError):  # not every kernel has it, or lets everybody have it
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONGESTION)
         if local_address:
-            sock.bind((local_address, 0))
+            local_family, here = endpoint(local_address, 0)
+            if local_family == family:  # the box's other family goes by the routes
+                sock.bind(here)
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            await asyncio.get_running_loop().sock_connect(sock, (address, port))
+            await asyncio.get_running_loop().sock_connect(sock, where)
     except BaseException:
         sock.close()
         raise
