@@ -54,7 +54,7 @@ class Roster:
 
     def __init__(self, registrar: Registrar, wiring: Wiring, listener: Listener) -> None:
         self.registrar = registrar
-        self._wiring = wiring
+        self.wiring = wiring
         self._listener = listener
         self._devices: dict[str, Device] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -157,7 +157,7 @@ class Roster:
         self._listener.changed(device)
 
     def _new(self, peer: Peer) -> Device:
-        wiring = self._wiring
+        wiring = self.wiring
         address, port = peer.addresses[0], peer.port
 
         def make_link(on_up: Callable[[Hello], None], on_down: Callable[[str], None]) -> Link:

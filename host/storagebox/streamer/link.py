@@ -228,8 +228,8 @@ class Link:
 
     def _new_channels(self) -> Channels:
         nonce = secrets.token_bytes(mux.NONCE_BYTES)
-        handshake = Handshake(self._membership, self._role, True, nonce)
-        return Channels(handshake, self._greeted, self._message)
+        self._handshake = Handshake(self._membership, self._role, True, nonce)
+        return Channels(self._handshake, self._greeted, self._message)
 
     def move(self, address: str, port: int) -> None:
         """The device is elsewhere now: go there at once, if it isn't where it is looked for."""
@@ -284,6 +284,12 @@ class Link:
         moved_at = self._progress.moved_at_s if now_s < self._music_until else 0.0
         outstanding = self._socket is not None and tcp.unacknowledged(self._socket) > 0
         return now_s - max(self._heard_at, moved_at if outstanding else 0.0)
+
+    def secret(self) -> bytes:
+        """What only this end and the device know of this connection, while it is up."""
+        if not self.up:
+            raise RpcError(CLOSED, f"{self.address} is not connected")
+        return self._handshake.secret()
 
     @property
     def local_address(self) -> str | None:
