@@ -210,7 +210,7 @@ def test_a_box_lists_adopts_and_forgets_a_board(make_board: MakeBoard, tmp_path:
             await until(lambda: box.status()["unadopted"], "the board is listed")
             with pytest.raises(RpcError, match="serial console"):
                 await arranging.adopt("kitchen", "AAAA-BBBB-2222")
-            with pytest.raises(RpcError, match="no board hall waits.*kitchen"):
+            with pytest.raises(RpcError, match=r"no board hall waits.*kitchen"):
                 await arranging.adopt("hall", "AAAA-BBBB-2222")
             code = await asyncio.to_thread(_code, board)
             assert (await arranging.adopt("KITCHEN", code.lower()))["device"] == "kitchen"

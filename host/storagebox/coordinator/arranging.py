@@ -104,14 +104,10 @@ class Arranging:
         """Take a new board into this house, by the code on its serial console."""
         peer = self._waiting(device)
         wiring = self._roster.wiring
+        where = peer.addresses[0], peer.port
         try:
             info = await adoption.adopt(
-                peer.addresses[0],
-                peer.port,
-                peer.id,
-                code,
-                wiring.membership,
-                wiring.local_address,
+                *where, peer.id, code, wiring.membership, wiring.local_address
             )
         except AdoptionError as fault:
             raise RpcError(REFUSED, str(fault)) from None
