@@ -59,8 +59,8 @@ class Connection:
         self.identity = None  # set when it has proved to be who it says
         self.role = 0
         self.member = False  # of our installation; otherwise it knows the code we show
-        self.secret = None  # of such a link, for adoption
         self.rpc = None
+        self.bulk = None  # who takes uploads
         self.seat = None
         self.began_ms = now_ms
         self._handshake = None
@@ -143,6 +143,8 @@ class Connection:
                 to = self._lengths[self._channel]
                 dsp.copy_bytes(self._messages[self._channel], to, self._in, at, take)
                 self._lengths[self._channel] = to + take
+            elif self.bulk is not None:
+                self.bulk.piece(self, self._in, at, take, self._heard_ms)
             at += take
             self._left -= take
             if not self._left:
@@ -171,6 +173,13 @@ class Connection:
             self._audio_size = length
         elif channel <= mux.RPC and self._lengths[channel] + length > len(self._messages[channel]):
             raise mux.OversizedFrame("message on channel %d is too long" % channel)
+        elif channel == mux.BULK:
+            if self._more:
+                raise mux.MalformedFrame("a piece of an upload is one frame")
+            if self.bulk is None:
+                self._listener.refused("stray")
+            else:
+                self.bulk.frame(self, length)
         if not length:
             self._end()
 
@@ -239,7 +248,6 @@ class Connection:
             self.role = self._handshake.role
             self.member = self._handshake.adopted
             self.identity = self._handshake.identity
-            self.secret = None if self.member else self._handshake.secret()
             self._handshake = None
             self._listener.admit(self, proof)
         else:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import struct
 import threading
 import time
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,10 @@ class Driver:
         with self._lock:
             self.socket.sendall(b"".join(mux.frames(channel, payload)))
 
+    def _reply(self, payload: bytes) -> None:
+        with contextlib.suppress(OSError):  # it has hung up meanwhile
+            self.send(mux.LINK, payload)
+
     def call(self, method: str, **params: Any) -> Any:
         """The whole answer of a call, result or error."""
         self._calls += 1
@@ -161,16 +165,15 @@ class Driver:
         self.socket.close()
 
     def _receive(self) -> None:
-        with suppress(OSError):  # closed, by either end
-            self._hear()
-        self.closed = True
-
-    def _hear(self) -> None:
         buffer = b""
         message = b""
         while True:
-            data = self.socket.recv(65536)
+            try:
+                data = self.socket.recv(65536)
+            except OSError:
+                data = b""
             if not data:
+                self.closed = True
                 return
             buffer += data
             while len(buffer) >= mux.HEADER_BYTES:
@@ -190,21 +193,21 @@ class Driver:
 
     def _link(self, payload: bytes) -> None:
         if payload[0] == mux.HELLO:
-            self.send(mux.LINK, self._handshake.take_hello(payload))
+            self._reply(self._handshake.take_hello(payload))
         elif payload[0] == mux.AUTH:
             self._handshake.verify(payload)
             self.boot = self._handshake.boot
         elif payload[0] == mux.GOODBYE:
             self.goodbye = payload[1]
         elif payload[0] == mux.PING:
-            self.send(mux.LINK, mux.pong(mux.parse_nonce(payload)))
+            self._reply(mux.pong(mux.parse_nonce(payload)))
         elif payload[0] == mux.WINDOW:
             channel, limit = mux.parse_window(payload)
             if channel == mux.AUDIO:
                 self.window = limit
 
     def _message(self, message: dict[str, Any]) -> None:
-        self.send(mux.LINK, mux.window(mux.RPC, self._rpc_received + mux.MESSAGE_WINDOW))
+        self._reply(mux.window(mux.RPC, self._rpc_received + mux.MESSAGE_WINDOW))
         if message.get("id") is not None:
             self.answers[message["id"]] = message
         elif message.get("method") == "renderer.report":

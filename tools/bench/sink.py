@@ -18,7 +18,7 @@ import resource
 import socket
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,6 +29,7 @@ from phantom.authority import Authority
 from phantom.handshake import Handshake, StrangerError, WrongProtocolError
 from phantom.properties import Properties
 from phantom.rpc import INVALID_PARAMS, REFUSED, RpcError
+from phantom.uploads import Uploads
 from phantom.wire import CHUNK_FRAMES, CLOCK_PORT, RATE, audio, clock, mux
 from storagebox.conversation import Conversation
 from storagebox.installation import Membership
@@ -46,7 +47,8 @@ REPORT_S = 0.5
 # Eight exchanges a second, as the firmware.
 CLOCK_S = 0.125
 _SWEEP_S = 0.010
-
+# RPC and uploads, as it suits a link's Channels.
+_GRANTS = (0, 8192, 0, mux.MESSAGE_WINDOW)
 
 _PROPERTIES: dict[str, Any] = {
     "renderer.volume": 10000,
@@ -76,6 +78,15 @@ class Arrivals:
     missing: int = 0  # numbers jumped over
     repeated: int = 0
     slack_us: list[int] = field(default_factory=list[int])  # play time minus arrival, by chunk
+
+
+class _Uploader:
+    """The connection, as uploads want it."""
+
+    def __init__(self, rpc: Conversation) -> None:
+        self.rpc = self
+        self.bulk: Any = None
+        self.register = rpc.serve
 
 
 class Sink:
@@ -150,6 +161,10 @@ class Sink:
         ):
             self.rpc.serve(name, method)
         self.rpc.publish(self.properties)
+        self.refused = Counter[str]()  # pieces of uploads
+        self.uploads = Uploads(lambda kind: self.refused.update([kind]))
+        self._uploader = _Uploader(self.rpc)
+        self.uploads.serve(self._uploader)
         # The stream it plays
         self._stream = 0
         self._start_us = 0
@@ -219,6 +234,7 @@ class Sink:
             self._connection = None
             self.box = None
             self.rpc.close()
+            self.uploads.lost(self._uploader)
 
     def unplug(self) -> None:
         """Lose the network: connections fail, and whoever tries to connect does, too."""
@@ -293,7 +309,7 @@ class Sink:
     def _new_channels(self) -> Channels:
         membership = member(self.identity, self.boot, self._installation)
         handshake = Handshake(membership, mux.ROLE_DEVICE, False, os.urandom(mux.NONCE_BYTES))
-        return Channels(handshake, self._greeted, self._message)
+        return Channels(handshake, self._greeted, self._message, grants=_GRANTS)
 
     def _greeted(self, hello: Hello) -> None:
         self.box = hello
@@ -372,6 +388,10 @@ class Sink:
             self.rpc.receive(message)
         elif channel == mux.AUDIO:
             self._chunk(message)
+        elif self._uploader.bulk is not None:
+            takes = self._uploader.bulk
+            takes.frame(self._uploader, len(message))
+            takes.piece(self._uploader, message, 0, len(message), house_us() // 1000 & 0x3FFFFFFF)
 
     def _chunk(self, message: bytes) -> None:
         self._received += len(message)
@@ -407,6 +427,7 @@ class Sink:
         if self.frozen:
             return
         self.properties.chore(0)
+        self.uploads.chore(now_us // 1000 & 0x3FFFFFFF)
         self._beacon.tick()
         with suppress(OSError):
             self.flush()

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from phantom.rpc import REFUSED, TIMED_OUT, RpcError
+from phantom.rpc import REFUSED, TIMED_OUT, RpcError, whole
+from phantom.wire import bulk
 from storagebox.sources.pool import SourcePool
 from storagebox.store.interface import Store
 from storagebox.streamer.house_clock import HouseTime
+from storagebox.streamer.transfer import upload
 
 from .aggregation import Aggregation
 from .arranging import Arranging
@@ -37,6 +39,8 @@ LOOK_EVERY_S = 0.1
 CHIME_AFTER_US = 400_000
 # A call that a person makes by hand, of any method.
 CALL_TIMEOUT_S = 5.0
+# Long enough, over good Wi-Fi, for a rate that means something.
+MEASURE_BYTES = 1 << 20
 
 
 class Coordinator:
@@ -155,10 +159,26 @@ class Coordinator:
             raise invalid("method must be a text")
         if params is not None and not isinstance(params, dict):
             raise invalid("params must be an object")
+        return await self._here(device).link.call(method, params or {}, CALL_TIMEOUT_S)
+
+    async def measure(self, device: str, size: Any = MEASURE_BYTES) -> dict[str, Any]:
+        """Upload `size` bytes that nobody keeps to a device, to see how fast its link is."""
+        whole(size, 0, bulk.MAX_SIZE, "size")
+        found = self._here(device)
+        done = await upload(found.link, random.Random(size).randbytes(size))
+        return {
+            "device": found.id,
+            "size": done.size,
+            "seconds": round(done.seconds, 3),
+            "bytes_per_s": round(done.bytes_per_s),
+        }
+
+    def _here(self, device: str) -> Device:
+        """A device that is connected. Raises RpcError."""
         found = self.rooms.device(device)
         if not found.ready:
             raise RpcError(REFUSED, f"{found.id} is away: {self.roster.why_gone(found.id)}")
-        return await found.link.call(method, params or {}, CALL_TIMEOUT_S)
+        return found
 
     async def identify(self, rooms: Sequence[str] | None = None) -> dict[str, Any]:
         """Let rooms, or devices by their ids, chime at the same instant, but where music plays."""

@@ -108,11 +108,19 @@ class Channels:
         out.bytes += sum(map(len, frames))
         return True
 
-    def audio_room(self) -> int:
-        """Payload bytes of AUDIO that the peer's window allows and that aren't queued yet."""
-        out = self._out[mux.AUDIO]
+    def room(self, channel: int) -> int:
+        """Payload bytes that the peer's window allows and that aren't queued yet."""
+        out = self._out[channel]
         room = (out.limit - out.sent) & _MODULUS
         return 0 if room & 0x80000000 else max(0, room - out.bytes)
+
+    def audio_room(self) -> int:
+        """The same of AUDIO."""
+        return self.room(mux.AUDIO)
+
+    def waits(self, channel: int) -> bool:
+        """Whether frames of it are queued and not yet gathered."""
+        return bool(self._out[channel].frames)
 
     @property
     def audio_waiting(self) -> int:
