@@ -206,6 +206,24 @@ def test_a_link_without_traffic_is_kept_alive_by_pings(monkeypatch: pytest.Monke
     asyncio.run(story())
 
 
+def test_amid_music_a_link_says_hello_and_nothing_more_until_it_is_proved():
+    async def story():
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.setblocking(False)
+            async with linked(server.getsockname()[1]) as made:
+                loop = asyncio.get_running_loop()
+                made.link._music_until = loop.time() + 60
+                device, _ = await loop.sock_accept(server)
+                await asyncio.sleep(0.3)
+                said = await loop.sock_recv(device, 4096)
+                hello = mux.HELLO_BYTES + len("box")
+                assert said[: mux.HEADER_BYTES + 1] == mux.frame(mux.LINK, said[4:])[:5]
+                assert len(said) == mux.HEADER_BYTES + hello
+                device.close()
+
+    asyncio.run(story())
+
+
 def test_a_full_kernel_takes_little_so_a_call_is_not_stuck_behind_audio():
     async def story():
         with socket.create_server(("127.0.0.1", 0)) as server:

@@ -29,9 +29,10 @@ _SMALL = audio.CODEC_NAMES[audio.IMA_ADPCM]
 # 48 KiB hold of stereo ADPCM.
 LADDER = (Terms(240, None), Terms(500, _SMALL), Terms(900, _SMALL))
 
-# What tells that a step is not enough: round trips at p95, by step. TCP repairs a loss after a
-# round trip and its timer of 200 ms, and the lead must cover that and the box's tick.
-RTT_P95_MS = (40.0, 150.0)
+# What tells that a step is not enough: round trips at p95, by step. On a cable they take less than
+# a millisecond; 5 ms is Wi-Fi, which stalls for 0.3 s once a minute however well it does between,
+# and PCM16 stereo fills 48 KiB in less. Half of what bad Wi-Fi takes (67 to 75 ms) is the next.
+RTT_P95_MS = (5.0, 45.0)
 # Weak signals lose frames in bursts before round trips show it.
 RSSI_DBM = (-72, -82)
 # Buffers this low at the present terms mean that the next stall is heard.

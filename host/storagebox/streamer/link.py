@@ -441,7 +441,8 @@ class Link:
         elif now_s - self._spoke_at >= PING_AFTER_S and self.up:
             self._ping()
         elif now_s < self._music_until:
-            self._probe(now_s)
+            if self.up:  # before, a device takes nothing but the handshake
+                self._probe(now_s)
             self._watch(now_s)
 
     def _probe(self, now_s: float) -> None:
