@@ -14,7 +14,7 @@ WELL = Window(
     state="playing",
     buffer_ms=180,
     buffer_min_ms=150,
-    rtt_p95_ms=6.0,
+    rtt_p95_ms=0.6,
     rssi=-55,
     played_blocks=1870,
     played_for_s=10.0,
@@ -31,10 +31,10 @@ MUTE = Window(reports=20, state="playing", buffer_ms=180, played_blocks=0, playe
     [
         (Window(), 0),
         (WELL, 0),
-        (Window(rtt_p95_ms=80.0), 1),
+        (Window(rtt_p95_ms=20.0), 1),
         (Window(rtt_p95_ms=400.0), 2),
         (Window(rssi=-75), 1),
-        (Window(rssi=-85, rtt_p95_ms=80.0), 2),
+        (Window(rssi=-85, rtt_p95_ms=20.0), 2),
     ],
 )
 def test_terms_begin_as_the_worst_link_needs(window: Window, step: int):
@@ -73,8 +73,8 @@ def test_terms_get_weaker_only_after_a_minute_of_quiet():
 
 
 def test_a_network_that_is_bad_now_and_then_is_not_followed_up_and_down():
-    policy = TermsPolicy([Window(rtt_p95_ms=80.0)])
-    bad = Window(rtt_p95_ms=80.0)
+    policy = TermsPolicy([Window(rtt_p95_ms=20.0)])
+    bad = Window(rtt_p95_ms=20.0)
     changes = [
         now for now in range(600) if policy.decide([bad if now % 50 == 0 else WELL], float(now))
     ]

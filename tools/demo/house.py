@@ -167,6 +167,7 @@ class House:
         self._network: VirtualNetwork | None = None
         self._box: subprocess.Popen[bytes] | None = None
         self._control: ControlClient | None = None
+        self.box_environment: dict[str, str] = {}  # what the box's process has beside ours
         self._sockets = Path(tempfile.mkdtemp(prefix="phantom-"))  # paths of sockets must be short
 
     # Life
@@ -214,25 +215,33 @@ class House:
 
     def _start_box(self) -> None:
         self.say("storage box")
-        address = f"{self.plan[0].address.rpartition('.')[0]}.{BOX_NUMBER}"
         installation.found(self.workdir / "box", self.installation)
+        if self._network is not None:
+            self._network.station("box", self._box_address, profile="wired")
+        self._spawn_box()
+
+    @property
+    def _box_address(self) -> str:
+        return f"{self.plan[0].address.rpartition('.')[0]}.{BOX_NUMBER}"
+
+    def _spawn_box(self) -> None:
         argv = [
             *_BOX_COMMAND,
-            *("--address", address, "--name", self.installation["name"]),
+            *("--address", self._box_address, "--name", self.installation["name"]),
             *("--state", str((self.workdir / "box").absolute())),
             *("--control", str(self._control_path)),
         ]
         launch = subprocess.Popen
         if self._network is not None:
-            wired = self._network.station("box", address, profile="wired")
-            launch = wired.popen
-        with self.box_log.open("wb") as log:
+            launch = self._network.stations["box"].popen
+        with self.box_log.open("ab") as log:
             self._box = launch(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is ours to handle
+                env={**os.environ, **self.box_environment},
             )
 
     def _connect(self) -> ControlClient:
@@ -280,7 +289,8 @@ class House:
 
     # Orders
 
-    def _call(self, method: str, **params: Any) -> Any:
+    def call(self, method: str, **params: Any) -> Any:
+        """Calls a method of the box's control socket. Raises HouseError with its reason."""
         assert self._control is not None, "the house is not open"
         try:
             return self._control.call(method, **params)
@@ -320,11 +330,11 @@ class House:
         self._arranged = True
         paired = pairs(self.plan)
         for left, right, room in paired:
-            self._call("pair", left=left, right=right, name=room)
+            self.call("pair", left=left, right=right, name=room)
         halves = {board for left, right, _ in paired for board in (left, right)}
         for board in self.plan:
             if board.pick != BOTH and board.id not in halves:
-                self._call("side", device=board.id, side=board.pick)
+                self.call("side", device=board.id, side=board.pick)
 
     def play(
         self, paths: Sequence[Path], lead_ms: int | None = None, codec: str | None = None
@@ -334,7 +344,7 @@ class House:
         # A file for each session: the one before may still be mapped.
         dump = (self.workdir / f"canonical-{self._plays}.pcm").absolute()
         names = [str(path.expanduser().absolute()) for path in paths]
-        answer = self._call("play", paths=names, lead_ms=lead_ms, codec=codec, pcm_dump=str(dump))
+        answer = self.call("play", paths=names, lead_ms=lead_ms, codec=codec, pcm_dump=str(dump))
         if lead_ms is None:
             lead_ms = self.poll().session.get("lead_ms")
         self.playing = Playing(answer["start_us"], answer["command_us"], codec, lead_ms, dump)
@@ -342,11 +352,11 @@ class House:
 
     def stop(self) -> None:
         """Stops the music."""
-        self._call("stop")
+        self.call("stop")
 
     def poll(self) -> Status:
         """The box's status now; keeps what boards report for `record`. Call 4 times a second."""
-        status = Status(self._call("status"))
+        status = Status(self.call("status"))
         for name, device in status.devices.items():
             self._keep(name, device)
         return status
@@ -377,6 +387,26 @@ class House:
         now_us = self._note(f"{board} restarted", board)
         self.boards[board].start()
         return now_us
+
+    def kill_box(self) -> None:
+        """Ends the box as a power cut would: nothing is saved, nobody is told."""
+        assert self._box is not None
+        assert self._control is not None
+        self._control.close()
+        os.killpg(self._box.pid, signal.SIGKILL)
+        self._box.wait()
+
+    def restart_box(self) -> None:
+        """Starts the box again, in the folder as it was left; returns when it answers."""
+        self._spawn_box()
+        self._control = self._connect()
+
+    @property
+    def network(self) -> VirtualNetwork:
+        """The network between them. Raises HouseError on loopback, which has none."""
+        if self._network is None:
+            raise HouseError("this house is on loopback: choose a network profile")
+        return self._network
 
     def _note(self, label: str, board: str) -> int:
         now_us = time.monotonic_ns() // 1000

@@ -57,7 +57,7 @@ def home(subnet: str, seed: int, spread_ppm: float = CRYSTAL_PPM) -> list[BoardP
         ("living-left", "Living room", LEFT),
         ("living-right", "Living room", RIGHT),
     ]
-    return _placed(places, subnet, seed, spread_ppm)
+    return placed(places, subnet, seed, spread_ppm)
 
 
 def row(count: int, subnet: str, seed: int, spread_ppm: float) -> list[BoardPlan]:
@@ -66,12 +66,13 @@ def row(count: int, subnet: str, seed: int, spread_ppm: float) -> list[BoardPlan
         raise ValueError(f"{count} boards: a house has 1 to 64")
     places = [(board.id, board.room, board.pick) for board in home(subnet, seed)][:count]
     places += [(f"room-{number}", f"Room {number}", BOTH) for number in range(5, count + 1)]
-    return _placed(places, subnet, seed, spread_ppm)
+    return placed(places, subnet, seed, spread_ppm)
 
 
-def _placed(
+def placed(
     places: Sequence[tuple[str, str, str]], subnet: str, seed: int, spread_ppm: float
 ) -> list[BoardPlan]:
+    """A house of these boards: (id, room, pick) of each."""
     errors = crystals(len(places), spread_ppm, seed)
     return [
         BoardPlan(name, room, pick, f"{subnet}.{FIRST_BOARD_NUMBER + number}", ppm)

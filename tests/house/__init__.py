@@ -1,0 +1,1 @@
+"""A whole house of emulated boards, and what goes wrong in homes."""

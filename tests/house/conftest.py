@@ -1,0 +1,69 @@
+"""The house of eight, started once for all rows; a row that fails leaves none to the next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from boards.emulated.interpreter import state_folder
+from boards.emulated.network import NetworkUnavailable
+from tests.conftest import require_micropython
+from tests.house.eight import Eight
+from tools.demo.house import HouseError
+
+
+class _Shared:
+    """The house as it stands, if it does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._number = 0
+        self._house: Eight | None = None
+        self.figures: dict[str, dict[str, list[float]]] = {}
+
+    def take(self) -> Eight:
+        if self._house is None:
+            self._number += 1
+            house = Eight(self._folder / f"house-{self._number}", seed=self._number)
+            try:
+                house.open()
+            except BaseException:
+                house.close()
+                raise
+            self._house = house
+        return self._house
+
+    def end(self) -> None:
+        if self._house is not None:
+            self._house.close()
+            self._house = None
+
+
+@pytest.fixture(scope="session")
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Shared]:
+    require_micropython()
+    shared = _Shared(tmp_path_factory.mktemp("eight"))
+    yield shared
+    shared.end()
+    report = state_folder() / "house" / "failures.json"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text(json.dumps(shared.figures, indent=2) + "\n")
+
+
+@pytest.fixture
+def eight(_shared: _Shared, request: pytest.FixtureRequest) -> Iterator[Eight]:
+    try:
+        house = _shared.take()
+    except (HouseError, NetworkUnavailable) as fault:
+        if "namespace" in str(fault) or "/dev/net/tun" in str(fault):
+            pytest.skip(str(fault))
+        raise
+    house.measured = {}
+    failed = request.session.testsfailed
+    yield house
+    _shared.figures[request.node.name] = house.measured
+    if request.session.testsfailed > failed or not house.is_well():
+        _shared.end()

@@ -1,0 +1,133 @@
+"""What the boards of a house truly played, asked while the music goes on.
+
+The music is noise at the canonical format, which a box sends unchanged; so what should have been
+heard is known from the file itself, whichever box sent it and however often it was restarted.
+"""
+
+from __future__ import annotations
+
+import time
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from boards.emulated.board import EmulatedBoard
+from tools.bench import music
+from tools.measure.accounting import account
+from tools.measure.align import Played, align
+from tools.measure.canonical import Canonical
+
+IN_TIME_US = 1000.0
+_HOLD_NS = 0.5e9
+# Blocks follow each other every 5.3 ms; this much without one is silence.
+_SILENCE_NS = 50e6
+# What has left the DAC is in the capture a little later.
+_WRITTEN_S = 0.4
+
+
+def now_us() -> int:
+    """The machine's monotonic clock, in which captures are written."""
+    return time.monotonic_ns() // 1000
+
+
+@dataclass(frozen=True)
+class Song:
+    """Noise in a file that a box plays, and the same as canonical PCM."""
+
+    path: Path
+    canonical: Canonical
+
+
+def song(folder: Path, seconds: float, seed: int = 1) -> Song:
+    """Write a song of noise; different seeds are different songs."""
+    path = folder / f"noise-{seed}.wav"
+    music.write_noise(path, seconds, seed)
+    with wave.open(str(path)) as file:
+        frames = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    return Song(path, Canonical(frames))
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A song as it is due from house time `start_us` on, and who played it.
+
+    House time is the monotonic clock for a box that founded its timeline on this machine; a
+    successor is off by what its estimate is off, which is part of the error measured here.
+    """
+
+    song: Song
+    start_us: int
+
+    def played(
+        self,
+        board: EmulatedBoard,
+        pick: str,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> Played:
+        """What one board played of it between two instants."""
+        time.sleep(_WRITTEN_S)
+        return align(
+            board.name,
+            board.captures,
+            self.start_us,
+            pick=pick,
+            canonical=self.song.canonical,
+            since_us=since_us,
+            until_us=until_us,
+        )
+
+    def faults(self, board: EmulatedBoard, pick: str, since_us: int, until_us: int) -> list[str]:
+        """What was wrong with a board's sound between two instants, in words; [] is perfect."""
+        played = self.played(board, pick, since_us, until_us)
+        if not len(played.time_ns):
+            return [f"{board.name}: silent"]
+        books = account(played, self.song.canonical)
+        found = [f"{board.name}: {d.seconds * 1e3:.0f} ms of silence" for d in books.dropouts]
+        found += [f"{board.name}: jumped {jump.frames} frames" for jump in books.jumps]
+        edges = np.concatenate(([since_us * 1e3], played.time_ns, [until_us * 1e3]))
+        widest = float(np.diff(edges).max())
+        if widest > _SILENCE_NS:
+            found.append(f"{board.name}: nothing for {widest / 1e6:.0f} ms")
+        worst = float(np.abs(played.error_us).max())
+        if worst > IN_TIME_US:
+            found.append(f"{board.name}: {worst:.0f} us off")
+        return found
+
+    def back_s(self, board: EmulatedBoard, pick: str, since_us: int) -> float | None:
+        """Seconds from an instant until the board sounds in time, and goes on so for half a
+        second; None if that has not come."""
+        played = self.played(board, pick, since_us)
+        good = np.abs(played.error_us) <= IN_TIME_US
+        times = played.time_ns
+        for first in np.flatnonzero(good):
+            end = np.searchsorted(times, times[first] + _HOLD_NS)
+            if end >= len(times):
+                return None
+            stretch = slice(first, end + 1)
+            if good[stretch].all() and np.diff(times[stretch]).max() < _SILENCE_NS:
+                return round((float(times[first]) - since_us * 1e3) / 1e9, 2)
+        return None
+
+
+def until_back(
+    truth: Truth, board: EmulatedBoard, pick: str, since_us: int, limit_s: float
+) -> float:
+    """Wait until a board is back in time; fails after the row's limit. Seconds it took."""
+    while True:
+        seconds = truth.back_s(board, pick, since_us)
+        if seconds is not None:
+            assert seconds <= limit_s, f"{board.name}: back only after {seconds} s"
+            return seconds
+        waited = (now_us() - since_us) / 1e6
+        assert waited < limit_s + 2.0, f"{board.name}: not back within {limit_s} s"
+
+
+def all_faults(
+    truth: Truth, boards: Sequence[tuple[EmulatedBoard, str]], since_us: int, until_us: int
+) -> list[str]:
+    """`Truth.faults` of several boards."""
+    return [f for board, pick in boards for f in truth.faults(board, pick, since_us, until_us)]
