@@ -77,8 +77,7 @@ class Transfers:
         self._fault = None
         self._take = False  # the rest of the frame being read
         self._heard_ms = self.now_ms
-        self._first_ms = None
-        self._last_ms = None
+        self._first_ms = self._last_ms = 0  # of the bytes
         return True
 
     def end(self, connection, id):
@@ -99,7 +98,7 @@ class Transfers:
         self._drop()
         if receiver is not None:
             receiver.finish()
-        ms = 0 if self._first_ms is None else ticks_diff(self._last_ms, self._first_ms)
+        ms = ticks_diff(self._last_ms, self._first_ms)
         return {"size": self._size, "sha256": digest, "ms": ms}
 
     def cancel(self, connection, id):
@@ -154,7 +153,7 @@ class Transfers:
                 self._place()
         if count and self._take:
             self._heard_ms = self._last_ms = now_ms
-            if self._first_ms is None:
+            if not self._got:
                 self._first_ms = now_ms
             self._write(memoryview(buffer)[at : at + count])
             self._got += count
