@@ -12,6 +12,7 @@ from time import sleep_ms, ticks_diff, ticks_ms, ticks_us
 from micropython import const
 
 from . import VERSION
+from .adoption import Adoption
 from .beacons import Beacons
 from .chime import Chime
 from .clock import HouseClock
@@ -89,6 +90,7 @@ class Device:
         self._topology = TopologyCopy(
             self.id, self.name, self.properties, self._is_playing, self._obey
         )
+        self._adoption = Adoption(self.membership, self._listener.drop_all, self._leave)
         self.uploads = Uploads(self._refusals.count)
         # Properties go last: what other services' chores have set is told at once.
         self._services = (
@@ -97,6 +99,7 @@ class Device:
             self.beacons,
             self._house,
             self._chime,
+            self._adoption,
             self.uploads,
             self._refusals,
             self.properties,
@@ -213,6 +216,9 @@ class Device:
         rpc = Rpc(connection.send_message, mux.MAX_MESSAGE, refused=self._refusals.count)
         connection.rpc = rpc
         rpc.register("device.info", self._info)
+        if not connection.member:
+            self._adoption.serve(connection)
+            return
         rpc.register("device.restart", self._restart)
         for service in self._services:
             service.serve(connection)
@@ -223,6 +229,16 @@ class Device:
         for _ in range(3):
             self.beacons.goodbye()
             sleep_ms(30)
+        hardware.restart()
+
+    def _leave(self):
+        """Forget the house, and start as a new device: nothing of it stays in memory either."""
+        self._listener.drop_all()
+        for _ in range(3):  # as a member of the house yet
+            self.beacons.goodbye()
+            sleep_ms(30)
+        self._topology.erase()
+        self.membership.leave()
         hardware.restart()
 
     def _lost(self, connection):
@@ -258,7 +274,7 @@ class Device:
         self._loop_max_us = 0
         self._gc_max_us = 0
         for connection in self._listener.connections:
-            if connection.rpc is not None:
+            if connection.member:
                 connection.rpc.notify("renderer.report", report)
 
 

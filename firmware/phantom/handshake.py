@@ -12,7 +12,7 @@ The key is the installation's; between a device that belongs to none and whoever
 the key of the code that the device shows (`membership.code_key`).
 """
 
-from .keys import mac, same
+from .keys import hmac_sha256, mac, same
 from .wire import PROTOCOL, const, mux
 
 # From TCP's connection on, for two round trips and a board's loop, in bad Wi-Fi.
@@ -20,6 +20,7 @@ AUTH_MS = const(2000)
 
 _FROM_INITIATOR = b"phantom link 1"
 _FROM_ACCEPTOR = b"phantom link 2"
+_SECRET = b"phantom link secret"
 
 
 class WrongProtocolError(Exception):
@@ -83,7 +84,14 @@ class Handshake:
         self.proved = True
         return None if self._initiator else mux.auth(self._mac(_FROM_ACCEPTOR))
 
+    def secret(self):
+        """32 bytes that only the two ends of this connection know, once both are proved."""
+        return hmac_sha256(self._key, _SECRET, *self._hellos())
+
     def _mac(self, label):
+        return mac(self._key, label, *self._hellos())
+
+    def _hellos(self):
         if self._initiator:
-            return mac(self._key, label, self.hello, self._peer_hello)
-        return mac(self._key, label, self._peer_hello, self.hello)
+            return self.hello, self._peer_hello
+        return self._peer_hello, self.hello

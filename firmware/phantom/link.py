@@ -59,6 +59,7 @@ class Connection:
         self.identity = None  # set when it has proved to be who it says
         self.role = 0
         self.member = False  # of our installation; otherwise it knows the code we show
+        self.secret = None  # of such a link, for adoption
         self.rpc = None
         self.bulk = None  # who takes uploads
         self.seat = None
@@ -248,6 +249,7 @@ class Connection:
             self.role = self._handshake.role
             self.member = self._handshake.adopted
             self.identity = self._handshake.identity
+            self.secret = None if self.member else self._handshake.secret()
             self._handshake = None
             self._listener.admit(self, proof)
         else:

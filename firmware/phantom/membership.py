@@ -68,12 +68,7 @@ class Membership:
             self.fault = "membership: %s is not one; adopt the device again" % self._path
 
     def _take(self, installation, key, name):
-        if len(installation) != INSTALLATION_BYTES or len(key) != KEY_BYTES:
-            raise ValueError("an installation's id has 8 bytes and its key 32")
-        if installation == NO_INSTALLATION or key == NO_KEY:
-            raise ValueError("an installation's id and key are not zero")
-        if not isinstance(name, str) or len(name) > _NAME_CHARS:
-            raise ValueError("an installation's name is text of at most 64 characters")
+        _check(installation, key, name)
         self.installation = bytes(installation)
         self.key = bytes(key)
         self.name = name
@@ -101,16 +96,11 @@ class Membership:
 
     def join(self, installation, key, name):
         """Belong to an installation from now on. Raises ValueError for what is none."""
+        _check(installation, key, name)
+        texts = hexlify(installation).decode(), hexlify(key).decode()
+        config.save(self._path, {"id": texts[0], "key": texts[1], "name": name})
         self._take(installation, key, name)
         self.fault = None
-        config.save(
-            self._path,
-            {
-                "id": hexlify(self.installation).decode(),
-                "key": hexlify(self.key).decode(),
-                "name": name,
-            },
-        )
         for callback in self._watchers:
             callback()
 
@@ -122,6 +112,15 @@ class Membership:
         self._new_code()
         for callback in self._watchers:
             callback()
+
+
+def _check(installation, key, name):
+    if len(installation) != INSTALLATION_BYTES or len(key) != KEY_BYTES:
+        raise ValueError("an installation's id has 8 bytes and its key 32")
+    if installation == NO_INSTALLATION or key == NO_KEY:
+        raise ValueError("an installation's id and key are not zero")
+    if not isinstance(name, str) or len(name) > _NAME_CHARS:
+        raise ValueError("an installation's name is text of at most 64 characters")
 
 
 def tidy_code(text):

@@ -59,6 +59,12 @@ class TopologyCopy:
         """Obey what flash says; once all that obeys is there."""
         self._obey(self._topology.device(self._id, self._name))
 
+    def erase(self):
+        """Forget the house: in flash, too, in both copies."""
+        self._topology = Topology()
+        for _ in range(2):
+            self._save(0)
+
     def serve(self, connection):
         """Offer the topology to a peer."""
         connection.rpc.register("topology.get", self._get)

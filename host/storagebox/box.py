@@ -292,6 +292,7 @@ class Box:
             "name": arranging.name,
             "trim": arranging.trim,
             "side": arranging.side,
+            "adopt": arranging.adopt,
             "forget": arranging.forget,
             "identify": coordinator.identify,
             "call": coordinator.call,

@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -165,15 +166,16 @@ class Driver:
         self.socket.close()
 
     def _receive(self) -> None:
+        with suppress(OSError):  # closed, by either end
+            self._hear()
+        self.closed = True
+
+    def _hear(self) -> None:
         buffer = b""
         message = b""
         while True:
-            try:
-                data = self.socket.recv(65536)
-            except OSError:
-                data = b""
+            data = self.socket.recv(65536)
             if not data:
-                self.closed = True
                 return
             buffer += data
             while len(buffer) >= mux.HEADER_BYTES:

@@ -8,6 +8,7 @@ import resource
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -125,6 +126,70 @@ def test_a_device_that_comes_back_is_found_within_a_second():
             assert loop.time() - lost < 1 + links.RETRY_MAX_S
             assert made.link.counters.connections == 2
             assert (await made.link.call("device.info", {}))["id"] == "kitchen"
+
+    asyncio.run(story())
+
+
+def test_a_device_that_moves_is_met_at_its_new_address_at_once():
+    async def story():
+        async with standins({"kitchen": audio.BOTH}) as devices:
+            sink = devices.sinks["kitchen"]
+            with socket.create_server(("127.0.0.1", 0), backlog=1) as dead:
+                port = dead.getsockname()[1]
+                async with linked(port, belongs=devices.installation) as made:
+                    await asyncio.sleep(0.05)
+                    made.link.move("127.0.0.1", sink.port)
+                    await until(lambda: made.link.up, "the link is up")
+                    assert made.link.counters.closed.keys() == {links.MOVED}
+                    sink.restart()
+                    other = devices.add("bath", audio.BOTH)
+                    made.link.move("127.0.0.1", other.port)
+                    await until(lambda: made.link.up and other.box, "it is met elsewhere")
+
+    asyncio.run(story())
+
+
+def test_an_attempt_to_connect_is_given_up_when_the_device_is_heard_of(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    async def story():
+        async with standins({"kitchen": audio.BOTH}) as devices:
+            sink = devices.sinks["kitchen"]
+            connect, attempts = links.tcp.connect, 0
+
+            async def lost_at_first(*where: Any) -> socket.socket:
+                nonlocal attempts
+                attempts += 1
+                if attempts == 1:
+                    await asyncio.Event().wait()  # its SYN went nowhere
+                return await connect(*where)
+
+            monkeypatch.setattr(links.tcp, "connect", lost_at_first)
+            async with linked(sink.port, belongs=devices.installation) as made:
+                await until(lambda: attempts == 1, "it tries")
+                made.link.hurry()
+                await until(lambda: made.link.up, "the link is up")
+                assert attempts == 2
+
+    asyncio.run(story())
+
+
+def test_a_link_that_is_ended_while_it_connects_ends(monkeypatch: pytest.MonkeyPatch):
+    async def story():
+        async def never(*_: Any) -> socket.socket:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        monkeypatch.setattr(links.tcp, "connect", never)
+        sweep = Sweep(asyncio.get_running_loop())
+        made = Linked(1, sweep)
+        running = asyncio.ensure_future(made.link.run())
+        await asyncio.sleep(0)
+        made.link.hurry()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        sweep.close()
 
     asyncio.run(story())
 

@@ -53,7 +53,7 @@ def adopt(
 def forget(
     device: Device, as_json: Json = False, state: State = None, control: Control = None
 ) -> None:
-    """Drop a device that is gone for good from the house's rooms."""
+    """Drop a device for good: one that is here leaves the house, and may be adopted by another."""
     answer = ask(control, state, "forget", device=device)
     if as_json:
         show_json(answer)

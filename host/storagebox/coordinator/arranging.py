@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from phantom.rpc import RpcError
+from phantom.peer import Peer
+from phantom.rpc import REFUSED, RpcError
+from storagebox import adoption
+from storagebox.adoption import AdoptionError
 from storagebox.journal import Journal
 from storagebox.store.interface import StoreError
 
@@ -18,7 +21,7 @@ SPREAD_AFTER_S = 0.05
 
 
 class Arranging:
-    """The commands `pair`, `unpair`, `name`, `trim`, `side`, `forget`; keeps copies in step."""
+    """The commands that edit the topology or the installation; keeps devices' copies in step."""
 
     def __init__(self, rooms: Rooms, roster: Roster, journal: Journal) -> None:
         self._rooms = rooms
@@ -97,10 +100,38 @@ class Arranging:
         await self._kept(self._keeper.side(identity, side))
         return {"device": identity, "side": side}
 
+    async def adopt(self, device: str, code: str) -> dict[str, Any]:
+        """Take a new board into this house, by the code on its serial console."""
+        peer = self._waiting(device)
+        wiring = self._roster.wiring
+        where = peer.addresses[0], peer.port
+        try:
+            info = await adoption.adopt(
+                *where, peer.id, code, wiring.membership, wiring.local_address
+            )
+        except AdoptionError as fault:
+            raise RpcError(REFUSED, str(fault)) from None
+        self._journal.emit("device.adopted", device=peer.id)
+        return {"device": peer.id, "board": info.get("board"), "version": info.get("version")}
+
+    def _waiting(self, device: str) -> Peer:
+        waiting = [peer for peer in self._roster.registrar.unadopted() if peer.addresses]
+        for peer in waiting:
+            if peer.id.casefold() == device.casefold():
+                return peer
+        some = [peer for peer in waiting if peer.id.casefold().startswith(device.casefold())]
+        if len(some) == 1 and device:
+            return some[0]
+        names = ", ".join(sorted(peer.id for peer in waiting)) or "none is there"
+        raise invalid(f"no board {device} waits to be adopted: of those that wait, {names}")
+
     async def forget(self, device: str) -> dict[str, Any]:
-        """Drop a device that is gone for good."""
+        """Drop a device: one that is here leaves the house, and may be adopted by another."""
         known = device in self._keeper.devices()
         identity = device if known else self._rooms.device(device).id
+        present = self._roster.get(identity)
+        if present is not None and present.link.up:
+            await present.link.call("adoption.leave", {}, adoption.LEAVE_S)
         await self._kept(self._keeper.forget(identity))
         if self._roster.registrar.peer(identity) is None:
             self._roster.forget(identity)
@@ -111,7 +142,7 @@ class Arranging:
         try:
             return await edit
         except StoreError as fault:
-            raise RpcError(-32003, str(fault)) from None
+            raise RpcError(REFUSED, str(fault)) from None
 
     # Copies on devices
 

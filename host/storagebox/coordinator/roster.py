@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from phantom.peer import Peer
-from phantom.registrar import CONFLICT, REMOVED
+from phantom.registrar import ADDED, CONFLICT, REMOVED
 from phantom.wire import mux
 from storagebox.installation import Membership
 from storagebox.journal import Journal
@@ -54,7 +54,7 @@ class Roster:
 
     def __init__(self, registrar: Registrar, wiring: Wiring, listener: Listener) -> None:
         self.registrar = registrar
-        self._wiring = wiring
+        self.wiring = wiring
         self._listener = listener
         self._devices: dict[str, Device] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -142,6 +142,9 @@ class Roster:
             self._listener.changed(device)
         else:
             self._found(peer)
+            device = self._devices.get(peer.id)
+            if device is not None and (kind == ADDED or reason == "restarted"):
+                device.link.hurry()
 
     def _found(self, peer: Peer) -> None:
         if peer.role != mux.ROLE_DEVICE or not peer.addresses or not peer.port:
@@ -157,7 +160,7 @@ class Roster:
         self._listener.changed(device)
 
     def _new(self, peer: Peer) -> Device:
-        wiring = self._wiring
+        wiring = self.wiring
         address, port = peer.addresses[0], peer.port
 
         def make_link(on_up: Callable[[Hello], None], on_down: Callable[[str], None]) -> Link:

@@ -146,7 +146,8 @@ class Link:
         self._racers: set[asyncio.Task[None]] = set()
         self._raced_at = 0.0
         self._successor: socket.socket | None = None
-        self._moved = asyncio.Event()
+        self._moved = asyncio.Event()  # it is known where the device is, or that it is there
+        self._connecting: asyncio.Task[socket.socket] | None = None
         self.bulk_moved = asyncio.Event()  # there may be room for BULK, or nobody to take it
         self._probed_at = 0.0
 
@@ -166,9 +167,10 @@ class Link:
                 failures += 1
                 self.counters.closed[reason] += 1
                 self.counters.last_reason = reason
+                if not self._moved.is_set():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._moved.wait(), pause_s)
                 self._moved.clear()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._moved.wait(), pause_s)
         finally:
             self._farewell(mux.REASON_SHUTDOWN)
             self._drop("shutdown")
@@ -188,9 +190,14 @@ class Link:
     async def _connection(self) -> str:
         loop = asyncio.get_running_loop()
         try:
-            sock = self._successor or await self._connect()
+            sock = self._successor or await self._connect_here()
         except TimeoutError:
             return "unreachable"
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return MOVED  # it is the attempt that was given up
         except OSError as fault:
             return (fault.strerror or type(fault).__name__).lower()
         self._successor = None
@@ -205,6 +212,14 @@ class Link:
         self._channels.start()
         self.flush()
         return await self._ended
+
+    async def _connect_here(self) -> socket.socket:
+        """Connect; cancelled where it is known meanwhile that this is in vain."""
+        self._connecting = asyncio.ensure_future(self._connect())
+        try:
+            return await self._connecting
+        finally:
+            self._connecting = None
 
     async def _connect(self) -> socket.socket:
         return await tcp.connect(self.address, self.port, self._local_address)
@@ -229,16 +244,22 @@ class Link:
 
     def _new_channels(self) -> Channels:
         nonce = secrets.token_bytes(mux.NONCE_BYTES)
-        handshake = Handshake(self._membership, self._role, True, nonce)
-        return Channels(handshake, self._greeted, self._message, self._allowed)
+        self._handshake = Handshake(self._membership, self._role, True, nonce)
+        return Channels(self._handshake, self._greeted, self._message, self._allowed)
 
     def move(self, address: str, port: int) -> None:
         """The device is elsewhere now: go there at once, if it isn't where it is looked for."""
-        if (address, port) == (self.address, self.port):
-            return
-        self.address, self.port = address, port
-        self._moved.set()
-        self._drop(MOVED)
+        if (address, port) != (self.address, self.port):
+            self.address, self.port = address, port
+            self._drop(MOVED)
+            self.hurry()
+
+    def hurry(self) -> None:
+        """The device has just been heard of: wait for no answer to what was asked before that."""
+        if self._socket is None:
+            self._moved.set()
+            if self._connecting is not None:
+                self._connecting.cancel()
 
     def disconnect(self, reason: str, goodbye: int = mux.REASON_SHUTDOWN) -> None:
         """End this connection; `run` makes another after RETRY_REFUSED_S."""
@@ -286,6 +307,12 @@ class Link:
         moved_at = self._progress.moved_at_s if now_s < self._music_until else 0.0
         outstanding = self._socket is not None and tcp.unacknowledged(self._socket) > 0
         return now_s - max(self._heard_at, moved_at if outstanding else 0.0)
+
+    def secret(self) -> bytes:
+        """What only this end and the device know of this connection, while it is up."""
+        if not self.up:
+            raise RpcError(CLOSED, f"{self.address} is not connected")
+        return self._handshake.secret()
 
     @property
     def local_address(self) -> str | None:
