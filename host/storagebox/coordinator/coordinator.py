@@ -14,6 +14,7 @@ from typing import Any
 
 from phantom.rpc import REFUSED, TIMED_OUT, RpcError, whole
 from phantom.wire import bulk
+from storagebox.identify import ring
 from storagebox.sources.pool import SourcePool
 from storagebox.store.interface import Store
 from storagebox.streamer.house_clock import HouseTime
@@ -35,8 +36,6 @@ from .volumes import Volumes
 
 # What has changed is told so often: soon for a person, seldom for the box.
 LOOK_EVERY_S = 0.1
-# Every device has been told by then, also over Wi-Fi.
-CHIME_AFTER_US = 400_000
 # A call that a person makes by hand, of any method.
 CALL_TIMEOUT_S = 5.0
 # Long enough, over good Wi-Fi, for a rate that means something.
@@ -183,24 +182,13 @@ class Coordinator:
     async def identify(self, rooms: Sequence[str] | None = None) -> dict[str, Any]:
         """Let rooms, or devices by their ids, chime at the same instant, but where music plays."""
         devices = self._rooms_or_devices(rooms)
-        start_us = self.playing.house_us() + CHIME_AFTER_US
-        params = {"start_us": start_us, "kind": "identify"}
-        answers = await asyncio.gather(
-            *(device.link.call("chime.play", params) for device in devices if device.ready),
-            return_exceptions=True,
-        )
-        ready = [device for device in devices if device.ready]
-        refused = {
-            device.id: str(answer.message if isinstance(answer, RpcError) else answer)
-            for device, answer in zip(ready, answers, strict=True)
-            if isinstance(answer, BaseException)
-        }
-        away = [device.id for device in devices if not device.ready]
-        chiming = [device.id for device in ready if device.id not in refused]
-        if not chiming:
-            why = "; ".join(f"{name}: {text}" for name, text in refused.items())
+        calls = {device.id: device.link.call for device in devices if device.ready}
+        rung = await ring(calls, self.playing.house_us())
+        if not rung.chiming:
+            why = "; ".join(f"{name}: {text}" for name, text in rung.refused.items())
             raise RpcError(REFUSED, why or "no device of these is there")
-        return {"start_us": start_us, "chiming": chiming, "refused": refused, "away": away}
+        away = [device.id for device in devices if not device.ready]
+        return {**rung.as_dict(), "away": away}
 
     def _rooms_or_devices(self, names: Sequence[str] | None) -> list[Device]:
         if names is None:
