@@ -24,10 +24,6 @@ from .streamer.sweep import Sweep
 
 # A handshake, for which a board derives the key of its code; and one more try.
 CONNECT_S = 6.0
-# The board writes its flash, some sectors of 80 ms, before it answers.
-ADOPT_S = 5.0
-# What a board may take to forget a house: as long.
-LEAVE_S = 5.0
 _TICK_S = 0.05
 
 
@@ -114,7 +110,7 @@ async def _hand_over(link: Link, device: str, membership: Membership) -> dict[st
     }
     try:
         info = await link.call("device.info", {})
-        await link.call("adoption.adopt", terms, ADOPT_S)
+        await link.call("adoption.adopt", terms)
     except RpcError as fault:
         raise AdoptionError(f"{device}: {fault.message}") from None
     return info if isinstance(info, dict) else {}

@@ -131,7 +131,7 @@ class Arranging:
         identity = device if known else self._rooms.device(device).id
         present = self._roster.get(identity)
         if present is not None and present.link.up:
-            await present.link.call("adoption.leave", {}, adoption.LEAVE_S)
+            await present.link.call("adoption.leave", {})
         await self._kept(self._keeper.forget(identity))
         if self._roster.registrar.peer(identity) is None:
             self._roster.forget(identity)

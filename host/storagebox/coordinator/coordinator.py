@@ -36,8 +36,6 @@ from .volumes import Volumes
 
 # What has changed is told so often: soon for a person, seldom for the box.
 LOOK_EVERY_S = 0.1
-# A call that a person makes by hand, of any method.
-CALL_TIMEOUT_S = 5.0
 # Long enough, over good Wi-Fi, for a rate that means something.
 MEASURE_BYTES = 1 << 20
 
@@ -158,7 +156,7 @@ class Coordinator:
             raise invalid("method must be a text")
         if params is not None and not isinstance(params, dict):
             raise invalid("params must be an object")
-        return await self._here(device).link.call(method, params or {}, CALL_TIMEOUT_S)
+        return await self._here(device).link.call(method, params or {})
 
     async def measure(self, device: str, size: Any = MEASURE_BYTES) -> dict[str, Any]:
         """Upload `size` bytes that nobody keeps to a device, to see how fast its link is."""

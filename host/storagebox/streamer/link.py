@@ -28,7 +28,7 @@ from phantom.rpc import CLOSED, RpcError
 from phantom.wire import mux
 from storagebox.conversation import Conversation
 from storagebox.installation import Membership
-from storagebox.streamer import tcp
+from storagebox.streamer import tcp, timeouts
 
 from .channels import Channels, GoodbyeError, Hello
 from .sweep import Sweep
@@ -68,8 +68,6 @@ YOUNG_S = 0.5
 MUSIC_LASTS_S = 2.0
 # A device that plays is heard of every 20 ms; one that waits to begin is asked.
 PROBE_S = 0.15
-# Answers take a round trip and a board's loop; a stalled link is dead after DEAD_S anyway.
-CALL_TIMEOUT_S = 2.0
 
 RECEIVE_BYTES = 65536
 _scratch = bytearray(RECEIVE_BYTES)  # shared by all links of the process: used within one callback
@@ -322,11 +320,14 @@ class Link:
     # Sending
 
     async def call(
-        self, method: str, params: Mapping[str, Any], timeout_s: float = CALL_TIMEOUT_S
+        self, method: str, params: Mapping[str, Any], timeout_s: float | None = None
     ) -> Any:
-        """Call a method of the device. Raises phantom.rpc.RpcError."""
+        """Call a method of the device, by default for as long as `timeouts` says. Raises
+        phantom.rpc.RpcError."""
         if not self.up:
             raise RpcError(CLOSED, f"{self.address} is not connected")
+        if timeout_s is None:
+            timeout_s = timeouts.timeout_s(method)
         return await self.rpc.call(method, params, timeout_s)
 
     def audio_room(self, backlog_bytes: int) -> int:

@@ -18,10 +18,6 @@ from phantom.wire import bulk
 from .link import Link
 
 MEASURE = "measure"  # for the rate; the device keeps nothing
-# A receiver may have to make room first: an ESP32 erases flash in up to 0.4 s a 64 KB block.
-BEGIN_TIMEOUT_S = 15.0
-# Everything has been read when this is answered; a receiver may check it and write what is left.
-END_TIMEOUT_S = 10.0
 # The device reads, but takes nothing of ours: longer than any receiver may take over a piece.
 STALLED_S = 10.0
 
@@ -51,7 +47,7 @@ async def upload(link: Link, data: bytes, purpose: str = MEASURE) -> Uploaded:
     digest = hashlib.sha256(data).hexdigest()
     asked = {"id": identity, "size": len(data), "purpose": purpose, "sha256": digest}
     connection = link.counters.connections
-    await link.call("transfer.begin", asked, BEGIN_TIMEOUT_S)
+    await link.call("transfer.begin", asked)
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     try:
@@ -60,7 +56,7 @@ async def upload(link: Link, data: bytes, purpose: str = MEASURE) -> Uploaded:
             await _room(link, connection, len(piece))
             link.send_bulk(piece)
         await _emptied(link, connection)
-        answer: Any = await link.call("transfer.end", {"id": identity}, END_TIMEOUT_S)
+        answer: Any = await link.call("transfer.end", {"id": identity})
     except BaseException as fault:
         gave_up = not isinstance(fault, RpcError) or fault.code == TIMED_OUT
         if gave_up and _stands(link, connection):
