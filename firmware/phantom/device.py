@@ -138,6 +138,7 @@ class Device:
     async def run(self):
         """Join the network and serve until the board restarts."""
         self._radio.join(self._wifi.get("ssid"), self._wifi.get("key"))
+        self.membership.show_code()
         self._task = asyncio.create_task(self._chores())
         pump = self._output.pump
         house = self._house.poll

@@ -46,6 +46,10 @@ class Membership:
         self._forget()
         self._load()
         self.boot = _count_boot(folder + BOOTS)
+
+    def show_code(self):
+        """Draw a code and show it, unless the device is adopted. Call it once the radio is on, for
+        the chip's random numbers are at their best then, and before any link is let in."""
         if not self.adopted:
             self._new_code()
 

@@ -14,7 +14,9 @@ _ID, _KEY = b"\1" * 8, b"\2" * 32
 
 
 def _start(name="kitchen"):
-    return Membership(name, os.urandom, _FOLDER)
+    us = Membership(name, os.urandom, _FOLDER)
+    us.show_code()
+    return us
 
 
 class _flash:  # noqa: N801 - reads like a statement
