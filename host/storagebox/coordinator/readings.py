@@ -36,6 +36,10 @@ class Window:
     heap_free: int | None = None
 
 
+# How far back to look for whether sound comes out: enough for a verdict, no more.
+PLAYED_S = 4.0
+
+
 @dataclass(frozen=True)
 class _Sample:
     at_s: float
@@ -98,6 +102,8 @@ class Readings:
                 first.report, "played_blocks"
             ):
                 break
+            if last.at_s - sample.at_s > PLAYED_S:
+                break  # a board that has stopped must not live on what it played before
             first = sample
         blocks = _whole(last.report, "played_blocks") - _whole(first.report, "played_blocks")
         return blocks, last.at_s - first.at_s
