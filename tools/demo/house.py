@@ -289,6 +289,13 @@ class House:
 
     # Orders
 
+    def client(self) -> ControlClient:
+        """Another connection to the box, which the caller closes. Raises HouseError."""
+        try:
+            return ControlClient(self._control_path)
+        except ControlError as fault:
+            raise HouseError(str(fault)) from fault
+
     def call(self, method: str, **params: Any) -> Any:
         """Calls a method of the box's control socket. Raises HouseError with its reason."""
         assert self._control is not None, "the house is not open"

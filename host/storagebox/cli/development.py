@@ -42,6 +42,7 @@ _BENCHES = {
     "start": "How closely all rooms start, and how long after the command.",
     "streamer": "How many devices one core of the box feeds.",
     "discovery": "How soon a house knows who is there, who died, who left and who moved.",
+    "control": "How soon boards answer, obey and tell: idle, with music, amid an upload.",
     "dsp": "What the firmware's kernels cost on an ESP32, counted and modelled.",
 }
 for _name in _BENCHES:
