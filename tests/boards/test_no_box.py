@@ -98,7 +98,7 @@ def test_boards_alone_keep_time_and_chime_and_outlive_whoever_served_it(
 
     attic.board.stop()
     rooms = [bath, cellar]
-    # Who asks whom settles later (a change is held longer each time): the timeline goes on at once.
+    # Who asks whom settles later, as each change is held for longer; the timeline goes on at once.
     wait_for(
         "the dead one is asked no more",
         lambda: all(room.property("clock.server") != served for room in rooms),
