@@ -252,3 +252,33 @@ def test_declaring_twice_or_changing_a_constant_is_our_own_mistake():
     with raises(ValueError):
         properties.set("device.id", "b")
     assert properties.get("device.id") == "a"
+
+
+def test_whatever_a_peer_asks_of_properties_others_are_told_right():
+    random = Random(23)
+    bits = [None, True, 0, -1, 1 << 70, 0.5, "", "a.", "a.001", "x" * 60, [], ["a."], [[]], {}]
+    bits += [[1], ["x"] * 30, {"a.001": 2}]
+    names = ["names", "after", "name", "value", "more"]
+    methods = ["observe", "read", "set"]
+    house = _House(6)
+    house.start()
+    mad = Pair()
+    house.properties.attach(mad.far)
+    refused = 0
+    for number in range(600):
+        asked = {}
+        for _ in range(random.below(4)):
+            asked[names[random.below(len(names))]] = bits[random.below(len(bits))]
+        try:
+            mad.ask("properties." + methods[random.below(len(methods))], asked)
+        except RpcError as fault:
+            refused += 1
+            if fault.code != INVALID_PARAMS:
+                raise
+        house.properties.set("a.%03d" % random.below(6), number)
+        house.turn()
+        mad.run()
+        assert house.same()
+    assert refused > 100
+    assert mad.refused == ["invalid_params"] * refused
+    assert house.observer.gaps == 0

@@ -250,3 +250,39 @@ def test_mutated_messages_never_raise_and_never_stop_the_server():
         del out[:]
     server.receive(good)
     assert json.loads(out[0])["result"] == 3
+
+
+def test_every_message_that_is_refused_is_counted_by_its_kind():
+    rng = Random(19)
+    kinds = {
+        b"{": "malformed",
+        b"\xff\xfe": "malformed",
+        b"[]": "malformed",
+        b"7": "malformed",
+        b'{"jsonrpc":"2.0"}': "malformed",
+        b'{"jsonrpc":"1.0","method":"add","id":1}': "malformed",
+        b'{"jsonrpc":"2.0","method":5,"id":1}': "malformed",
+        b'{"jsonrpc":"2.0","method":"add","params":"xy","id":1}': "malformed",
+        b'{"jsonrpc":"2.0","method":"add","params":[1,2],"id":[1]}': "malformed",
+        b"[" * 200 + b"]" * 200: "malformed",
+        b'{"a":' * 100: "malformed",
+        b'{"jsonrpc":"2.0","method":"fly","id":1}': "unknown_method",
+        b'{"jsonrpc":"2.0","method":"fly"}': "unknown_method",
+        b'{"jsonrpc":"2.0","method":"add","params":[1],"id":1}': "invalid_params",
+        b'{"jsonrpc":"2.0","method":"add","params":{"x":1,"z":2},"id":1}': "invalid_params",
+        b'{"jsonrpc":"2.0","method":"add","params":{"x":1,"y":"two"}}': "invalid_params",
+        b'{"jsonrpc":"2.0","result":1,"id":99}': "stray",
+        b'{"jsonrpc":"2.0","error":5,"id":null}': "stray",
+        b'{"jsonrpc":"2.0","method":"add","params":[1,2],"id":1}': None,
+    }
+    messages = sorted(kinds)
+    counted = []
+    server = Rpc(lambda _: None, refused=counted.append)
+    server.register("add", lambda x, y: x + y)
+    expected = []
+    for _ in range(500):
+        message = messages[rng.below(len(messages))]
+        server.receive(message)
+        if kinds[message]:
+            expected.append(kinds[message])
+        assert counted == expected, message
