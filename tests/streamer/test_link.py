@@ -289,6 +289,28 @@ def test_amid_music_a_link_says_hello_and_nothing_more_until_it_is_proved():
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("outstanding", [1, 0])
+def test_a_call_without_music_behind_it_is_followed_by_pings_until_it_is_acknowledged(
+    outstanding: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(links, "PING_AFTER_S", 1e9)
+    monkeypatch.setattr(links.tcp, "unacknowledged", lambda _: outstanding)
+
+    async def story():
+        async with pair() as (made, _):
+            pings: list[int] = []
+            ping = mux.ping
+            monkeypatch.setattr(mux, "ping", lambda nonce: pings.append(nonce) or ping(nonce))
+            await made.link.call("device.info", {})
+            now_s = asyncio.get_running_loop().time()
+            for passed_s in (0.0, 0.05, links.URGED_S - 0.01, links.URGED_S + 0.01):
+                made.link.tick(now_s + passed_s)
+            assert len(pings) >= 3 * outstanding
+            assert outstanding or not pings
+
+    asyncio.run(story())
+
+
 def test_a_full_kernel_takes_little_so_a_call_is_not_stuck_behind_audio():
     async def story():
         with socket.create_server(("127.0.0.1", 0)) as server:

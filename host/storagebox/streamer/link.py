@@ -64,6 +64,9 @@ RACERS = 2
 # In the middle of music, a new connection is kept busy with pings for so long. A lost segment is
 # found out by those that come after it; alone, it would wait for the timer (RFC 8985).
 YOUNG_S = 0.5
+# A call of a quiet link that is not acknowledged is followed by pings for so long: alone and lost,
+# it would wait 200 ms and more for TCP's timer; those behind it show its loss at once.
+URGED_S = 0.5
 # A link that had audio so lately is in the middle of music: a stuck one is given none.
 MUSIC_LASTS_S = 2.0
 # A device that plays is heard of every 20 ms; one that waits to begin is asked.
@@ -134,8 +137,9 @@ class Link:
         self._channels = self._new_channels()
         self._ended: asyncio.Future[str] | None = None  # result: the reason
         self._full = False  # the kernel refused more; the sweep will say when to go on
-        self._heard = self._spoke = False  # since the last tick
+        self._heard = self._spoke = self._called = False  # since the last tick
         self._began_at = self._heard_at = self._spoke_at = 0.0
+        self._called_at = -URGED_S
         self._nonces = itertools.count(1)
         self._written = 0  # on this connection
         self._progress = tcp.Progress()
@@ -390,6 +394,7 @@ class Link:
     def _send_rpc(self, message: bytes) -> None:
         if self.up:
             self._channels.send_message(mux.RPC, message)
+            self._called = True
             self.flush()
 
     # Receiving
@@ -459,9 +464,11 @@ class Link:
             self._heard_at = now_s
         if self._spoke:
             self._spoke_at = now_s
+        if self._called:
+            self._called_at = now_s
         if self._carried_audio:
             self._music_until = now_s + MUSIC_LASTS_S
-        self._heard = self._spoke = self._carried_audio = False
+        self._heard = self._spoke = self._called = self._carried_audio = False
         if not self.up and now_s - self._began_at >= AUTH_S:
             self._drop("no hello")
         elif now_s - self._heard_at >= DEAD_S:
@@ -472,6 +479,13 @@ class Link:
             if self.up:  # before, a device takes nothing but the handshake
                 self._probe(now_s)
             self._watch(now_s)
+        elif now_s - self._called_at < URGED_S and self.up:
+            self._urge(self._socket)
+
+    def _urge(self, sock: socket.socket) -> None:
+        """Send something after a call that may have got lost, without music behind it."""
+        if tcp.unacknowledged(sock):
+            self._ping()
 
     def _probe(self, now_s: float) -> None:
         """Amid music, ask a device that says nothing for a sign of life."""
