@@ -62,8 +62,8 @@ def compile_firmware(into: Path, march: str | None) -> Path:
 
 
 def _on_boards(path: Path) -> bool:
-    if path.as_posix() == "port/cpython.py":
-        return False
+    if path.parent.as_posix() == "port" and path.name not in ("__init__.py", "board.py"):
+        return False  # what a PC has instead
     # _boot holds boot.py and main.py in an installed distribution; they go in as they are.
     return not {"__pycache__", "_boot"} & set(path.parts)
 

@@ -126,11 +126,12 @@ class Beacons:
         if self._started and ticks_diff(now_ms, self._ticked) >= _TICK_MS:
             self._ticked = now_ms
             self.registrar.tick(now_ms)
-        if ticks_diff(now_ms, self._told) >= _TELL_MS:
-            self._told = now_ms
-            self._tell()
+        self._tell(now_ms)
 
-    def _tell(self):
+    def _tell(self, now_ms):
+        if ticks_diff(now_ms, self._told) < _TELL_MS:
+            return
+        self._told = now_ms
         self._properties.set("registrar.peers", len(self.registrar.peers()))
         counters = self.registrar.counters
         refused = {}

@@ -21,14 +21,19 @@ from .listener import Listener
 from .membership import Membership
 from .output import Output
 from .playback import Playback
-from .port import board as hardware
 from .properties import Properties
 from .refusals import Refusals
 from .renderer import IDLE, Renderer
 from .rpc import REFUSED, Rpc, RpcError
+from .topology_copy import PATH as TOPOLOGY
 from .topology_copy import TopologyCopy
 from .uploads import Uploads
-from .wire import LINK_PORT, RATE, audio, discovery, mux
+from .wire import CLOCK_PORT, LINK_PORT, RATE, audio, discovery, mux
+
+if sys.implementation.name == "micropython":
+    from .port import board as hardware
+else:
+    from .port import pc as hardware
 
 _CHORES_MS = const(50)
 _REPORT_MS = const(500)
@@ -59,7 +64,8 @@ class Device:
         delay_us = dac.get("delay_us", 0)
         self._output = Output(i2s, descriptors, delay_us, self._renderer, ticks_us())
         self._descriptors = descriptors
-        self.membership = Membership(self.id, hardware.random_bytes)
+        folder = device.get("folder", "")
+        self.membership = Membership(self.id, hardware.random_bytes, folder)
         self.properties = Properties()
         self._refusals = Refusals(self.properties)
         self._listener = Listener(
@@ -75,20 +81,24 @@ class Device:
         self._playback = Playback(
             self._renderer, self._output, self._clock, self._listener, self.properties
         )
-        self.beacons = Beacons(
-            self.membership,
-            self.name,
-            self._radio,
-            hardware.random32,
-            device.get("port", LINK_PORT),
-            self.properties,
-        )
+        self.beacons = self._discovery(device.get("port", LINK_PORT))
         self._house = House(
-            self.id, self._clock, hardware.random32, self.beacons.registrar, self.properties
+            self.id,
+            self._clock,
+            hardware.random32,
+            self.beacons.registrar,
+            self.properties,
+            device.get("clock_port", CLOCK_PORT),
+            hardware.IPV6,
         )
         self._chime = Chime(self._playback, self._renderer, self._clock, self.properties)
         self._topology = TopologyCopy(
-            self.id, self.name, self.properties, self._is_playing, self._obey
+            self.id,
+            self.name,
+            self.properties,
+            self._is_playing,
+            self._obey,
+            folder + TOPOLOGY,
         )
         self._adoption = Adoption(self.membership, self._listener.drop_all, self._leave)
         self.uploads = Uploads(self._refusals.count)
@@ -123,6 +133,11 @@ class Device:
         self._silent = "; ".join(self.faults)
         return hardware.NoDac(), 2
 
+    def _discovery(self, port):
+        return Beacons(
+            self.membership, self.name, self._radio, hardware.random32, port, self.properties
+        )
+
     def _declare(self):
         for part in (self.membership, self._topology):
             if part.fault:
@@ -156,7 +171,7 @@ class Device:
             house(now, now_ms)
             link(now_ms)
             beacons(now_ms)
-            await asyncio.sleep_ms(0)
+            await asyncio.sleep_ms(hardware.IDLE_MS)
 
     async def _chores(self):
         reported = ticks_ms()

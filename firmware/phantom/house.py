@@ -13,6 +13,7 @@ from .clock_server import ClockServer
 from .exchange import Exchange
 from .rpc import whole
 from .timekeeper import ALONE, ASK, FOUND, KEEPS_TIME, SERVICE, Timekeeper
+from .wire import CLOCK_PORT
 
 # The fit takes some milliseconds on an ESP32; once a second follows any crystal.
 _FIT_US = const(1000000)
@@ -25,17 +26,19 @@ _NAMED_MS = const(5000)
 
 
 class House:
-    """House time for the device `me`. `random32()` gives tokens and generations."""
+    """House time for the device `me`. `random32()` gives tokens and generations; `ipv6` says
+    whether its sockets reach such addresses."""
 
-    def __init__(self, me, clock, random32, registrar, properties):
+    def __init__(self, me, clock, random32, registrar, properties, port=CLOCK_PORT, ipv6=False):
         now_ms = ticks_ms()
         self.clock = clock
         self._random32 = random32
         self._registrar = registrar
         self._properties = properties
+        self._ipv6 = ipv6
         self._keeper = Timekeeper(me, now_ms)
         self._exchange = Exchange(clock, random32())
-        self._server = ClockServer(clock)
+        self._server = ClockServer(clock, port)
         self._fitted = ticks_us()
         self._named = None  # (host, port) that a peer named
         self._named_ms = now_ms  # when it last answered
@@ -115,7 +118,7 @@ class House:
         verdict = keeper.turn(
             self._registrar.peers(), clock.synced, clock.settled(), heard, now_ms
         )
-        place = _place(keeper.server)
+        place = self._place_of(keeper.server)
         if verdict == FOUND:
             self._exchange.stop()
             clock.found(ticks_us(), self._random32())
@@ -124,6 +127,13 @@ class House:
         elif place is not None and (verdict == ASK or place != self._place):
             self._exchange.start(place[0], place[1], ticks_us())
         self._place = place
+
+    def _place_of(self, peer):
+        if peer is not None:
+            for address in peer.addresses:
+                if self._ipv6 or ":" not in address:
+                    return (address, peer.services[SERVICE])
+        return None
 
     def _tell(self, now_ms):
         clock = self.clock
@@ -136,12 +146,3 @@ class House:
         tell("clock.synced", clock.synced)
         tell("clock.keeps", keeps)
         tell("clock.generation", clock.generation if clock.synced else None)
-
-
-def _place(peer):
-    # Where a board can ask a peer: it speaks IPv4 only.
-    if peer is not None:
-        for address in peer.addresses:
-            if ":" not in address:
-                return (address, peer.services[SERVICE])
-    return None

@@ -95,6 +95,7 @@ class Box:
         self.registrar: Registrar | None = None
         self._dnssd: Announcement | None = None
         self.clock: HouseClockServer | None = None
+        self._clock_ipv6: HouseClockServer | None = None
         self._keeper: HouseKeeper | None = None
         self.coordinator: Coordinator | None = None
         self._pool = SourcePool()
@@ -191,6 +192,8 @@ class Box:
         await coordinator.load()
         carried_on = self._carries_on and await self._carry_on(registrar)
         loop.add_reader(clock.socket, clock.readable)
+        if self._clock_ipv6:
+            loop.add_reader(self._clock_ipv6.socket, self._clock_ipv6.readable)
         registrar.set_service(SERVICE, clock.port)
         self._keeper = HouseKeeper(
             self.house,
@@ -252,9 +255,10 @@ class Box:
             await self.registrar.close()
         if self._sweep:
             self._sweep.close()
-        if self.clock:
-            asyncio.get_running_loop().remove_reader(self.clock.socket)
-            self.clock.close()
+        for clock in (self.clock, self._clock_ipv6):
+            if clock:
+                asyncio.get_running_loop().remove_reader(clock.socket)
+                clock.close()
         if self._store:
             await self._store.close()
         self.journal.emit("box.end")
@@ -323,8 +327,15 @@ class Box:
         self.journal.emit("store.set_aside", reason=text)
 
     def _clock_server(self) -> HouseClockServer:
+        anywhere = "0.0.0.0" if self._address in _ANY else self._address
         try:
-            return HouseClockServer(self.house, self._address, self._clock_port)
+            clock = HouseClockServer(self.house, anywhere, self._clock_port)
+            if self._address in _ANY:
+                with suppress(OSError):  # a machine without IPv6
+                    self._clock_ipv6 = HouseClockServer(
+                        self.house, "::", clock.port, clock.counters
+                    )
+            return clock
         except OSError as fault:
             where = f"UDP port {self._clock_port} of {self._address}"
             if fault.errno == errno.EADDRINUSE:

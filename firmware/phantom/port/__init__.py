@@ -1,1 +1,4 @@
-"""The modules that touch hardware: `board` on a microcontroller, `cpython` under the tests."""
+"""What touches hardware: `board` on a microcontroller, `pc` on a PC.
+
+`cpython` and `dual_stack` bring MicroPython's names to CPython; boards hold `board` alone.
+"""

@@ -9,6 +9,9 @@ import network
 from machine import I2S, Pin
 from micropython import const
 
+IPV6 = False  # stock MicroPython speaks IPv4 only
+IDLE_MS = const(0)  # the loop never rests
+
 _FRAME_BYTES = const(4)
 _DESCRIPTOR_FRAMES = const(256)  # fixed in ports/esp32/machine_i2s.c
 

@@ -9,6 +9,9 @@ a store that does not fit its element raises instead of being cut off.
 import asyncio
 import builtins
 import functools
+import gc
+import os
+import resource
 import sys
 import time
 import types
@@ -120,6 +123,16 @@ def async_sleep_ms(duration_ms: int) -> Awaitable[None]:
     return asyncio.sleep(max(duration_ms, 0) / 1_000)
 
 
+def memory_in_use() -> int:
+    """`gc.mem_alloc`: the most that the process has held, bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def memory_free() -> int:
+    """`gc.mem_free`: what the machine has left, bytes."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def install() -> None:
     """Make firmware modules importable; harmless to call again or on MicroPython's own modules."""
     sys.modules.setdefault("micropython", _micropython())
@@ -130,3 +143,5 @@ def install() -> None:
             setattr(time, function.__name__, function)
     if not hasattr(asyncio, "sleep_ms"):
         asyncio.__dict__["sleep_ms"] = async_sleep_ms
+    gc.__dict__.setdefault("mem_alloc", memory_in_use)
+    gc.__dict__.setdefault("mem_free", memory_free)

@@ -1,4 +1,4 @@
-"""What runs until it is told to end: `box`."""
+"""What runs until it is told to end: `box` and `renderer`."""
 
 from __future__ import annotations
 
@@ -43,3 +43,27 @@ def box(
         fail(str(fault))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command(rich_help_panel=RUN)
+def renderer(
+    name: Annotated[
+        str | None, typer.Option(help="What it is called.", show_default="this machine's name")
+    ] = None,
+    output: Annotated[
+        str, typer.Option(help="A WAV file for all that is played, or `null`.")
+    ] = "null",
+    address: Annotated[
+        str, typer.Option(help="The one IPv4 address of this machine to use.")
+    ] = "0.0.0.0",
+    state: State = None,
+) -> None:
+    """Play on this machine as a board would, until told to end."""
+    import asyncio
+
+    from storagebox.renderer import service
+
+    try:
+        asyncio.run(service.serve(state or default_state(), name, output, address))
+    except service.RendererError as fault:
+        fail(str(fault))

@@ -127,6 +127,11 @@ class Registrar:
         """What was sent, heard and refused; see `phantom.registrar`."""
         return self._core.counters
 
+    @property
+    def core(self) -> Core:
+        """The portable registrar, for what is written against that."""
+        return self._core
+
     def peers(self) -> list[Peer]:
         """All peers of our installation: boards, boxes and clients."""
         return list(self._core.peers())

@@ -113,12 +113,19 @@ def answer(request: Request, house: HouseTime, arrived_ns: int, now_ns: int) -> 
 class HouseClockServer:
     """Answers on a UDP socket. Raises OSError if the address or the port can't be had.
 
-    `readable` is to be called whenever the socket is; it never blocks and never raises.
+    An IPv6 address leaves IPv4 alone, so that there may be a server of each family. `readable` is
+    to be called whenever the socket is; it never blocks and never raises.
     """
 
-    def __init__(self, house: HouseTime, address: str, port: int) -> None:
+    def __init__(
+        self,
+        house: HouseTime,
+        address: str,
+        port: int,
+        counters: ClockCounters | None = None,
+    ) -> None:
         self.house = house
-        self.counters = ClockCounters()
+        self.counters = counters or ClockCounters()
         self._ipv4 = ":" not in address
         family = socket.AF_INET if self._ipv4 else socket.AF_INET6
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -135,6 +142,8 @@ class HouseClockServer:
         ask_for_stamps(self.socket)  # without, every request counts as unstamped
         if self._ipv4:
             self.socket.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        else:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
 
     def close(self) -> None:
         """Stop answering."""
