@@ -13,6 +13,7 @@ from phantom.rpc import INVALID_PARAMS, REFUSED, TIMED_OUT, RpcError
 from phantom.wire import CHUNK_FRAMES, audio
 from storagebox.box import Box, BoxError
 from storagebox.control import ControlClient
+from storagebox.coordinator import rebuilding
 from storagebox.journal import Journal
 from tests.running_box import PATIENCE_S, running, write_music
 from tests.standins import standins, until
@@ -160,12 +161,33 @@ def test_stop_fades_out_at_once_and_sends_no_more(tmp_path: Path):
             sink = run.devices.sinks["solo"]
             await until(lambda: sink.closed, "it is told to stop")
             closing = {"stream": answer["stream"], "at_chunk": None, "reason": "stopped"}
-            assert closing in sink.closed
-            await asyncio.sleep(0.5)  # what was on its way has come in
+            assert sink.closed == [closing]
             count = len(run.got["solo"])
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.1)
             assert len(run.got["solo"]) == count
             assert not await run.coordinator.playing.stop()
+            assert run.session["state"] == "stopped"
+
+    asyncio.run(story())
+
+
+def test_what_is_stopped_while_a_new_box_still_asks_around_stays_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("GATHER_S", "GATHER_MOST_S"):
+        monkeypatch.setattr(rebuilding, name, 1000.0)
+
+    async def story():
+        async with running(tmp_path) as run:
+            write_music(tmp_path / "a.wav", 60.0)
+            await run.play(tmp_path / "a.wav")
+            device = run.coordinator.roster.get("solo")
+            assert device is not None
+            await until(lambda: device.memos, "the device tells what it was left")
+            assert await run.coordinator.playing.stop()
+            monkeypatch.setattr(rebuilding, "GATHER_MOST_S", 0.0)
+            await until(lambda: run.coordinator._rebuilding._gathered, "the box has asked around")
+            await asyncio.sleep(0.1)
             assert run.session["state"] == "stopped"
 
     asyncio.run(story())

@@ -93,7 +93,8 @@ class Rebuilding:
             await asyncio.sleep(0.02)
         self._gathered = True
         memos = [memo for device in self._roster if device.ready for memo in device.memos]
-        for memo in newest(memos):
+        # What people have ordered meanwhile holds, be it that something stops.
+        for memo in newest(memo for memo in memos if not self._known(memo)):
             self._restore(memo)
         await asyncio.sleep(0)  # groups are restored in the first step of each
         self._notes.begun = True
