@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-import pytest
-
-from boards.emulated.network import NetworkUnavailable, Station, VirtualNetwork
+from boards.emulated.network import Station
 
 # IPv6 is off in stations, as boards have none; the station's IPv4 address is taken from it.
 _IPV6_ONLY = """
@@ -23,22 +19,6 @@ none = struct.pack("16s16s8x", b"eth0", struct.pack("HH4s8x", socket.AF_INET, 0,
 fcntl.ioctl(settings, 0x8916, none)
 os.execv(sys.argv[1], sys.argv[1:])
 """
-
-
-@contextmanager
-def wired_network() -> Iterator[VirtualNetwork]:
-    """A network; where none can be, the test is skipped, but not in CI."""
-    try:
-        network = VirtualNetwork("wired")
-        network.open()
-    except NetworkUnavailable as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    try:
-        yield network
-    finally:
-        network.close()
 
 
 def ipv6_only(station: Station) -> Callable[..., subprocess.Popen[str]]:

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from phantom.wire import CHUNK_FRAMES, RATE
 from storagebox import installation
 from storagebox.control import ControlClient
-from tests.ipv6_only import ipv6_only, wired_network
+from tests.ipv6_only import ipv6_only
+from tests.networks import open_network
 from tests.running_box import PATIENCE_S, write_music
 
 SONG_S = 3.0
@@ -145,7 +146,7 @@ def test_a_pc_plays_in_time_over_ipv4(tmp_path: Path) -> None:
 
 
 def test_a_pc_plays_in_time_over_ipv6_link_local_alone(tmp_path: Path) -> None:
-    with wired_network() as network:
+    with open_network() as network:
         anywhere = "0.0.0.0"
         house = House(
             tmp_path,

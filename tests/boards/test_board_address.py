@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 import pytest
 
 from boards.emulated.board import EmulatedBoard
-from boards.emulated.network import NetworkUnavailable, VirtualNetwork
+from boards.emulated.network import VirtualNetwork
 from phantom.wire import mux
+from tests.networks import open_network
 from tools.bench.watcher import Watcher
 from tools.demo.plan import INSTALLATION
 
@@ -25,14 +25,7 @@ def test_a_new_address_is_told_within_three_seconds_and_the_board_still_hears(
     tmp_path: Path, micropython: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PHANTOM_MICROPYTHON", micropython)
-    try:
-        network = VirtualNetwork("wifi", seed=3)
-        network.open()
-    except NetworkUnavailable as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    try:
+    with open_network("wifi", seed=3) as network:
         watcher = _box(network, "box", "10.77.0.2")
         watcher.wait("started", "box")
         station = network.station("kitchen", "10.77.0.11")
@@ -58,5 +51,3 @@ def test_a_new_address_is_told_within_three_seconds_and_the_board_still_hears(
             assert not [event for event in watcher.events if event["kind"] == "removed"]
         finally:
             board.stop()
-    finally:
-        network.close()

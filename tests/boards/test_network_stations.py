@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import select
 import signal
 import socket
@@ -26,6 +25,7 @@ from boards.emulated.network import (
     tap,
 )
 from boards.emulated.network.__main__ import main
+from tests.networks import require_network
 
 PORT = 5000
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,13 +36,7 @@ CALM = Profile("calm", True, 750.0, Spread(), Spread(), 150.0, 26.0, 128)
 
 @pytest.fixture(scope="session", autouse=True)
 def _namespaces_are_possible():
-    try:
-        with VirtualNetwork("wired"):
-            pass
-    except NetworkUnavailable as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+    require_network()
 
 
 def listener(station: Station) -> socket.socket:

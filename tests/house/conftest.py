@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from boards.emulated.interpreter import state_folder
-from boards.emulated.network import NetworkUnavailable
 from tests.conftest import require_micropython
 from tests.house.eight import Eight
-from tools.demo.house import HouseError
+from tests.networks import require_network
 
 
 class _Shared:
@@ -45,6 +44,7 @@ class _Shared:
 @pytest.fixture(scope="session")
 def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Shared]:
     require_micropython()
+    require_network()
     shared = _Shared(tmp_path_factory.mktemp("eight"))
     yield shared
     shared.end()
@@ -55,12 +55,7 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Shared]:
 
 @pytest.fixture
 def eight(_shared: _Shared, request: pytest.FixtureRequest) -> Iterator[Eight]:
-    try:
-        house = _shared.take()
-    except (HouseError, NetworkUnavailable) as fault:
-        if "namespace" in str(fault) or "/dev/net/tun" in str(fault):
-            pytest.skip(str(fault))
-        raise
+    house = _shared.take()
     house.measured = {}
     failed = request.session.testsfailed
     yield house

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from boards.emulated.network import NetworkUnavailable, Station, VirtualNetwork
+from boards.emulated.network import Station, VirtualNetwork
+from tests.networks import open_network
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0
@@ -54,20 +55,14 @@ disable-publishing=yes
 
 @pytest.fixture
 def network() -> Iterator[VirtualNetwork]:
-    in_ci = os.environ.get("CI") == "true"
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing or os.geteuid() != 0:
         reason = f"needs root and {', '.join(PROGRAMS)}: apt install avahi-daemon avahi-utils dbus"
-        if in_ci:
+        if os.environ.get("CI") == "true":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
-    try:
-        with VirtualNetwork("wired") as network:
-            yield network
-    except NetworkUnavailable as error:
-        if in_ci:
-            raise
-        pytest.skip(str(error))
+    with open_network() as network:
+        yield network
 
 
 class Listener:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 
 from phantom.wire import mux
-from tests.ipv6_only import ipv6_only, wired_network
+from tests.ipv6_only import ipv6_only
+from tests.networks import open_network
 from tools.bench.watcher import Watcher
 
 
 def test_boxes_and_clients_find_each_other_over_ipv6_link_local_alone() -> None:
-    with wired_network() as network:
+    with open_network() as network:
         box = Watcher(ipv6_only(network.station("box", "10.77.0.2")), id="box", role=mux.ROLE_BOX)
         box.wait("started", "box")
         client = Watcher(

@@ -1,13 +1,12 @@
 """The bench of control, on a small house."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from boards.emulated.network import NetworkUnavailable, VirtualNetwork
+from tests.networks import require_network
 from tools.bench import control, results
 
 
@@ -15,13 +14,7 @@ from tools.bench import control, results
 def test_control_tells_how_soon_boards_answer_obey_and_tell_amid_uploads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    try:
-        with VirtualNetwork("wifi"):
-            pass
-    except NetworkUnavailable as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+    require_network()
     monkeypatch.setattr(results, "state_folder", lambda: tmp_path)
     monkeypatch.setattr(control, "UPLOAD_BYTES", 100_000)
     asked = ["--boards", "2", "--calls", "6", "--changes", "3", "--settle-s", "1", "--json"]

@@ -1,13 +1,12 @@
 """The bench of discovery: houses that start at once, and the figures that it promises."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from boards.emulated.network import NetworkUnavailable, VirtualNetwork
+from tests.networks import require_network
 from tools.bench import discovery, results
 from tools.bench.settling import VirtualHouse
 
@@ -33,13 +32,7 @@ def test_the_same_seed_gives_the_same_house() -> None:
 def test_discovery_tells_how_soon_boards_are_listed_and_unlisted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    try:
-        with VirtualNetwork("wired"):
-            pass
-    except NetworkUnavailable as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+    require_network()
     monkeypatch.setattr(results, "state_folder", lambda: tmp_path)
     monkeypatch.setattr(discovery, "SIZES", (4,))
     assert discovery.main(["--boards", "2", "--runs", "1", "--json"]) == 0
