@@ -135,10 +135,6 @@ class Eight:
         events = [e for e in self.status()["events"] if e.get("device") == device]
         return "; ".join(e.get("reason") or "" for e in events)
 
-    def room(self, name: str) -> dict[str, Any]:
-        """What the box says of a room."""
-        return next(room for room in self.status()["rooms"] if room["name"] == name)
-
     def room_names(self) -> list[str]:
         """All rooms."""
         return [room["name"] for room in self.status()["rooms"]]
