@@ -142,16 +142,17 @@ class Box:
             asyncio.ensure_future(keeper.run()),
         ]
         coordinator.start()
-        try:
-            await sources
-        except SourceError as fault:
-            raise BoxError(str(fault)) from None
         self._control = ControlServer(
             self.control_path, self._methods(), self.journal.fault, {"watch": coordinator.watch}
         )
         try:
             await self._control.start()
         except ControlError as fault:
+            raise BoxError(str(fault)) from None
+        # Who asks is answered before the spare source is warm: what plays was not waiting for it.
+        try:
+            await sources
+        except SourceError as fault:
             raise BoxError(str(fault)) from None
         # What lives now lives for ever: the collector need not look at it again.
         gc.freeze()
