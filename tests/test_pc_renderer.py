@@ -32,6 +32,7 @@ SONG_S = 3.0
 LEAD_MS = 1500
 # Box and renderer read one clock here; between them is what the exchange of stamps makes of it.
 IN_TIME_US = 5000
+REPORTED_S = 1.2  # a device tells of what it did twice a second
 END_S = 10.0
 CLI = [sys.executable, "-m", "storagebox.cli"]
 
@@ -71,6 +72,7 @@ class House:
             played = box.call("play", paths=[str(song)], lead_ms=LEAD_MS, codec="pcm16")
             due_ns = played["start_us"] * 1000 - _house_ahead_ns(box)
             box.call("wait", what="end", timeout_s=PATIENCE_S)
+            time.sleep(REPORTED_S)
             (room,) = box.call("status")["rooms"]
             return {**room["devices"][0], "due_ns": due_ns}
 
@@ -126,17 +128,15 @@ def _assert_same(output: NDArray[np.int16], song: NDArray[np.int16], trims: int)
     shift = changed = 0
     for at in range(0, len(song) - CHUNK_FRAMES - trims, CHUNK_FRAMES):
         block = output[at : at + CHUNK_FRAMES]
-        if np.array_equal(block, song[at + shift : at + shift + CHUNK_FRAMES]):
-            continue
-        assert at, "the first block is another"
-        changed += 1
-        # Blocks of the DAC do not begin where the song does: the next one may be another, too.
-        after = output[at + 2 * CHUNK_FRAMES : at + 4 * CHUNK_FRAMES]
-        for other in (shift, shift - 1, shift + 1):
-            start = at + 2 * CHUNK_FRAMES + other
-            if np.array_equal(after, song[start : start + len(after)]):
+        near = sorted(range(-min(trims, at), trims + 1), key=lambda other: abs(other - shift))
+        for other in near:
+            if np.array_equal(block, song[at + other : at + other + CHUNK_FRAMES]):
                 shift = other
                 break
+        else:
+            # A trim alters one block of the DAC's, which may lie across two of the song's.
+            assert at, "the first block is another"
+            changed += 1
     assert changed <= 2 * trims
 
 
