@@ -24,9 +24,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from boards.emulated import flash
 from boards.emulated.interpreter import micropython_path
 from boards.emulated.profiles import PROFILES, Profile
+from boards.image import chip, firmware
 
 TICKS_WRAP = 1 << 30
 # An exit code with which the interpreter asks for a new life (stubs/machine.py).
@@ -77,7 +77,7 @@ class EmulatedBoard:
         self.workdir = workdir / name
         self.workdir.mkdir(parents=True, exist_ok=True)
         self._image = self.workdir / "flash.bin"
-        self._compiled = workdir / f"firmware-{flash.host_architecture() or 'bytecode'}"
+        self._compiled = workdir / f"firmware-{firmware.host_architecture() or 'bytecode'}"
         self._room = room or name
         self._device = device or {}
         self._dac_channels = dac_channels
@@ -143,20 +143,20 @@ class EmulatedBoard:
 
     def flash(self) -> None:
         """Write the flash image: firmware, board facts, identity."""
-        compiled = flash.compile_firmware(self._compiled, flash.host_architecture())
+        compiled = firmware.compile_firmware(self._compiled, firmware.host_architecture())
         device = {"id": self.name, "name": self._room, "wifi": {"ssid": "emulated", "key": ""}}
         files = {"board.json": self._board_facts(), "device.json": device | self._device}
-        flash.build_image(self._image, compiled, files | self._files)
+        chip.build(self._image, firmware.files_of(compiled) | files | self._files)
 
     def edit_flash(self, files: dict[str, Any]) -> None:
         """Write files into the flash of a board that is off; None deletes one."""
         if self.alive:
             raise RuntimeError(f"board {self.name} runs: cut its power before its flash is edited")
-        flash.edit_image(self._image, files)
+        chip.edit(self._image, files)
 
     def flash_file(self, name: str) -> bytes | None:
         """What a file in the flash of a board holds; None if it has none of that name."""
-        return flash.read_image(self._image, name)
+        return chip.read(self._image, name)
 
     def _board_facts(self) -> dict[str, Any]:
         p = self.profile
@@ -175,6 +175,7 @@ class EmulatedBoard:
 
     def _facts(self, reset_cause: int) -> dict[str, Any]:
         p = self.profile
+        vfs_start, vfs_end = chip.region(self._image.read_bytes())
         start = self._ticks_start
         if start is None:
             # Half the boards see their counter wrap within the first half minute.
@@ -190,8 +191,8 @@ class EmulatedBoard:
             "capture": str(self.captures[-1]),
             "wedge": str(self._wedge.absolute()),
             "flash": str(self._image),
-            "vfs_start": flash.VFS_START,
-            "vfs_end": flash.FLASH_BYTES,
+            "vfs_start": vfs_start,
+            "vfs_end": vfs_end,
             "reset_cause": reset_cause,
             "rssi": -52,
             "loop_us": p.loop_us,

@@ -11,11 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from littlefs import LittleFS
 
 from boards.emulated import capture
 from boards.emulated.board import EmulatedBoard
-from boards.emulated.flash import FLASH_BYTES, SECTOR, VFS_START
 from boards.emulated.profiles import PROFILES
 from tests.boards.driver import wait_for
 
@@ -347,11 +345,7 @@ def test_files_written_by_the_board_outlive_a_power_cut_and_are_read_from_outsid
     board.start()
     wait_for("the second life", lambda: board.log().count("TOLD") == 2)
     board.kill()
-    fs = LittleFS(block_size=SECTOR, block_count=(FLASH_BYTES - VFS_START) // SECTOR, mount=False)
-    fs.context.buffer[:] = (board.workdir / "flash.bin").read_bytes()[VFS_START:]
-    fs.mount()
-    with fs.open("/lives") as f:
-        assert f.read() == "2"
+    assert board.flash_file("lives") == b"2"
 
 
 def test_a_flash_write_stalls_the_board(run_on_board: RunOnBoard) -> None:

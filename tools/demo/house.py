@@ -29,9 +29,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from boards.emulated.board import EmulatedBoard
-from boards.emulated.flash import FirmwareError
 from boards.emulated.interpreter import InterpreterMissing
 from boards.emulated.network import NetworkUnavailable, VirtualNetwork
+from boards.image.firmware import FirmwareError
 from phantom.rpc import RpcError
 from phantom.wire import LINK_PORT
 from phantom.wire.audio import BOTH

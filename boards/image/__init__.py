@@ -1,0 +1,1 @@
+"""What is written to a board, real or emulated: partitions, file system, firmware."""

