@@ -26,7 +26,7 @@ from typing import Any
 
 from boards.emulated.interpreter import micropython_path
 from boards.emulated.profiles import PROFILES, Profile
-from boards.image import chip, firmware
+from boards.image import firmware, flash
 
 TICKS_WRAP = 1 << 30
 # An exit code with which the interpreter asks for a new life (stubs/machine.py).
@@ -146,17 +146,17 @@ class EmulatedBoard:
         compiled = firmware.compile_firmware(self._compiled, firmware.host_architecture())
         device = {"id": self.name, "name": self._room, "wifi": {"ssid": "emulated", "key": ""}}
         files = {"board.json": self._board_facts(), "device.json": device | self._device}
-        chip.build(self._image, firmware.files_of(compiled) | files | self._files)
+        flash.build(self._image, firmware.files_of(compiled) | files | self._files)
 
     def edit_flash(self, files: dict[str, Any]) -> None:
         """Write files into the flash of a board that is off; None deletes one."""
         if self.alive:
             raise RuntimeError(f"board {self.name} runs: cut its power before its flash is edited")
-        chip.edit(self._image, files)
+        flash.edit(self._image, files)
 
     def flash_file(self, name: str) -> bytes | None:
         """What a file in the flash of a board holds; None if it has none of that name."""
-        return chip.read(self._image, name)
+        return flash.read(self._image, name)
 
     def _board_facts(self) -> dict[str, Any]:
         p = self.profile
@@ -175,7 +175,7 @@ class EmulatedBoard:
 
     def _facts(self, reset_cause: int) -> dict[str, Any]:
         p = self.profile
-        vfs_start, vfs_end = chip.region(self._image.read_bytes())
+        vfs_start, vfs_end = flash.region(self._image.read_bytes())
         start = self._ticks_start
         if start is None:
             # Half the boards see their counter wrap within the first half minute.

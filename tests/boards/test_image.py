@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from boards.image import chip, filesystem, firmware, partitions
+from boards.image import chips, filesystem, firmware, flash, partitions
 from boards.image.filesystem import FilesystemError
 from boards.image.partitions import MIB, STOCK, Partition, PartitionError
 
@@ -79,12 +79,12 @@ def test_what_does_not_fit_and_what_is_no_file_system_are_refused():
 
 def test_a_chip_has_its_files_where_its_table_leaves_room(tmp_path: Path):
     image = tmp_path / "flash.bin"
-    chip.build(image, {"/boot.py": b"1"}, flash_bytes=8 * MIB)
+    flash.build(image, {"/boot.py": b"1"}, flash_bytes=8 * MIB)
     assert image.stat().st_size == 8 * MIB
-    assert chip.region(image.read_bytes()) == (2 * MIB, 8 * MIB)
-    chip.edit(image, {"boot.py": b"2"})
-    assert chip.read(image, "boot.py") == b"2"
-    assert chip.read(image, "main.py") is None
+    assert flash.region(image.read_bytes()) == (2 * MIB, 8 * MIB)
+    flash.edit(image, {"boot.py": b"2"})
+    assert flash.read(image, "boot.py") == b"2"
+    assert flash.read(image, "main.py") is None
 
 
 def test_a_board_gets_compiled_modules_and_nothing_that_only_a_pc_runs(tmp_path: Path):
@@ -97,3 +97,8 @@ def test_a_board_gets_compiled_modules_and_nothing_that_only_a_pc_runs(tmp_path:
     # Version 6.3 of the format, native code of Xtensa: what sys.implementation._mpy says there.
     dsp = next(content for name, content in files.items() if name.endswith("/dsp.mpy"))
     assert dsp[:3] == bytes([ord("M"), 6, 10 << 2 | 3])
+
+
+def test_a_chip_is_known_by_the_id_in_its_images():
+    assert chips.by_image_id(9) is chips.CHIPS["esp32s3"]
+    assert chips.by_image_id(0x777) is None
