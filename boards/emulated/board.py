@@ -24,16 +24,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from boards.emulated.flash_power import FlashPower
 from boards.emulated.interpreter import micropython_path
 from boards.emulated.profiles import PROFILES, Profile
-from boards.image import firmware, flash
+from boards.emulated.retained import Retained
+from boards.emulated.stubs import resets
+from boards.image import firmware, flash, partitions
 
 TICKS_WRAP = 1 << 30
-# An exit code with which the interpreter asks for a new life (stubs/machine.py).
-RESET_EXIT = 64
-SOFT_RESET_EXIT = 65
 # The process ends within this after SIGTERM, or it is killed.
 STOP_SECONDS = 2.0
+
+_SUBTYPE_FAT = 0x81  # of the partition that MicroPython registers, whatever is in it
 
 Launch = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -46,6 +48,7 @@ class EmulatedBoard:
     process (default `subprocess.Popen`), so that it can run in a network namespace. `device` adds
     to the board's device.json, `files` to its flash (a `main.py` of a test's own, say).
     `installation`, {"id", "key", "name"} in hex, is the one it belongs to; without, it is new.
+    `flash_erase_us` is how long an erase stalls the board, by default as the profile says.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class EmulatedBoard:
         dac_channels: int = 2,
         files: dict[str, Any] | None = None,
         installation: dict[str, str] | None = None,
+        flash_erase_us: int | None = None,
     ) -> None:
         if profile not in PROFILES:
             known = ", ".join(sorted(PROFILES))
@@ -87,7 +91,12 @@ class EmulatedBoard:
         self._process: subprocess.Popen[bytes] | None = None
         self._lives = 0
         self._wanted = False
+        self._powered = False
+        self._turn = threading.Lock()  # of whoever ends a life or begins one
         self._watcher: threading.Thread | None = None
+        self._erase_us = self.profile.flash_erase_us if flash_erase_us is None else flash_erase_us
+        self.retained = Retained(self.workdir / "retained.bin")
+        self.flash_power = FlashPower(self.workdir)
         self.captures: list[Path] = []
         self.log_path = self.workdir / "serial.log"
 
@@ -95,12 +104,12 @@ class EmulatedBoard:
 
     def start(self) -> None:
         """Power on. The flash is written the first time; later lives find it as it was left."""
-        if self._process is not None and self._process.poll() is None:
+        if self._powered:
             return
         if not self._image.exists() or self._lives == 0:
             self.flash()
-        self._wanted = True
-        self._spawn(reset_cause=1)
+        self._wanted = self._powered = True
+        self._spawn(resets.PWRON_RESET)
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
 
@@ -122,13 +131,14 @@ class EmulatedBoard:
 
     @property
     def alive(self) -> bool:
-        """Whether the interpreter runs."""
-        return self._process is not None and self._process.poll() is None
+        """Whether it has power and runs, or is about to again after a reset."""
+        return self._powered
 
     @property
     def pid(self) -> int | None:
         """The interpreter's process id while it runs."""
-        return self._process.pid if self._process is not None and self.alive else None
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
 
     @property
     def capture_path(self) -> Path:
@@ -175,7 +185,7 @@ class EmulatedBoard:
 
     def _facts(self, reset_cause: int) -> dict[str, Any]:
         p = self.profile
-        vfs_start, vfs_end = flash.region(self._image.read_bytes())
+        table, (vfs_start, vfs_end) = self._regions()
         start = self._ticks_start
         if start is None:
             # Half the boards see their counter wrap within the first half minute.
@@ -190,19 +200,37 @@ class EmulatedBoard:
             "mac": hashlib.sha256(self.name.encode()).hexdigest()[:12],
             "capture": str(self.captures[-1]),
             "wedge": str(self._wedge.absolute()),
+            "retained": str(self.retained.path),
             "flash": str(self._image),
+            "flash_journal": str(self.flash_power.journal),
+            "flash_cut": str(self.flash_power.cut),
+            "flash_operations": self.flash_power.operations,
             "vfs_start": vfs_start,
             "vfs_end": vfs_end,
+            "partitions": table,
             "reset_cause": reset_cause,
             "rssi": -52,
             "loop_us": p.loop_us,
             "gc_us": p.gc_us,
-            "flash_erase_us": p.flash_erase_us,
+            "flash_erase_us": self._erase_us,
             "dac_delay_us": p.dac_delay_us,
             "dma_bytes": p.dma_bytes,
             "i2s_ports": p.i2s_ports,
             "max_hz": p.max_hz,
         }
+
+    def _regions(self) -> tuple[list[tuple[int, int, int, int, str, bool]], tuple[int, int]]:
+        """The partitions as `esp32.Partition.info()` has them, and where the file system is."""
+        content = self._image.read_bytes()
+        start, end = flash.region(content)
+        found = partitions.table_of(content)
+        entries = [
+            (p.type, p.subtype, p.offset, p.size, p.label, bool(p.flags & 1)) for p in found
+        ]
+        if all(p.label != "vfs" for p in found):
+            # MicroPython registers what is in no table as one more (ports/esp32/main.c).
+            entries.append((partitions.TYPE_DATA, _SUBTYPE_FAT, start, end - start, "vfs", False))
+        return entries, (start, end)
 
     def _spawn(self, reset_cause: int) -> None:
         self._lives += 1
@@ -233,16 +261,41 @@ class EmulatedBoard:
             code = process.wait()
             if not self._wanted or process is not self._process:
                 return
-            if code not in (RESET_EXIT, SOFT_RESET_EXIT):
-                with self.log_path.open("a") as log:
-                    log.write(f"[emulator] interpreter ended with {code}\n")
-                if code == 0:
+            cause = self._next_cause(code)
+            if cause is None:
+                self._powered = False
+                return
+            with self._turn:
+                if not self._wanted:  # the power was cut meanwhile
                     return
-            self._spawn(reset_cause=2 if code == RESET_EXIT else 5)
+                if cause != resets.SOFT_RESET:
+                    self.retained.reset()
+                self._spawn(cause)
+
+    def _next_cause(self, code: int) -> int | None:
+        """Why the next life begins, after a life that ended with `code`; None if none does."""
+        if code == resets.EXIT_SOFT:
+            return resets.SOFT_RESET
+        if code == resets.EXIT_HARD:
+            return resets.HARD_RESET
+        if code == resets.EXIT_POWER:
+            self.flash_power.spare()
+            self.retained.power_on()
+            return None
+        if code == -resets.WDT_SIGNAL:
+            self._remark("the watchdog bites")
+            return resets.WDT_RESET
+        self._remark(f"interpreter ended with {code}")
+        return resets.HARD_RESET if code else None  # a panic counts as one, esp_reset_reason
+
+    def _remark(self, text: str) -> None:
+        with self.log_path.open("a") as log:
+            log.write(f"[emulator] {text}\n")
 
     def _end(self, number: signal.Signals) -> None:
-        self._wanted = False
-        process = self._process
+        with self._turn:
+            self._wanted = False
+            process = self._process
         if process is None:
             return
         if process.poll() is None:
@@ -252,5 +305,7 @@ class EmulatedBoard:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self._powered = False
+        self.retained.power_on()
         if self._watcher is not None:
             self._watcher.join(STOP_SECONDS)

@@ -1,9 +1,9 @@
-"""One life of an emulated board, from power-on to reset: runs in the MicroPython unix port.
+"""One life of an emulated board, from reset to reset: runs in the MicroPython unix port.
 
     micropython -X heapsize=N life.py facts.json
 
-The flash image is mounted at / as littlefs2, the modules in stubs/ stand before the interpreter's
-own, and then boot.py and main.py run from the flash as on the chip (ports/esp32/main.c).
+The modules in stubs/ stand before the interpreter's own, the flash is mounted at / as littlefs2,
+and then boot.py and main.py run from it as on the chip (ports/esp32/main.c).
 """
 
 import sys
@@ -42,11 +42,10 @@ def _start(facts_path):
 
     sys.modules["_asyncio"] = _tasks
     sys.modules["gc"] = _Collector(facts["gc_us"])
-    from _flash import Flash
+    import _retained
 
-    flash = Flash(facts["flash"], facts["vfs_start"], facts["vfs_end"])
+    _retained.resume()
     vfs.umount("/")
-    vfs.mount(vfs.VfsLfs2(flash), "/")
 
 
 class _Collector:
@@ -84,6 +83,19 @@ def _run(name):
     return True
 
 
+def _live():
+    import _boot
+    from _board import end
+    from resets import EXIT_SOFT
+
+    _boot.mount()
+    try:
+        if _run("/boot.py"):
+            _run("/main.py")
+    except SystemExit:
+        print("MPY: soft reboot")
+        end(EXIT_SOFT)
+
+
 _start(sys.argv[1])
-if _run("/boot.py"):
-    _run("/main.py")
+_live()

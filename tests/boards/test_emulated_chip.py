@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
 import socket
-import textwrap
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,24 +13,14 @@ from boards.emulated import capture
 from boards.emulated.board import EmulatedBoard
 from boards.emulated.profiles import PROFILES
 from tests.boards.driver import wait_for
+from tests.boards.scripted import scripted, told
 
 MakeBoard = Callable[..., EmulatedBoard]
 RunOnBoard = Callable[..., dict[str, Any]]
 
 
-def _scripted(make_board: MakeBoard, script: str, **options: Any) -> EmulatedBoard:
-    """A board whose main.py is `script`; it calls `tell(name=value, ...)` with what it found."""
-    prelude = "import json\ndef tell(**found): print('TOLD', json.dumps(found))\n"
-    board = make_board(files={"main.py": prelude + textwrap.dedent(script)}, **options)
-    board.start()
-    return board
-
-
 def _told(board: EmulatedBoard) -> dict[str, Any]:
-    wait_for("the script", lambda: "TOLD" in board.log() or not board.alive)
-    told = re.search(r"TOLD (.*)", board.log())
-    assert told, board.log()
-    return json.loads(told.group(1))
+    return told(board)[-1]
 
 
 @pytest.fixture
@@ -41,7 +28,7 @@ def run_on_board(make_board: MakeBoard) -> RunOnBoard:
     """Run a script to its end; what it told, and the board."""
 
     def run(script: str, **options: Any) -> dict[str, Any]:
-        board = _scripted(make_board, script, **options)
+        board = scripted(make_board, script, **options)
         return {"board": board, **_told(board)}
 
     return run
@@ -65,7 +52,7 @@ def _datagrams(board: EmulatedBoard, payloads: list[bytes]) -> None:
 
 
 def test_the_seventh_waiting_datagram_is_lost(make_board: MakeBoard) -> None:
-    board = _scripted(
+    board = scripted(
         make_board,
         _LISTENER
         + """
@@ -81,7 +68,7 @@ def test_the_seventh_waiting_datagram_is_lost(make_board: MakeBoard) -> None:
 
 
 def test_an_empty_datagram_deafens_a_socket_for_ever(make_board: MakeBoard) -> None:
-    board = _scripted(
+    board = scripted(
         make_board,
         _LISTENER
         + """
@@ -179,7 +166,7 @@ def test_a_poll_that_finds_nothing_costs_a_turn_of_the_loop(run_on_board: RunOnB
 
 
 def test_arriving_data_does_not_wake_the_loop_before_its_tick(make_board: MakeBoard) -> None:
-    board = _scripted(
+    board = scripted(
         make_board,
         _LISTENER.replace("time.sleep_ms(400)", "")
         + """
@@ -339,7 +326,7 @@ def test_files_written_by_the_board_outlive_a_power_cut_and_are_read_from_outsid
         import time
         time.sleep(60)
     """
-    board = _scripted(make_board, script)
+    board = scripted(make_board, script)
     assert _told(board)["lives"] == 0
     board.kill()
     board.start()
@@ -360,7 +347,7 @@ def test_a_flash_write_stalls_the_board(run_on_board: RunOnBoard) -> None:
 
 
 def test_a_wedged_dac_takes_nothing_until_the_chip_is_reset(make_board: MakeBoard):
-    board = _scripted(
+    board = scripted(
         make_board,
         """
         import machine, select, time

@@ -11,16 +11,18 @@ import sys
 
 import micropython
 import vfs
-from _board import event, facts, machine_ns_of, machine_us, ticks_of
+from _board import at_end, end, event, facts, machine_ns_of, machine_us, ticks_of
+from _retained import RTC, WDT
 from micropython import const
-
-PWRON_RESET = 1
-HARD_RESET = 2
-WDT_RESET = 3
-DEEPSLEEP_RESET = 4
-SOFT_RESET = 5
-
-_RESET_EXIT = const(64)  # asks the supervisor for a new life
+from resets import (
+    DEEPSLEEP_RESET,
+    EXIT_HARD,
+    EXIT_LOADER,
+    HARD_RESET,
+    PWRON_RESET,
+    SOFT_RESET,
+    WDT_RESET,
+)
 
 _FRAMES = const(256)
 _BLOCK = const(1024)  # 16-bit stereo
@@ -30,6 +32,18 @@ _SEGMENT = const(1)
 _EMPTY = const(2)
 _SILENT = const(4)
 _RUN = const(8)
+
+__all__ = (
+    "DEEPSLEEP_RESET",
+    "HARD_RESET",
+    "I2S",
+    "PWRON_RESET",
+    "RTC",
+    "SOFT_RESET",
+    "WDT",
+    "WDT_RESET",
+    "Pin",
+)
 
 _frequency = 160_000_000
 
@@ -49,11 +63,15 @@ def unique_id():
 
 
 def reset():
-    sys.exit(_RESET_EXIT)
+    end(EXIT_HARD)
 
 
 def soft_reset():
-    sys.exit(_RESET_EXIT + 1)
+    sys.exit()  # what ends the firmware's code restarts MicroPython
+
+
+def bootloader(timeout=0):
+    end(EXIT_LOADER)
 
 
 def reset_cause():
@@ -82,14 +100,6 @@ class Pin:
 
     def off(self):
         self._value = 0
-
-
-class WDT:
-    def __init__(self, id=0, timeout=5000):
-        pass
-
-    def feed(self):
-        pass
 
 
 @micropython.viper
@@ -271,3 +281,11 @@ class I2S:
             self._flush_run()
             self._out.close()
             del self._used[self._id]
+
+
+def _flush_captures():
+    for i2s in I2S._used.values():
+        i2s._flush_run()
+
+
+at_end(_flush_captures)
