@@ -26,10 +26,11 @@ def fail(text: str, status: int = BAD_INPUT) -> NoReturn:
 
 
 # The parts of the help, in its order.
-PANELS = MUSIC, ROOMS, BOARDS, LOOK, RUN, TRY = (
+PANELS = MUSIC, ROOMS, BOARDS, SERIAL, LOOK, RUN, TRY = (
     "Music",
     "Rooms",
     "Boards",
+    "Boards on a serial port",
     "Look",
     "Run",
     "Try and measure",

@@ -19,6 +19,10 @@ _STYLES = {
     "fair": "yellow",
     "poor": "bold red",
     "silent": "bold red",
+    "fault": "bold red",
+    "busy": "yellow",
+    "bare": "cyan",
+    "phantom": "green",
     "gone": "bold red",
     "playing": "green",
     "paused": "cyan",
@@ -243,6 +247,34 @@ def unadopted(boards: Sequence[Json]) -> list[RenderableType]:
         )
     remedy = f"phantom adopt {boards[0]['id']} CODE, with the code on its serial console"
     return [grid, Text(remedy, style="dim")]
+
+
+def on_ports(ports: Sequence[Json]) -> list[RenderableType]:
+    """The serial ports and what is on them."""
+    if not ports:
+        return [Text("no serial port: plug a board in with a USB cable that carries data")]
+    grid = _grid(
+        "port", "is", "chip", "MAC", "flash", "free", "Python", "Phantom", "board", "name"
+    )
+    for column in (grid.columns[4], grid.columns[5]):
+        column.justify = "right"
+    for port in ports:
+        grid.add_row(
+            Text(port["port"], style="bold"),
+            _styled(port["state"]),
+            *(str(port.get(name) or "") for name in ("chip", "mac")),
+            *(_size(port.get(name)) for name in ("flash_bytes", "free_bytes")),
+            *(str(port.get(name) or "") for name in ("micropython", "phantom", "board")),
+            str(port.get("name") or port.get("id") or ""),
+        )
+    remarks = [
+        Text.assemble((f"{port['port']}: ", "bold"), port["why"]) for port in ports if port["why"]
+    ]
+    return [grid, Text("\n").join(remarks)] if remarks else [grid]
+
+
+def _size(count: int | None) -> str:
+    return "" if count is None else f"{count / 1024 / 1024:.3g} MB"
 
 
 # Changes
