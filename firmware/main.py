@@ -1,16 +1,9 @@
-"""Runs the device; whatever ends it, a board begins again by itself."""
+"""Runs second: what the loader has chosen."""
 
 import sys
-import time
 
-import machine
-
-try:
-    from phantom import device
-
-    device.main()
-except Exception as error:
-    sys.print_exception(error)
-    # Long enough for whoever reads the serial line, or interrupts here.
-    time.sleep_ms(500)
-    machine.reset()
+m = sys.modules.get("loader2") or sys.modules.get("loader")
+if m:
+    m.main()
+else:
+    print("phantom: both loaders are damaged: flash the board again")

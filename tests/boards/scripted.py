@@ -18,7 +18,8 @@ _PRELUDE = "import json\ndef tell(**found): print('TOLD', json.dumps(found))\n"
 
 def scripted(make_board: MakeBoard, script: str, **options: Any) -> EmulatedBoard:
     """A board that runs `script`, which calls `tell(name=value, ...)` with what it found."""
-    board = make_board(files={"main.py": _PRELUDE + textwrap.dedent(script)}, **options)
+    scripts = {"boot.py": "", "main.py": _PRELUDE + textwrap.dedent(script)}
+    board = make_board(files=scripts, **options)
     board.start()
     return board
 

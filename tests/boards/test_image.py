@@ -89,7 +89,7 @@ def test_a_chip_has_its_files_where_its_table_leaves_room(tmp_path: Path):
 
 def test_a_board_gets_compiled_modules_and_nothing_that_only_a_pc_runs(tmp_path: Path):
     compiled = firmware.compile_firmware(tmp_path, "xtensawin")
-    files = firmware.files_of(compiled)
+    files = firmware.files_of(compiled, "xtensawin")
     assert {"/boot.py", "/main.py"} <= set(files)
     names = {Path(name).name for name in files if name.endswith(".mpy")}
     assert {"device.mpy", "board.mpy", "dsp.mpy"} <= names

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from boards.emulated import flash
+from boards.image import firmware
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 
@@ -20,7 +20,7 @@ def test_it_freezes_what_a_board_gets_and_no_more(monkeypatch, tmp_path):
     exec(source, {"include": included.append, "package": package})
     assert included == ["$(PORT_DIR)/boards/manifest.py"]
     files, opt = frozen["phantom"]
-    compiled = flash.compile_firmware(tmp_path, "xtensawin") / "phantom"
+    compiled = firmware.compile_firmware(tmp_path, "xtensawin") / "phantom"
     boards_get = {str(p.relative_to(compiled).with_suffix(".py")) for p in compiled.rglob("*.mpy")}
     assert set(files) == boards_get
     assert opt == 3
