@@ -172,7 +172,7 @@ def _files(job: Job, image: Release) -> dict[str, object]:
     cache = download.cache_folder().parent / "compiled" / VERSION / image.chip.march
     try:
         compiled = firmware.compile_firmware(cache, image.chip.march)
-        files: dict[str, object] = dict(firmware.files_of(compiled))
+        files: dict[str, object] = dict(firmware.files_of(compiled, image.chip.march, job.board))
     except FirmwareError as fault:
         raise FlashFault(str(fault), UNDERWAY) from None
     except OSError as fault:
