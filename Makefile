@@ -5,13 +5,19 @@
 # or make's own parsing.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint bench lock wheel clean
+.PHONY: help setup setup-dev run flash test lint bench lock wheel clean
 
 override export PHANTOM_MUSIC := $(if $(filter command,$(origin MUSIC)),$(value MUSIC))
 override export PHANTOM_SECONDS := $(if $(filter command,$(origin SECONDS)),$(value SECONDS))
 override export PHANTOM_TESTS := $(if $(filter command,$(origin TESTS)),$(value TESTS))
 override export PHANTOM_PYTHON := $(if $(filter command environment,$(origin PYTHON)),$(value PYTHON))
-unexport MUSIC SECONDS TESTS PYTHON
+override export PHANTOM_BOARD := $(if $(filter command,$(origin BOARD)),$(value BOARD))
+override export PHANTOM_PORT := $(if $(filter command,$(origin PORT)),$(value PORT))
+override export PHANTOM_FIRMWARE := $(if $(filter command,$(origin FIRMWARE)),$(value FIRMWARE))
+override export PHANTOM_SHA256 := $(if $(filter command,$(origin SHA256)),$(value SHA256))
+override export PHANTOM_SSID := $(if $(filter command,$(origin SSID)),$(value SSID))
+override export PHANTOM_NAME := $(if $(filter command,$(origin NAME)),$(value NAME))
+unexport MUSIC SECONDS TESTS PYTHON BOARD PORT FIRMWARE SHA256 SSID NAME
 
 # The first Python that is new enough: the one asked for, this tree's own, the system's, or one by number.
 define BOOTSTRAP
@@ -31,6 +37,8 @@ help:
 	@echo 'Phantom: every room in time.'
 	@echo
 	@echo '  make run     play in four emulated rooms   MUSIC=~/Music  SECONDS=60'
+	@echo '  make flash   make a board a speaker        BOARD=esp32_generic  PORT=/dev/ttyUSB0'
+	@echo '                                             FIRMWARE=ESP32_GENERIC.bin  SSID=home  NAME=Kitchen'
 	@echo '  make test    set up and pass the tests     TESTS=tests/firmware'
 	@echo '  make lint    style, types, layers'
 	@echo '  make bench   measure; results go to build/bench'
@@ -53,6 +61,18 @@ run: setup
 	if [ -n "$$PHANTOM_SECONDS" ]; then set -- "$$@" --seconds "$$PHANTOM_SECONDS"; fi; \
 	if ! [ -w "$$HOME" ]; then export MPLCONFIGDIR="$$PWD/build/matplotlib"; fi; \
 	exec .venv/bin/phantom demo "$$@"
+
+# esptool and mpremote come with the development packages.
+flash: setup-dev
+	@if [ -z "$$PHANTOM_BOARD" ] || [ -z "$$PHANTOM_FIRMWARE" ]; then \
+	  echo 'phantom: make flash BOARD=esp32_generic FIRMWARE=ESP32_GENERIC.bin [PORT=/dev/ttyUSB0] [SSID=home] [NAME=Kitchen]' >&2; \
+	  echo 'phantom: docs/flashing.md tells where FIRMWARE comes from' >&2; exit 2; fi; \
+	set -- --board "$$PHANTOM_BOARD" --firmware "$$PHANTOM_FIRMWARE"; \
+	if [ -n "$$PHANTOM_PORT" ]; then set -- "$$@" --port "$$PHANTOM_PORT"; fi; \
+	if [ -n "$$PHANTOM_SHA256" ]; then set -- "$$@" --sha256 "$$PHANTOM_SHA256"; fi; \
+	if [ -n "$$PHANTOM_NAME" ]; then set -- "$$@" --name "$$PHANTOM_NAME"; fi; \
+	if [ -n "$$PHANTOM_SSID" ]; then set -- "$$@" --ssid "$$PHANTOM_SSID"; else set -- "$$@" --no-wifi; fi; \
+	exec .venv/bin/phantom flash "$$@"
 
 test: setup-dev
 	@exec .venv/bin/python -m pytest $${PHANTOM_TESTS:+"$$PHANTOM_TESTS"}

@@ -52,6 +52,9 @@ def compile_firmware(into: Path, march: str | None) -> Path:
     """
     source = Path(str(resources.files("phantom")))
     files = sorted(p for p in source.rglob("*.py") if _on_boards(p.relative_to(source)))
+    targets = {into / "phantom" / path.relative_to(source).with_suffix(".mpy") for path in files}
+    for stale in {*(into / "phantom").rglob("*.mpy")} - targets:
+        stale.unlink()  # of a module that is no more
     for path in files:
         target = into / "phantom" / path.relative_to(source).with_suffix(".mpy")
         if target.exists() and target.stat().st_mtime >= path.stat().st_mtime:

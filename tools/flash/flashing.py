@@ -37,7 +37,10 @@ _PORT_BACK_SECONDS = 8.0
 
 @dataclass(frozen=True)
 class Job:
-    """What to write where. board: its name; chip: its chip's name; facts: its board.json."""
+    """What to write where. board: its name; chip: its chip's name; facts: its board.json.
+
+    compiled: a folder for compiled firmware that is used again; None for one of this job alone.
+    """
 
     port: str
     board: str
@@ -49,6 +52,7 @@ class Job:
     baud: int = BAUD
     read_back: bool = False
     watch_seconds: float = 20.0
+    compiled: Path | None = None
 
 
 @dataclass
@@ -120,20 +124,20 @@ def flash(job: Job, steps: Steps) -> Flashed:
         step.say(
             f"{connected.title}, {megabytes(connected.flash_bytes)} of flash, {connected.mac}"
         )
-    with steps.step("firmware") as step:
-        start, end = plan.region(image, connected.flash_bytes)
-        files = _files(job, image)
-        contents = _file_system(files, end - start)
-        pieces = plan.pieces(image, contents, start)
-        step.say(f"Phantom {VERSION}, {len(files)} files in {megabytes(end - start)}")
     done = Flashed(connected, image)
-    with tempfile.TemporaryDirectory(prefix="phantom-flash-") as folder:
+    with tempfile.TemporaryDirectory(prefix="phantom-flash-") as temporary:
+        folder = Path(temporary)
+        with steps.step("firmware") as step:
+            start, end = plan.region(image, connected.flash_bytes)
+            files = _files(job, image, job.compiled or folder)
+            pieces = plan.pieces(image, _file_system(files, end - start), start)
+            step.say(f"Phantom {VERSION}, {len(files)} files in {megabytes(end - start)}")
         with steps.step("write") as step:
-            _write(job, image, pieces, Path(folder), done, step.reach)
+            _write(job, image, pieces, folder, done, step.reach)
             step.say(done.text)
         if job.read_back:
             with steps.step("read back") as step:
-                _read_back(job, image, pieces, Path(folder), step.reach)
+                _read_back(job, image, pieces, folder, step.reach)
                 step.say("every byte is what was written")
     if job.watch_seconds > 0:
         with steps.step("start") as step:
@@ -168,15 +172,15 @@ def _connected(job: Job, image: Release) -> Connected:
     return connected
 
 
-def _files(job: Job, image: Release) -> dict[str, object]:
-    cache = download.cache_folder().parent / "compiled" / VERSION / image.chip.march
+def _files(job: Job, image: Release, folder: Path) -> dict[str, object]:
+    march = image.chip.march
     try:
-        compiled = firmware.compile_firmware(cache, image.chip.march)
-        files: dict[str, object] = dict(firmware.files_of(compiled, image.chip.march, job.board))
+        compiled = firmware.compile_firmware(folder / march, march)
+        files: dict[str, object] = dict(firmware.files_of(compiled, march, job.board))
     except FirmwareError as fault:
         raise FlashFault(str(fault), UNDERWAY) from None
     except OSError as fault:
-        raise FlashFault(f"{cache}: {fault.strerror}: make room there", UNDERWAY) from None
+        raise FlashFault(f"{folder}: {fault.strerror}: make room there", UNDERWAY) from None
     return files | {"/board.json": dict(job.facts)} | job.identity.files()
 
 
