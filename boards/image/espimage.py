@@ -11,19 +11,11 @@ import struct
 from dataclasses import dataclass
 from enum import Enum
 
+from boards.image.chips import CHIPS, by_image_id
+
 MAGIC = 0xE9
-CHIP_IDS = {
-    "esp32": 0,
-    "esp32s2": 2,
-    "esp32c3": 5,
-    "esp32s3": 9,
-    "esp32c2": 12,
-    "esp32c6": 13,
-    "esp32h2": 16,
-    "esp32p4": 18,
-    "esp32c5": 23,
-}
-_CHIPS = {number: name for name, number in CHIP_IDS.items()}
+# Chips beside those of chips.py, so that a message can name them.
+_OTHERS = {12: "esp32c2", 16: "esp32h2", 18: "esp32p4", 23: "esp32c5"}
 
 _HEADER = struct.Struct("<BBBBI B3sHBHH4sB")
 _SEGMENT = struct.Struct("<II")
@@ -82,7 +74,8 @@ class EspImage:
     @property
     def chip(self) -> str:
         """The chip's name as esptool writes it, "esp32s3"; "chip 77" if nobody knows it."""
-        return _CHIPS.get(self.chip_id, f"chip {self.chip_id}")
+        known = by_image_id(self.chip_id)
+        return known.name if known else _OTHERS.get(self.chip_id, f"chip {self.chip_id}")
 
     @property
     def is_application(self) -> bool:
@@ -92,6 +85,8 @@ class EspImage:
 
 def chip_title(chip: str) -> str:
     """A chip's name as people write it: "esp32s3" is ESP32-S3."""
+    if chip in CHIPS:
+        return CHIPS[chip].title
     suffix = chip.upper().removeprefix("ESP32")
     return f"ESP32-{suffix}" if suffix and chip.startswith("esp32") else chip.upper()
 

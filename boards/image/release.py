@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boards.image import espimage, partitions
+from boards.image.chips import CHIPS
 from boards.image.espimage import EspImage, Fault, ImageError, chip_title, revision_text
 from boards.image.partitions import TABLE_BYTES, TABLE_OFFSET, TYPE_APP, Partition, PartitionError
-
-# Where a chip's mask ROM looks for the bootloader.
-BOOTLOADER_OFFSETS = {"esp32": 0x1000, "esp32s3": 0x0, "esp32c3": 0x0}
 
 _ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b\x08": "a gzip archive"}
 _PAGES = (b"<!do", b"<htm", b"<!DO", b"<HTM")
@@ -65,12 +63,12 @@ def check(
             f"{name} is for {chip_title(found)}, and this board is an {chip_title(chip)}: "
             f"get the image for {chip_title(chip)}"
         )
-    if found not in BOOTLOADER_OFFSETS:
+    if found not in CHIPS:
         raise ReleaseError(
             f"{name} is for {chip_title(found)}, which no board of Phantom's has: "
             f"get the image for your board's chip"
         )
-    offset = BOOTLOADER_OFFSETS[found]
+    offset = CHIPS[found].bootloader_offset
     table, app = _table(content, name, offset)
     application = _application(content, name, offset, app)
     if application.chip != found:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from boards.image import espimage, partitions
+from boards.image.chips import CHIPS
 from boards.image.partitions import STOCK, TABLE_OFFSET, TYPE_APP, Partition
-from boards.image.release import BOOTLOADER_OFFSETS
 
 # ESP32_GENERIC 1.25 has 1.7 MB.
 APPLICATION_BYTES = 1_600_000
@@ -36,7 +36,7 @@ def micropython(
     table: Sequence[Partition] = STOCK,
 ) -> bytes:
     """The .bin, to be written at the chip's bootloader offset. `application_bytes`: about."""
-    offset = BOOTLOADER_OFFSETS[chip]
+    offset = CHIPS[chip].bootloader_offset
     app = min((p for p in table if p.type == TYPE_APP), key=lambda p: p.subtype)
     image = bytearray(bootloader(chip))
     image += b"\xff" * (TABLE_OFFSET - offset - len(image)) + partitions.build(table)
@@ -70,7 +70,7 @@ def application(chip: str, version: str = "1.25.0", size: int = APPLICATION_BYTE
 
 def _image(chip: str, segments: list[tuple[int, bytes]]) -> bytes:
     return espimage.build(
-        espimage.CHIP_IDS[chip],
+        CHIPS[chip].image_id,
         segments,
         entry=segments[-1][0],
         min_revision=_MIN_REVISION[chip],

@@ -9,7 +9,6 @@ import pytest
 from boards.emulated.rom import CHIPS, FlashFile, boot_image, boot_log, download_log
 from boards.image import espimage, partitions, standin
 from boards.image.partitions import MIB, STOCK, Partition
-from boards.image.release import BOOTLOADER_OFFSETS
 
 APP_AT = 0x10000
 SMALL = 60_000
@@ -18,7 +17,8 @@ SMALL = 60_000
 def flashed(path: Path, chip: str, made_for: str | None = None) -> FlashFile:
     flash = FlashFile.blank(path / "flash.bin", 4 * MIB)
     flash.program(
-        BOOTLOADER_OFFSETS[chip], standin.micropython(made_for or chip, application_bytes=SMALL)
+        CHIPS[chip].bootloader_offset,
+        standin.micropython(made_for or chip, application_bytes=SMALL),
     )
     return flash
 

@@ -157,8 +157,8 @@ def test_a_chip_that_is_too_old_for_the_image_is_told():
 
 def test_an_image_for_a_chip_of_no_board_is_refused():
     content = bytearray(standin.bootloader("esp32s3"))
-    other = espimage.build(13, [(0x40800000, bytes(content[32:64]))])
-    assert "ESP32-C6" in refusal(other, "esp32")
+    other = espimage.build(16, [(0x40800000, bytes(content[32:64]))])
+    assert "ESP32-H2" in refusal(other, "esp32")
 
 
 def test_a_release_is_loaded_from_a_file(tmp_path: Path):

@@ -31,7 +31,7 @@ MAC = bytes.fromhex("7cdfa1a0b1c2")
 
 
 class BareChip:
-    """A chip that waits for tools at `port`; `trouble` befalls the next loader that is entered.
+    """A chip that waits for tools at `port`; `trouble` befalls the next tool that comes.
 
         with BareChip(CHIPS["esp32"], flash) as chip:
             subprocess.run(["esptool", "--port", chip.port, "flash-id"])
@@ -95,6 +95,7 @@ class BareChip:
                 continue
             if closed_at and self._loader:
                 self._loader.reopened()
+                self._befall(self._loader)
             closed_at = None
             if events:
                 self._received(self._read())
@@ -123,8 +124,8 @@ class BareChip:
         self._loader = None
         if strap == "download":
             # The ROM said that it waits before anybody listened.
-            self._loader = RomLoader(self.chip, self.flash, self._mac, trouble=self.trouble)
-            self.trouble = None
+            self._loader = RomLoader(self.chip, self.flash, self._mac)
+            self._befall(self._loader)
         else:
             self._boot(why)
 
@@ -134,6 +135,10 @@ class BareChip:
             self.boots += 1
         if not result.ok or why != "watchdog":
             self._say((boot_log(self.chip, why) + result.message).encode())
+
+    def _befall(self, loader: RomLoader) -> None:
+        loader.befall(self.trouble)
+        self.trouble = None
 
     def _read(self) -> bytes:
         try:

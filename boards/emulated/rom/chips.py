@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from boards.image import chips
+
 
 @dataclass(frozen=True)
 class Chip:
     """One kind of chip. Revisions are major * 100 + minor."""
 
     name: str
-    image_id: int  # as in the images made for it, and in its answer to GET_SECURITY_INFO
     revision: int
-    bootloader_offset: int
     has_security_info: bool
     begin_words: int  # parameters of FLASH_BEGIN
     spi_base: int
@@ -32,6 +32,16 @@ class Chip:
     download_strap: str
     fuses: dict[int, int] = field(default_factory=dict[int, int])
 
+    @property
+    def image_id(self) -> int:
+        """As in the images made for it, and in its answer to GET_SECURITY_INFO."""
+        return chips.CHIPS[self.name].image_id
+
+    @property
+    def bootloader_offset(self) -> int:
+        """Where in flash the ROM looks for a bootloader."""
+        return chips.CHIPS[self.name].bootloader_offset
+
     def registers(self, mac: bytes) -> dict[int, int]:
         """Registers that don't read as 0 after a reset."""
         low, high = int.from_bytes(mac[2:], "big"), int.from_bytes(mac[:2], "big")
@@ -42,9 +52,7 @@ WATCHDOG_KEY = 0x50D83AA1
 
 _ESP32 = Chip(
     name="esp32",
-    image_id=0,
     revision=301,
-    bootloader_offset=0x1000,
     has_security_info=False,
     begin_words=4,
     spi_base=0x3FF42000,
@@ -73,9 +81,7 @@ _ESP32 = Chip(
 
 _ESP32S3 = Chip(
     name="esp32s3",
-    image_id=9,
     revision=2,
-    bootloader_offset=0x0,
     has_security_info=True,
     begin_words=5,
     spi_base=0x60002000,
@@ -93,9 +99,7 @@ _ESP32S3 = Chip(
 
 _ESP32C3 = Chip(
     name="esp32c3",
-    image_id=5,
     revision=4,
-    bootloader_offset=0x0,
     has_security_info=True,
     begin_words=5,
     spi_base=0x60002000,

@@ -115,9 +115,8 @@ class RomLoader:
         self.flash = flash
         self._mac = mac
         self._modem_lines = modem_lines
-        self._trouble = trouble
-        self._seen = 0
         self._silent = False
+        self.befall(trouble)
         self.dropped = False
         self.leave: Literal["run", "download"] | None = None
         self._decoder = slip.Decoder()
@@ -135,6 +134,11 @@ class RomLoader:
         self._write: Write | None = None
         self._reading: Reading | None = None
         self._owed: Reason | None = None
+
+    def befall(self, trouble: Trouble | None) -> None:
+        """Let this go wrong, counted from now on."""
+        self._trouble = trouble
+        self._seen = 0
 
     def reopened(self) -> None:
         """A tool opened the port anew, on a line that can't reset the chip.

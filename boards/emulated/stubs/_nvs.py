@@ -96,9 +96,7 @@ def _save():
     content = struct.pack(_HEADER, _MAGIC, number, len(body), crc32(body)) + body
     for sector in range(-(-len(content) // SECTOR)):
         _device.ioctl(6, block + sector)
-        _device.writeblocks(
-            block + sector, content[sector * SECTOR : (sector + 1) * SECTOR], 0
-        )
+        _device.writeblocks(block + sector, content[sector * SECTOR : (sector + 1) * SECTOR], 0)
     _number = number
 
 
