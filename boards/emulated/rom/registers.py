@@ -7,6 +7,9 @@ from boards.emulated.rom.flash import FlashFile
 
 _SPI_USER_COMMAND = 1 << 18
 _READ_ID = 0x9F
+_READ_PARAMETERS = 0x5A  # JEDEC JESD216: a table that starts with "SFDP"
+_SFDP = int.from_bytes(b"SFDP", "little")
+_SPI_ADDRESS = 0x04
 _WATCHDOG_ENABLE = 1 << 31
 _WORD = 0xFFFFFFFF
 
@@ -37,9 +40,13 @@ class Registers:
             self._spi_command(attached)
 
     def _spi_command(self, attached: bool) -> None:
-        """One command to the flash chip: its identity, or something that it doesn't answer."""
+        """One command to the flash chip: its identity, or something that reads as 0."""
         chip = self._chip
         command = self.read(chip.spi_base + chip.spi_usr2) & 0xFF
-        answer = self._flash.jedec_id if command == _READ_ID and attached else 0
+        answer = 0
+        if command == _READ_ID and attached:
+            answer = self._flash.jedec_id
+        elif command == _READ_PARAMETERS and attached:
+            answer = _SFDP if self.read(chip.spi_base + _SPI_ADDRESS) == 0 else 0
         self._values[chip.spi_base + chip.spi_w0] = answer
         self._values[chip.spi_base] &= ~_SPI_USER_COMMAND
