@@ -19,22 +19,20 @@ import os
 import random
 import signal
 import subprocess
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from boards.emulated.flash_power import FlashPower
 from boards.emulated.interpreter import micropython_path
-from boards.emulated.profiles import PROFILES, Profile
+from boards.emulated.lives import Lives
+from boards.emulated.profiles import PROFILES, REPL_BYTES, Profile
 from boards.emulated.retained import Retained
+from boards.emulated.serial.line import SerialLine
 from boards.emulated.stubs import resets
 from boards.image import firmware, flash, partitions
 
 TICKS_WRAP = 1 << 30
-# The process ends within this after SIGTERM, or it is killed.
-STOP_SECONDS = 2.0
-
 _SUBTYPE_FAT = 0x81  # of the partition that MicroPython registers, whatever is in it
 
 Launch = Callable[..., "subprocess.Popen[bytes]"]
@@ -49,6 +47,7 @@ class EmulatedBoard:
     to the board's device.json, `files` to its flash (a `main.py` of a test's own, say).
     `installation`, {"id", "key", "name"} in hex, is the one it belongs to; without, it is new.
     `flash_erase_us` is how long an erase stalls the board, by default as the profile says.
+    With `serial` it has a port, and a REPL behind main.py; without, a life ends with main.py.
     """
 
     def __init__(
@@ -67,6 +66,7 @@ class EmulatedBoard:
         files: dict[str, Any] | None = None,
         installation: dict[str, str] | None = None,
         flash_erase_us: int | None = None,
+        serial: bool = False,
     ) -> None:
         if profile not in PROFILES:
             known = ", ".join(sorted(PROFILES))
@@ -88,15 +88,14 @@ class EmulatedBoard:
         self._files = files or {}
         if installation:
             self._files = {"installation.json": installation} | self._files
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lives = 0
-        self._wanted = False
-        self._powered = False
-        self._turn = threading.Lock()  # of whoever ends a life or begins one
-        self._watcher: threading.Thread | None = None
         self._erase_us = self.profile.flash_erase_us if flash_erase_us is None else flash_erase_us
         self.retained = Retained(self.workdir / "retained.bin")
         self.flash_power = FlashPower(self.workdir)
+        self._lives = Lives(self._begin, self.retained, self.flash_power, self._remark)
+        self._flashed = False
+        self._serial = serial
+        self._line: SerialLine | None = None
+        self.raw_paste = True  # whether the REPL offers raw paste mode
         self.captures: list[Path] = []
         self.log_path = self.workdir / "serial.log"
 
@@ -104,22 +103,24 @@ class EmulatedBoard:
 
     def start(self) -> None:
         """Power on. The flash is written the first time; later lives find it as it was left."""
-        if self._powered:
-            return
-        if not self._image.exists() or self._lives == 0:
+        if not self._flashed:
             self.flash()
-        self._wanted = self._powered = True
-        self._spawn(resets.PWRON_RESET)
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._watcher.start()
+        self._lives.power_on()
 
     def kill(self) -> None:
         """Cut the power: nothing is flushed, nobody is told."""
-        self._end(signal.SIGKILL)
+        self._lives.power_off(signal.SIGKILL)
+
+    def reset(self) -> None:
+        """Pull the chip's EN pin, as a reset button does."""
+        self._lives.reset(resets.PWRON_RESET)
 
     def stop(self) -> None:
-        """End the emulation of this board."""
-        self._end(signal.SIGTERM)
+        """End the emulation of this board; its port goes."""
+        self._lives.power_off(signal.SIGTERM)
+        if self._line is not None:
+            self._line.close()
+            self._line = None
 
     def wedge_dac(self) -> None:
         """Have the I2S peripheral take no more until the chip is reset: DMA that has stopped."""
@@ -132,13 +133,24 @@ class EmulatedBoard:
     @property
     def alive(self) -> bool:
         """Whether it has power and runs, or is about to again after a reset."""
-        return self._powered
+        return self._lives.powered
 
     @property
     def pid(self) -> int | None:
         """The interpreter's process id while it runs."""
-        process = self._process
-        return process.pid if process is not None and process.poll() is None else None
+        return self._lives.pid
+
+    @property
+    def port(self) -> str:
+        """The serial port, for mpremote and its like. It stays over resets and cuts of power."""
+        return self._opened_line().port
+
+    def _opened_line(self) -> SerialLine:
+        if not self._serial:
+            raise RuntimeError(f"board {self.name} has no serial port: make it with serial=True")
+        if self._line is None:
+            self._line = SerialLine(self.log_path)
+        return self._line
 
     @property
     def capture_path(self) -> Path:
@@ -147,12 +159,15 @@ class EmulatedBoard:
 
     def log(self) -> str:
         """What the board has printed on its serial line so far."""
-        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+        if not self.log_path.exists():
+            return ""
+        return self.log_path.read_bytes().decode(errors="replace").replace("\r\n", "\n")
 
     # Flash
 
     def flash(self) -> None:
         """Write the flash image: firmware, board facts, identity."""
+        self._flashed = True
         march = firmware.host_architecture()
         compiled = firmware.compile_firmware(self._compiled, march)
         device = {"id": self.name, "name": self._room, "wifi": {"ssid": "emulated", "key": ""}}
@@ -184,7 +199,7 @@ class EmulatedBoard:
 
     # Lives
 
-    def _facts(self, reset_cause: int) -> dict[str, Any]:
+    def _facts(self, reset_cause: int, raw_repl: bool) -> dict[str, Any]:
         p = self.profile
         table, (vfs_start, vfs_end) = self._regions()
         start = self._ticks_start
@@ -218,6 +233,11 @@ class EmulatedBoard:
             "dma_bytes": p.dma_bytes,
             "i2s_ports": p.i2s_ports,
             "max_hz": p.max_hz,
+            "terminal": self._opened_line().terminal if self._serial else "",
+            "repl": "raw" if raw_repl else "friendly",
+            "raw_paste": self.raw_paste,
+            "machine": p.machine,
+            "build": p.build,
         }
 
     def _regions(self) -> tuple[list[tuple[int, int, int, int, str, bool]], tuple[int, int]]:
@@ -233,19 +253,20 @@ class EmulatedBoard:
             entries.append((partitions.TYPE_DATA, _SUBTYPE_FAT, start, end - start, "vfs", False))
         return entries, (start, end)
 
-    def _spawn(self, reset_cause: int) -> None:
-        self._lives += 1
-        self.captures.append((self.workdir / f"capture-{self._lives}.bin").absolute())
+    def _begin(self, reset_cause: int, raw_repl: bool) -> subprocess.Popen[bytes]:
+        self.captures.append((self.workdir / f"capture-{len(self.captures) + 1}.bin").absolute())
         self.captures[-1].write_bytes(b"")
         self._wedge.write_bytes(b"")
+        if self._line is not None and reset_cause != resets.SOFT_RESET:
+            self._line.reset()
         facts = self.workdir / "facts.json"
-        facts.write_text(json.dumps(self._facts(reset_cause)))
+        facts.write_text(json.dumps(self._facts(reset_cause, raw_repl)))
         life = Path(__file__).with_name("life.py")
-        heap = f"heapsize={self.profile.heap_argument}"
-        argv = [str(micropython_path()), "-X", heap, str(life), str(facts.absolute())]
+        heap = self.profile.heap_argument + (REPL_BYTES if self._serial else 0)
+        argv = [str(micropython_path()), "-X", f"heapsize={heap}", str(life)]
         with self.log_path.open("ab") as log:
-            self._process = self._launch(
-                argv,
+            return self._launch(
+                [*argv, str(facts.absolute())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -253,60 +274,6 @@ class EmulatedBoard:
                 env={"PATH": os.environ.get("PATH", ""), "MICROPYPATH": ".frozen"},
             )
 
-    def _watch(self) -> None:
-        # A board that resets comes up again; one that crashes too, as its watchdog would see to.
-        while self._wanted:
-            process = self._process
-            if process is None:
-                return
-            code = process.wait()
-            if not self._wanted or process is not self._process:
-                return
-            cause = self._next_cause(code)
-            if cause is None:
-                self._powered = False
-                return
-            with self._turn:
-                if not self._wanted:  # the power was cut meanwhile
-                    return
-                if cause != resets.SOFT_RESET:
-                    self.retained.reset()
-                self._spawn(cause)
-
-    def _next_cause(self, code: int) -> int | None:
-        """Why the next life begins, after a life that ended with `code`; None if none does."""
-        if code == resets.EXIT_SOFT:
-            return resets.SOFT_RESET
-        if code == resets.EXIT_HARD:
-            return resets.HARD_RESET
-        if code == resets.EXIT_POWER:
-            self.flash_power.spare()
-            self.retained.power_on()
-            return None
-        if code == -resets.WDT_SIGNAL:
-            self._remark("the watchdog bites")
-            return resets.WDT_RESET
-        self._remark(f"interpreter ended with {code}")
-        return resets.HARD_RESET if code else None  # a panic counts as one, esp_reset_reason
-
     def _remark(self, text: str) -> None:
         with self.log_path.open("a") as log:
             log.write(f"[emulator] {text}\n")
-
-    def _end(self, number: signal.Signals) -> None:
-        with self._turn:
-            self._wanted = False
-            process = self._process
-        if process is None:
-            return
-        if process.poll() is None:
-            process.send_signal(number)
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self._powered = False
-        self.retained.power_on()
-        if self._watcher is not None:
-            self._watcher.join(STOP_SECONDS)

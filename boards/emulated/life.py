@@ -46,6 +46,7 @@ def _start(facts_path):
 
     _retained.resume()
     vfs.umount("/")
+    return facts
 
 
 class _Collector:
@@ -97,5 +98,36 @@ def _live():
         end(EXIT_SOFT)
 
 
-_start(sys.argv[1])
-_live()
+def _live_on_the_line(terminal, mode):
+    # With a serial line a life does not end with main.py: the REPL follows.
+    import _console
+
+    _console.attach(terminal)
+    _console.install()
+    import _boot
+    import _repl
+
+    _hide_stubs()
+    _boot.mount()
+    scope = {"__name__": "__main__"}
+    if _repl.run_file("boot.py", scope) and mode == _repl.FRIENDLY:
+        _repl.run_file("main.py", scope)
+    _repl.talk(mode, scope)
+
+
+def _hide_stubs():
+    # Tools list what is mounted: everything of ours is imported now, and then nowhere to be seen.
+    import uos
+
+    for entry in uos.ilistdir("/.stubs"):
+        if entry[0].endswith(".py"):
+            __import__(entry[0][:-3])
+    vfs.umount("/.stubs")
+    sys.path[:] = ["", ".frozen", "/lib"]
+
+
+_facts = _start(sys.argv[1])
+if _facts["terminal"]:
+    _live_on_the_line(_facts["terminal"], _facts["repl"])
+else:
+    _live()

@@ -17,6 +17,8 @@ STUBS_BYTES = (80 + 14) * KIB
 # So does the firmware's code, which a chip without PSRAM has to keep in flash: frozen into its
 # image, or in ROMFS. Measured: what importing it takes here.
 CODE_BYTES = 80 * KIB
+# With a serial port the REPL is there too, which on a chip is C in flash: 14 KB, measured.
+REPL_BYTES = 16 * KIB
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Profile:
 
     name: str
     board: str
+    machine: str  # MICROPY_HW_BOARD_NAME with MICROPY_HW_MCU_NAME, as the banner has it
+    build: str  # sys.implementation._build
     max_hz: int
     heap_bytes: int  # what MicroPython's heap reaches before the IDF runs short
     ring_bytes: int  # the renderer's share of it: bytes, so not doubled
@@ -49,6 +53,8 @@ PROFILES = {
         Profile(
             name="esp32",
             board="esp32_generic",
+            machine="Generic ESP32 module with ESP32",
+            build="ESP32_GENERIC",
             max_hz=240_000_000,
             heap_bytes=128 * KIB,  # leaves the IDF some 24 KB beside Wi-Fi: not tried on a board
             ring_bytes=48 * KIB,
@@ -61,6 +67,8 @@ PROFILES = {
         Profile(
             name="esp32s3",
             board="esp32_generic_s3",
+            machine="Generic ESP32S3 module with ESP32S3",
+            build="ESP32_GENERIC_S3",
             max_hz=240_000_000,
             heap_bytes=2048 * KIB,
             ring_bytes=1024 * KIB,
@@ -73,6 +81,8 @@ PROFILES = {
         Profile(
             name="esp32c3",
             board="esp32_generic_c3",
+            machine="Generic ESP32C3 module with ESP32C3",
+            build="ESP32_GENERIC_C3",
             max_hz=160_000_000,
             heap_bytes=128 * KIB,
             ring_bytes=48 * KIB,
