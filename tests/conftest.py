@@ -16,11 +16,15 @@ for _folder in (ROOT / "host", ROOT / "firmware", ROOT):
         sys.path.insert(0, str(_folder))  # before any `tests` package that others installed
 
 from phantom.port import cpython  # noqa: E402
-from tests import portable  # noqa: E402
+from tests import explained, portable  # noqa: E402
 
 cpython.install()
 
 _PORTABLE = re.compile(r"^PORTABLE = True$", re.MULTILINE)
+_HEAP = re.compile(r"^HEAP_KIB = (\d+)", re.MULTILINE)
+# The emulated ESP32's (boards/emulated/profiles.py): twice the chip's objects, its ring, the code.
+_HEAP_KIB = 384
+_FRAME = re.compile(r'^  File "(.+)", line (\d+).*\n', re.MULTILINE)
 _TIMEOUT_S = 120  # for a whole file: far beyond any honest one, short of CI's patience
 
 
@@ -84,7 +88,7 @@ class MicroPythonFile(pytest.File):
                     )
                 tests.append(node.name)
         return [
-            MicroPythonTest.from_parent(self, name=f"{name}[micropython]", function=name)
+            MicroPythonTest.from_parent(self, name=f"{name}[micropython]", test_name=name)
             for name in tests
         ]
 
@@ -92,16 +96,20 @@ class MicroPythonFile(pytest.File):
         """None for each test that passed, else what MicroPython printed before it failed."""
         if not hasattr(self, "_outcomes"):
             chosen = [item for item in self.session.items if item.parent is self]
-            self._outcomes = self._run([item.function for item in chosen])
+            self._outcomes = self._run([item.test_name for item in chosen])
         return self._outcomes
 
     def _run(self, names: list[str]) -> dict[str, str | None]:
         module = ".".join(self.path.relative_to(ROOT).with_suffix("").parts)
-        command = [require_micropython(), str(ROOT / "tests" / "portable.py"), module, *names]
+        source = self.path.read_text(encoding="utf-8")
+        heap = _HEAP.search(source)
+        command = [require_micropython(), "-X", f"heapsize={heap[1] if heap else _HEAP_KIB}k"]
+        command += [str(ROOT / "tests" / "portable.py"), "--explained", module, *names]
         try:
             done = subprocess.run(
                 command,
                 cwd=ROOT,
+                input=explained.explain(source),
                 capture_output=True,
                 check=False,
                 text=True,
@@ -116,7 +124,7 @@ class MicroPythonFile(pytest.File):
         for line in printed.splitlines():
             if line.startswith(portable.MARKER):
                 _, verdict, name = line.split(" ", 2)
-                outcomes[name] = None if verdict == "pass" else "\n".join(pending)
+                outcomes[name] = None if verdict == "pass" else _with_lines("\n".join(pending))
                 pending = []
             else:
                 pending.append(line)
@@ -125,15 +133,28 @@ class MicroPythonFile(pytest.File):
         return outcomes
 
 
+def _with_lines(traceback: str) -> str:
+    """Add the source line that each frame of MicroPython's traceback stands at."""
+
+    def line(frame: re.Match[str]) -> str:
+        path = ROOT / frame[1]
+        if not path.is_file():
+            return frame[0]
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return f"{frame[0]}    {lines[int(frame[2]) - 1].strip()}\n"
+
+    return _FRAME.sub(line, traceback)
+
+
 class MicroPythonTest(pytest.Item):
     """One portable test on MicroPython."""
 
-    def __init__(self, *, function: str, **keywords: object) -> None:
+    def __init__(self, *, test_name: str, **keywords: object) -> None:
         super().__init__(**keywords)
-        self.function = function
+        self.test_name = test_name
 
     def runtest(self) -> None:
-        failure = self.parent.outcomes()[self.function]
+        failure = self.parent.outcomes()[self.test_name]
         if failure is not None:
             pytest.fail(failure, pytrace=False)
 

@@ -78,10 +78,10 @@ class Authority(Topology):
         for system, left, right in self._pairs():
             default = "%s + %s" % (names.pop(left), names.pop(right))
             systems.append((system, default, [(left, "left"), (right, "right")]))
-        for device in names:
-            facts = self.device(device, names[device])
+        for device, name in names.items():
+            facts = self.device(device, name)
             side = facts["side"] if facts["system"] == device else "both"
-            systems.append((device, names[device], [(device, side)]))
+            systems.append((device, name, [(device, side)]))
         return self._named(sorted(systems))
 
     def _pairs(self):

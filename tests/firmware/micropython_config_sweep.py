@@ -11,6 +11,7 @@ from tests.firmware.flash_chip import SECTOR, FlashChip
 from tests.portable import Random
 
 PORTABLE = True
+HEAP_KIB = 4096
 
 _SECTORS = 32
 _PATH = "/sweep/device.json"

@@ -13,6 +13,7 @@ from phantom.wire import CHUNK_FRAMES, audio
 from tests.portable import raises
 
 PORTABLE = True
+HEAP_KIB = 2048
 
 
 class FakeClock:

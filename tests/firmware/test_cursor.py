@@ -5,6 +5,7 @@ from tests.firmware.dma import PERIOD, VirtualI2S
 from tests.portable import Random
 
 PORTABLE = True
+HEAP_KIB = 2048
 
 _START = 1000000  # board ticks when the DAC is made
 

@@ -6,6 +6,7 @@ from phantom.clock import HouseClock
 from tests.portable import Random
 
 PORTABLE = True
+HEAP_KIB = 1024
 
 _SECOND = 1000000
 _TICKS_MASK = ticks_add(0, -1)  # where ticks wrap differs

@@ -9,6 +9,7 @@ from tests.firmware.wire_pair import Pair
 from tests.portable import Random, raises
 
 PORTABLE = True
+HEAP_KIB = 1024
 
 
 class _House:

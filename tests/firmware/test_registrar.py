@@ -4,6 +4,7 @@ from phantom.wire import discovery, mux
 from tests.firmware.lan import HOME, KEY, Lan
 
 PORTABLE = True
+HEAP_KIB = 2048
 
 _STRANGE = b"\0" * 8
 

@@ -6,6 +6,7 @@ from phantom.renderer import IDLE, PLAYING, STARVED, WAITING, Renderer
 from phantom.wire import CHUNK_FRAMES, audio
 
 PORTABLE = True
+HEAP_KIB = 2048
 
 _BLOCK_X3 = 16000
 _SOURCE = [((n * 7919) % 60000) - 30000 for n in range(CHUNK_FRAMES * 40)]

@@ -7,6 +7,7 @@ from phantom.topology import MAX_COUNTER, MAX_ENTRIES, TopologyError
 from tests.portable import Random, raises
 
 PORTABLE = True
+HEAP_KIB = 2048
 
 
 def _device(system, name="Box", side="both", **more):

@@ -11,6 +11,7 @@ from tests.firmware.wire_pair import Pair
 from tests.portable import Random, raises
 
 PORTABLE = True
+HEAP_KIB = 1024
 
 IDLE_MS = 10000
 

@@ -279,7 +279,7 @@ class socket:
 
     def sendall(self, data):
         view = memoryview(data)
-        while len(view):
+        while len(view) > 0:
             view = view[self._host.send(view) :]
 
     def sendto(self, data, address):
