@@ -264,7 +264,7 @@ def boot():
         print("loader: safe mode:", reason)
         record["asked"] = False
     elif not soft:
-        record[slot] += 1
+        record[slot] += 1  # pyright: ignore[reportOperatorIssue]
     if not soft:
         _keep(record)
     folder = "/safe" if slot == SAFE and _is_there("/safe") else "/" + slot

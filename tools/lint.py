@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
+_PYRIGHT = ("pyright", "--project")
 _CHECKS = (
     ("Style (ruff)", ("ruff", "check", "--quiet")),
-    ("Types of box and tools (pyright)", ("pyright", "--project", "pyproject.toml")),
-    ("Types of firmware (pyright, board stubs)", ("pyright", "--project", "firmware")),
+    ("Types of box and tools (pyright)", (*_PYRIGHT, "pyproject.toml")),
+    ("Types of firmware (pyright, board stubs)", (*_PYRIGHT, "firmware")),
+    ("Types of emulated boards (pyright, the same)", (*_PYRIGHT, "boards/emulated/stubs")),
     ("Layers (import-linter)", ("lint-imports", "--no-logo", "--no-cache")),
 )
 
@@ -40,7 +42,7 @@ def main() -> int:
             failed.append(title)
             print(done.stdout.rstrip())
         verdict = "found something" if done.returncode else "clean"
-        print(f"  {title:<42} {verdict} ({time.monotonic() - began:.1f} s)", flush=True)
+        print(f"  {title:<46} {verdict} ({time.monotonic() - began:.1f} s)", flush=True)
     return 1 if failed else 0
 
 

@@ -33,7 +33,7 @@ def _start(facts_path):
 
     with open(facts_path) as f:
         facts = ujson.load(f)
-    vfs.mount(vfs.VfsPosix(_HERE + "/stubs"), "/.stubs")
+    vfs.mount(vfs.VfsPosix(_HERE + "/stubs"), "/.stubs")  # pyright: ignore[reportAttributeAccessIssue]
     sys.path[:] = ["/.stubs", ".frozen", "", "/lib"]
     import _board
 
@@ -89,7 +89,7 @@ def _live():
     from _board import end
     from resets import EXIT_SOFT
 
-    _boot.mount()
+    _boot.mount()  # pyright: ignore[reportAttributeAccessIssue]
     try:
         if _run("/boot.py"):
             _run("/main.py")
@@ -108,7 +108,7 @@ def _live_on_the_line(terminal, mode):
     import _repl
 
     _hide_stubs()
-    _boot.mount()
+    _boot.mount()  # pyright: ignore[reportAttributeAccessIssue]
     scope = {"__name__": "__main__"}
     if _repl.run_file("boot.py", scope) and mode == _repl.FRIENDLY:
         _repl.run_file("main.py", scope)

@@ -312,7 +312,7 @@ def main(boot=None):
     del provision, sys.modules["phantom.provision"]
     delattr(sys.modules["phantom"], "provision")
     gc.collect()
-    hardware.full_speed(board["max_hz"])
+    hardware.full_speed(board["max_hz"])  # pyright: ignore[reportArgumentType]
     if boot is not None:
         faults = boot.faults + faults
     asyncio.run(Device(board, device, faults, boot).run())

@@ -89,6 +89,7 @@ class Line:
         """The offset at `now` in 1/64 us; `skew` is brought up to date."""
         self._weigh()
         # The residuals shrink with each pass; a far-off skew takes more than one.
+        offset = 0
         for _ in range(3):
             offset, change = self._regress(now)
             skew = max(-_MAX_SKEW, min(_MAX_SKEW, self.skew + change))

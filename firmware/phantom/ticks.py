@@ -1,7 +1,7 @@
 """MicroPython's wrapping ticks, also where time has none: for what runs on boards and on boxes."""
 
 try:
-    from time import ticks_diff  # pyright: ignore[reportAssignmentType]
+    from time import ticks_diff  # pyright: ignore[reportAssignmentType, reportUnusedImport]
 except ImportError:  # CPython
     _PERIOD = 1 << 30  # as on an ESP32
     _HALF = 1 << 29

@@ -97,8 +97,8 @@ class TopologyCopy:
         topology = self._topology
         page, more = ([], None) if unless == topology.digest else topology.entries(str(after))
         told = self._summary()
-        told["entries"] = page
-        told["next"] = more
+        told["entries"] = page  # pyright: ignore[reportArgumentType]
+        told["next"] = more  # pyright: ignore[reportArgumentType]
         return told
 
     def _put(self, entries):

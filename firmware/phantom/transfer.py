@@ -86,6 +86,7 @@ class Transfers:
         fault = self._fault
         if fault is None and self._got < self._size:
             fault = "only %d of %d bytes have come" % (self._got, self._size)
+        digest = ""
         if fault is None:
             digest = hexlify(self._hash.digest()).decode()
             if self._wanted is not None and digest != self._wanted.lower():

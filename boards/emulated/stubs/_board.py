@@ -35,14 +35,14 @@ def ticks_of(at_us):
 
 def ticks():
     """The board's unwrapped microsecond counter now."""
-    d = machine_us() - _origin_us
+    d = machine_us() - _origin_us  # pyright: ignore[reportOperatorIssue]
     return _ticks_start + d + d * _ppb // 1000000000
 
 
 def machine_ns_of(board_ticks_x1000):
     """Machine time, ns, at an unwrapped counter value in thousandths of a microsecond."""
     d = board_ticks_x1000 - _ticks_start * 1000
-    return _origin_us * 1000 + d - d * _ppb // (1000000000 + _ppb)
+    return _origin_us * 1000 + d - d * _ppb // (1000000000 + _ppb)  # pyright: ignore[reportOperatorIssue]
 
 
 def event(text):

@@ -167,7 +167,7 @@ def install():
     release = ".".join(str(n) for n in sys.implementation.version[:3])
     version = sys.version.split("; ")[-1].split(" ", 1)[-1]
     uname = namedtuple("uname", ("sysname", "nodename", "release", "version", "machine"))
-    named = namedtuple("implementation", ("name", "version", "_machine", "_mpy", "_build"))
+    named = namedtuple("implementation", ("name", "version", "_machine", "_mpy", "_build"))  # pyright: ignore[reportGeneralTypeIssues]
     sort = "esp32"
     machine = facts["machine"]
     own = (

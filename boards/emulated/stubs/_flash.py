@@ -42,7 +42,7 @@ def _would_set(new: ptr8, old: ptr8, n: int) -> int:
 
 class _Chip:
     def __init__(self):
-        files = vfs.VfsPosix("/")
+        files = vfs.VfsPosix("/")  # pyright: ignore[reportAttributeAccessIssue]
         self._file = files.open(facts["flash"], "r+b")
         self._journal = files.open(facts["flash_journal"], "ab")  # a byte an operation
         self._cut = files.open(facts["flash_cut"], "rb")

@@ -25,7 +25,7 @@ def address():
     """(address, netmask); 0.0.0.0 while there is none."""
     if on_loopback():
         return facts["address"], "255.0.0.0"
-    probe = _socket._host.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+    probe = _socket._host.socket(_socket.AF_INET, _socket.SOCK_DGRAM)  # pyright: ignore[reportAttributeAccessIssue]
     try:
         for device in _DEVICES:
             found = _ask(probe, _SIOCGIFADDR, device)

@@ -81,20 +81,20 @@ def _execute(source, name, kind, scope, marks=b""):
             pass
     except KeyboardInterrupt as error:
         _console.reading()
-        if done == _DONE:
+        if done == _DONE:  # pyright: ignore[reportPossiblyUnboundVariable]
             done = _FAILED
             failure = error
     _console.write(marks)
-    if done == _FAILED:
-        _console.write(_traceback(failure))
+    if done == _FAILED:  # pyright: ignore[reportPossiblyUnboundVariable]
+        _console.write(_traceback(failure))  # pyright: ignore[reportPossiblyUnboundVariable]
     _console.write(marks)
-    return done
+    return done  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
 def _traceback(error):
     text = io.StringIO()
     sys.print_exception(error, text)
-    lines = [line for line in text.getvalue().split("\n") if not line.startswith(_OWN_FRAME)]
+    lines = [line for line in text.getvalue().split("\n") if not line.startswith(_OWN_FRAME)]  # pyright: ignore[reportAttributeAccessIssue]
     if not any(line.startswith("  File") for line in lines) and lines[0].startswith("Traceback"):
         del lines[0]
     return "\r\n".join(lines)

@@ -19,14 +19,14 @@ _setitimer = ffi.open("libc.so.6").func("i", "setitimer", "ipP")
 
 def _read():
     # (watchdog ms, RTC memory)
-    with vfs.VfsPosix("/").open(facts["retained"], "rb") as f:
+    with vfs.VfsPosix("/").open(facts["retained"], "rb") as f:  # pyright: ignore[reportAttributeAccessIssue]
         content = f.read()
     wdt_ms, size = struct.unpack_from(_HEADER, content)
     return wdt_ms, content[_HEADER_BYTES : _HEADER_BYTES + size]
 
 
 def _write(wdt_ms, memory):
-    with vfs.VfsPosix("/").open(facts["retained"], "r+b") as f:
+    with vfs.VfsPosix("/").open(facts["retained"], "r+b") as f:  # pyright: ignore[reportAttributeAccessIssue]
         f.write(struct.pack(_HEADER, wdt_ms, len(memory)) + memory)
 
 

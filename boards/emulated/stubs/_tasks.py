@@ -53,9 +53,9 @@ class Task:
 
     def __next__(self):
         if not self.state:
-            raise self.data
+            raise self.data  # pyright: ignore[reportGeneralTypeIssues]
         current = self._scope["cur_task"]
-        self.state.push(current)
+        self.state.push(current)  # pyright: ignore[reportAttributeAccessIssue]
         current.data = self
 
     def done(self):
@@ -71,7 +71,7 @@ class Task:
         while isinstance(task.data, Task):
             task = task.data
         if hasattr(task.data, "remove"):
-            task.data.remove(task)
+            task.data.remove(task)  # pyright: ignore[reportAttributeAccessIssue]
             scope["_task_queue"].push(task)
         elif ticks_diff(task.ph_key, ticks_ms()) > 0:
             scope["_task_queue"].remove(task)

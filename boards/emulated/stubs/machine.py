@@ -154,7 +154,7 @@ class I2S:
         self._run_from = 0
         self._run_count = 0
         self._record = bytearray(8 + 4)
-        files = vfs.VfsPosix("/")
+        files = vfs.VfsPosix("/")  # pyright: ignore[reportAttributeAccessIssue]
         self._out = files.open(facts["capture"], "ab")
         self._wedge = files.open(facts["wedge"], "rb")
         self._wedge_byte = bytearray(1)

@@ -47,8 +47,8 @@ def _address(pair):
 
 
 def _pair(sockaddr):
-    parts = _host.sockaddr(sockaddr)
-    return (_host.inet_ntop(parts[0], parts[1]), parts[2])
+    parts = _host.sockaddr(sockaddr)  # pyright: ignore[reportAttributeAccessIssue]
+    return (_host.inet_ntop(parts[0], parts[1]), parts[2])  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def getaddrinfo(host, port, *rest):
@@ -171,7 +171,7 @@ class socket:
             at = (self._first + self._queued) % _MAILBOX
             if self._connected is not None:
                 if self._buffers[at] is None or len(self._buffers[at]) < room:
-                    self._buffers[at] = bytearray(room)
+                    self._buffers[at] = bytearray(room)  # pyright: ignore[reportCallIssue]
                 n = host.readinto(self._buffers[at])
                 if n is None:
                     return
@@ -274,8 +274,8 @@ class socket:
         if at < 0:
             return self._host.write(data)
         if size < 0:
-            return self._host.write(data, at)
-        return self._host.write(data, at, size)
+            return self._host.write(data, at)  # pyright: ignore[reportCallIssue]
+        return self._host.write(data, at, size)  # pyright: ignore[reportCallIssue]
 
     def sendall(self, data):
         view = memoryview(data)
