@@ -23,10 +23,11 @@ from .output import Output
 from .playback import Playback
 from .properties import Properties
 from .refusals import Refusals
-from .renderer import IDLE, Renderer
+from .renderer import IDLE, PLAYING, Renderer
 from .rpc import REFUSED, Rpc, RpcError
 from .topology_copy import PATH as TOPOLOGY
 from .topology_copy import TopologyCopy
+from .updates import Updates
 from .uploads import Uploads
 from .wire import CLOCK_PORT, LINK_PORT, RATE, audio, discovery, mux
 
@@ -106,6 +107,7 @@ class Device:
         )
         self._adoption = Adoption(self.membership, self._listener.drop_all, self._leave)
         self.uploads = Uploads(self._refusals.count)
+        self.updates = None if boot is None else self._updates(boot)
         # Properties go last: what other services' chores have set is told at once.
         self._services = (
             self._playback,
@@ -118,6 +120,8 @@ class Device:
             self._refusals,
             self.properties,
         )
+        if self.updates is not None:
+            self._services = (self.updates,) + self._services
         self._declare()
         self.beacons.registrar.set_flag(discovery.FAULT, bool(self.faults), ticks_ms())
         self._topology.begin()
@@ -126,6 +130,21 @@ class Device:
         self._short_of_memory = 0  # times that a chore could not be done for want of it
         self._heap_live = 0  # bytes in use after the last collection
         self._task = None  # the chores, once running
+
+    def _updates(self, boot):
+        renderer = self._renderer
+        updates = Updates(
+            boot,
+            self._board["name"],
+            self.membership,
+            self.properties,
+            self._is_playing,
+            lambda: (renderer.state == PLAYING, renderer.underruns, renderer.error_us()),
+            hardware.random_bytes,
+            self._restart,
+        )
+        updates.receive(self.uploads)
+        return updates
 
     def _open_dac(self, dac):
         if dac:

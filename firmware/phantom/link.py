@@ -268,7 +268,7 @@ class Connection:
 
     def _grant(self):
         self._grant_messages(mux.RPC)
-        self._grant_messages(mux.BULK)
+        self._grant_bulk()
         ring = self.sink
         if ring is None:
             return
@@ -282,8 +282,18 @@ class Connection:
         if moved and moved >= _WINDOW_CHUNKS * self._audio_size:
             self._tell(mux.AUDIO)
 
-    def _grant_messages(self, channel):
-        self._granted[channel] = self._received[channel] + mux.MESSAGE_WINDOW
+    def _grant_bulk(self):
+        room = mux.MESSAGE_WINDOW
+        if self.bulk is not None:
+            room = self.bulk.room()
+            if self._channel == mux.BULK:
+                room -= self._left  # it counts as received, and needs its room yet
+        self._grant_messages(mux.BULK, room)
+
+    def _grant_messages(self, channel, room=mux.MESSAGE_WINDOW):
+        limit = self._received[channel] + min(room, mux.MESSAGE_WINDOW)
+        if limit > self._granted[channel]:
+            self._granted[channel] = limit
         if self._granted[channel] - self._told[channel] >= mux.MESSAGE_WINDOW // 2:
             self._tell(channel)
 

@@ -14,7 +14,7 @@ from binascii import hexlify
 
 from .rpc import INVALID_PARAMS, MALFORMED, REFUSED, STRAY, RpcError, whole
 from .ticks import ticks_diff
-from .wire import bulk, const
+from .wire import bulk, const, mux
 
 OVERSIZED = "oversized"
 REPLAYED = "replayed"
@@ -42,13 +42,20 @@ class Transfers:
         """Whether an upload is under way."""
         return self._owner is not None
 
+    def room(self):
+        """Bytes that the receiver can take now; what it can't is not granted to the sender."""
+        receiver = self._receiver
+        return receiver.room() if hasattr(receiver, "room") else mux.MESSAGE_WINDOW
+
     def lost(self, connection):
         """A peer has gone, and its upload with it."""
         if self._owner is connection:
             self._drop()
 
     def chore(self, now_ms):
-        """Forget an upload that its sender has forgotten."""
+        """Forget an upload that its sender has forgotten; not one that waits for this end."""
+        if self._owner is not None and self.room() < bulk.HEADER_BYTES + bulk.DATA_BYTES:
+            self._heard_ms = now_ms
         if self._owner is not None and ticks_diff(now_ms, self._heard_ms) > IDLE_MS:
             self._drop()
 

@@ -26,7 +26,8 @@ class Uploads:
         """Take uploads for `purpose`: factory(size) gives a receiver, or raises RpcError.
 
         That has write(view), whose view is good for that call only, finish(), once all has come
-        with the right digest, and abort(); the first two may raise RpcError. None of them may
+        with the right digest, and abort(); the first two may raise RpcError. It may have room(),
+        how many bytes it can take now: the sender gets no leave to send more. None of them may
         keep the loop for long.
         """
         self._receivers[purpose] = factory

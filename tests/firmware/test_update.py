@@ -1,0 +1,335 @@
+"""An update of a board: only the whole of what the house has signed ever becomes its code."""
+
+import os
+
+from phantom import VERSION, manifest
+from phantom.rpc import REFUSED, RpcError
+from phantom.updates import PROOF_MS, TRIAL_MS, own_arch
+from phantom.wire import bulk
+from tests.firmware.updating import (
+    KEY,
+    NEW,
+    OLD,
+    Board,
+    Boot,
+    flash,
+    get,
+    make_folder,
+    put,
+    selector,
+    text_of,
+)
+from tests.portable import raises
+
+PORTABLE = True
+
+
+def _board(boot=None):
+    root = "/tmp/phantom-update-" + "".join(["%02x" % octet for octet in os.urandom(6)])
+    make_folder(root)
+    flash(root)
+    return Board(root, boot)
+
+
+def _clean(board):
+    folders = [board.root]
+    for folder in folders:
+        for name in os.listdir(folder):
+            path = folder + "/" + name
+            if os.stat(path)[0] & 0x4000:
+                folders.append(path)
+            else:
+                os.remove(path)
+    for folder in reversed(folders):
+        os.rmdir(folder)
+
+
+def _refusal(ask, *args, **keywords):
+    with raises(RpcError) as caught:
+        ask(*args, **keywords)
+    assert caught.value.code == REFUSED
+    return caught.value.message
+
+
+def _slot(board, slot, files):
+    return [get("%s/%s/%s" % (board.root, slot, name)) for name in sorted(files)]
+
+
+def _until(board, state, chores=200):
+    for _ in range(chores):
+        if board.state["state"] == state:
+            return
+        board.chore()
+    raise AssertionError("never %s: %s" % (state, board.state))
+
+
+def test_an_update_is_written_beside_what_runs_and_begun_when_told():
+    board = _board()
+    flash(board.root, "b", {"phantom/old.mpy": b"of an older version"})
+    assert board.send(NEW) == ["phantom/device.mpy"]  # the others are here, or empty
+    _until(board, "ready")
+    assert _slot(board, "b", NEW) == [NEW[name] for name in sorted(NEW)]
+    assert _slot(board, "a", OLD) == [OLD[name] for name in sorted(OLD)]
+    assert get(board.root + "/b/phantom/old.mpy") is None
+    manifest.verify(get(board.root + "/b/manifest"), KEY)
+    assert board.restarts == 0
+    board.ask("update.apply")
+    assert selector(board.root) == {"active": "a", "trial": "b", "failed": []}
+    assert board.boot.forgiven == ["b"]
+    board.chore(10)
+    assert board.restarts > 0
+    _clean(board)
+
+
+def test_flash_is_not_written_while_it_plays_and_no_more_is_let_in_than_memory_holds():
+    board = _board()
+    files = {"phantom/big.mpy": bytes(200000)}
+    board.send_manifest(text_of(files))
+    board.updates._update._stage = bytearray(8192)  # a small board
+    board.playing = True
+    data = files["phantom/big.mpy"]
+    board.ask("transfer.begin", id=7, size=len(data), purpose="update")
+    for at in range(0, len(data), bulk.DATA_BYTES):
+        piece = bulk.header(7, at) + data[at : at + bulk.DATA_BYTES]
+        while board.bulk.room() < len(piece):
+            if board.playing:
+                board.chore(300)  # 15 s: longer than an upload may be forgotten
+                assert board.state["state"] == "waiting"
+                assert get(board.root + "/b/phantom/big.mpy") is None
+                board.playing = False
+            board.chore()
+        board.bulk.frame(board, len(piece))
+        board.bulk.piece(board, piece, 0, len(piece), board.now_ms)
+    board.ask("transfer.end", id=7)
+    _until(board, "ready")
+    assert get(board.root + "/b/phantom/big.mpy") == data
+    board.playing = True
+    assert "wait for the music" in _refusal(board.ask, "update.apply")
+    _clean(board)
+
+
+def test_what_the_house_has_not_signed_for_this_very_occasion_is_refused_before_all_else():
+    board = _board()
+    flash(board.root, "b", NEW, "0.0.9")
+    signed = manifest.sign(text_of(NEW), KEY, board.ask("update.begin")["nonce"])
+    for text in (
+        text_of(NEW),  # as a flasher writes it
+        manifest.sign(text_of(NEW), bytes(32), board.ask("update.begin")["nonce"]),
+        signed.replace(b"version 0.2.0", b"version 0.3.0"),
+        signed[:-40],
+        b"",
+        b"phantom-manifest 1\n",
+        os.urandom(500),
+    ):
+        board.ask("update.begin")
+        assert "not to be trusted" in _refusal(board.upload, text, "manifest")
+    board.ask("update.begin")
+    # Signed by the house, once: whoever has recorded it can't send it again.
+    assert "another occasion" in _refusal(board.upload, signed, "manifest")
+    assert "begin an update first" in _refusal(board.upload, signed, "manifest")
+    assert "no manifest" in _refusal(board.ask, "update.wanted")
+    assert "no manifest" in _refusal(board.upload, b"x", "update")
+    assert "no update is ready" in _refusal(board.ask, "update.apply")
+    assert _slot(board, "b", NEW) == [NEW[name] for name in sorted(NEW)]  # untouched
+    _clean(board)
+
+
+def test_an_update_has_to_fit_the_board():
+    board = _board()
+    refused = lambda text, **more: _refusal(board.send_manifest, text, **more)  # noqa: E731
+    assert "for the board other" in refused(text_of(NEW, board="other"))
+    wrong = "xtensawin" if own_arch() != "xtensawin" else "x64"
+    assert "code for " + wrong in refused(text_of(NEW, arch=wrong))
+    assert "older than " + VERSION in refused(text_of(NEW, "0.0.9"))
+    board.send_manifest(text_of(NEW, "0.0.9"), force=True)
+    board.send_manifest(text_of(NEW, VERSION))
+    board.send_manifest(text_of(NEW, "0.2.0", "testboard", own_arch()))
+    _clean(board)
+
+
+def test_a_version_that_has_failed_here_takes_insisting():
+    boot = Boot(selector={"active": "a", "trial": None, "failed": ["0.2.0"]})
+    board = _board(boot)
+    assert "has failed here before" in _refusal(board.send_manifest, text_of(NEW))
+    board.send(NEW, force=True)
+    _until(board, "ready")
+    board.ask("update.apply")
+    assert selector(board.root)["failed"] == []
+    _clean(board)
+
+
+def test_no_path_leads_out_of_the_slot_and_nothing_is_too_large():
+    for name in (
+        "../a/phantom/device.mpy",
+        "phantom/../../a/manifest",
+        "/a/phantom/device.mpy",
+        "phantom//device.mpy",
+        "phantom/./device.mpy",
+        "phantom/",
+        "phantom",
+        "manifest",
+        "boot.py",
+        "phantom/de vice.mpy",
+        "phantom/d\u00e9vice.mpy",
+        "phantom/" + "x" * 80,
+    ):
+        with raises(manifest.ManifestError):
+            manifest.parse(text_of({name: b"x"}))
+    line = "file " + "0" * 64 + " %s phantom/x.mpy"
+    for extra in (
+        [line % 300000],
+        [line % -1],
+        [line % "many"],
+        ["file zz 1 phantom/x.mpy"],
+        ["file " + "0" * 62 + " 1 phantom/x.mpy"],
+        ["file"],
+        [line % 1, line % 1],
+        ["version 0.3.0"],
+        ["colour blue"],
+        ["nonce "],
+        [line % 1, "nonce 12"],
+        ["file " + "0" * 64 + " 262144 phantom/%d.mpy" % n for n in range(5)],
+        ["file " + "0" * 64 + " 1 phantom/%d.mpy" % n for n in range(130)],
+    ):
+        with raises(manifest.ManifestError):
+            manifest.parse(text_of(NEW, extra=extra))
+    with raises(manifest.ManifestError):
+        manifest.parse(text_of({}))
+    board = _board()
+    board.ask("update.begin")
+    assert "at most 16384" in _refusal(board.upload, bytes(20000), "manifest")
+    _clean(board)
+
+
+def test_bytes_that_are_damaged_cut_short_or_too_many_leave_a_slot_that_no_loader_begins():
+    board = _board()
+    for spoil in ("flip", "short", "early"):
+        board.send_manifest(text_of(NEW))
+        data = NEW["phantom/device.mpy"]
+        if spoil == "flip":
+            board.upload(b"X" + data[1:], "update")
+        elif spoil == "short":
+            assert "are missing here" in _refusal(board.upload, data[:-1], "update")
+            assert "are missing here" in _refusal(board.upload, data + b"x", "update")
+            continue
+        else:
+            board.ask("transfer.begin", id=7, size=len(data), purpose="update")
+            board.uploads.lost(board)
+            assert board.bulk is None
+        _until(board, "failed")
+        told = {"flip": "device.mpy came damaged", "early": "ended early"}[spoil]
+        assert told in board.state["reason"]
+        assert get(board.root + "/b/manifest") is None
+        assert "no update is ready" in _refusal(board.ask, "update.apply")
+    board.send(NEW)  # and the next one is like any other
+    _until(board, "ready")
+    _clean(board)
+
+
+def test_a_flash_without_room_is_told_before_anything_is_deleted():
+    board = _board()
+    flash(board.root, "b", OLD, "0.0.9")
+    real = os.statvfs
+    from phantom import update
+
+    class Full:
+        stat = staticmethod(os.stat)
+        listdir = staticmethod(os.listdir)
+        statvfs = staticmethod(lambda _: (4096, 4096, 100, 2, 2, 0, 0, 0, 0, 255))
+
+    update.os, kept = Full, update.os
+    try:
+        # As `update` is let go of with each update, its caller's is the one that counts.
+        text = manifest.sign(text_of(NEW), KEY, "aa")
+        facts = update.Facts("testboard", own_arch(), VERSION, [], None, board.root + "/b")
+        assert "KB free" in _refusal(update.Update, text, KEY, "aa", facts)
+    finally:
+        update.os = kept
+    assert os.statvfs is real
+    assert get(board.root + "/b/manifest") is not None
+    _clean(board)
+
+
+def _on_trial():
+    board = _board(Boot("b", True, None, {"active": "a", "trial": "b", "failed": []}))
+    flash(board.root, "b", NEW, VERSION)
+    return board
+
+
+def test_a_trial_is_confirmed_by_playing_in_time_and_written_down_in_silence():
+    board = _on_trial()
+    assert board.state["state"] == "trial"
+    assert "yet to prove" in _refusal(board.ask, "update.begin")
+    board.playing = True
+    half = PROOF_MS // 50 // 2
+    for fare in ((True, 0, 5000), (False, 0, 0)):  # too late, or no sound
+        board.fare = fare
+        board.chore(2 * half + 3)
+    board.fare = (True, 0, -300)
+    board.chore(half)
+    board.fare = (True, 1, -300)  # a gap: from the start
+    board.chore(half + 2)
+    assert board.state["state"] == "trial"
+    board.chore(half + 2)
+    assert board.state["state"] == "proven"
+    assert get(board.root + "/slot") is None
+    board.playing = False
+    board.chore()
+    assert board.state["state"] == "confirmed"
+    assert selector(board.root) == {"active": "b", "trial": None, "failed": []}
+    assert board.boot.was_steady
+    assert board.ask("update.begin")["slot"] == "b"
+    _clean(board)
+
+
+def test_a_trial_that_never_plays_starts_anew_until_the_loader_gives_it_up():
+    board = _on_trial()
+    board.chore(TRIAL_MS // 50 - 1)
+    assert board.restarts == 0
+    board.chore(3)
+    assert board.restarts > 0
+    _clean(board)
+
+
+def test_a_trial_that_was_given_up_is_remembered_with_its_reason():
+    boot = Boot("a", False, "b", {"active": "a", "trial": "b", "failed": []})
+    boot.faults = ["slot b: it did not come up in 3 attempts"]
+    boot.record = {"text": 'Traceback:\n  File "x"\nValueError: broken on purpose\n'}
+    board = _board(boot)
+    flash(board.root, "b", NEW, "0.2.0")
+    board.chore()
+    assert board.state["state"] == "rolled-back"
+    assert board.state["version"] == "0.2.0"
+    for told in ("did not come up in 3 attempts", "broken on purpose"):
+        assert told in board.state["reason"]
+    assert selector(board.root) == {"active": "a", "trial": None, "failed": ["0.2.0"]}
+    assert board.properties.get("update.failed") == ["0.2.0"]
+    _clean(board)
+
+
+def test_a_trial_that_the_box_rejects_goes_back_at_once():
+    board = _on_trial()
+    board.ask("update.reject", reason="answers but plays nothing")
+    assert selector(board.root) == {"active": "a", "trial": None, "failed": [VERSION]}
+    board.chore(10)
+    assert board.restarts > 0
+    board = _board()
+    assert "nothing is on trial" in _refusal(board.ask, "update.reject")
+    _clean(board)
+
+
+def test_safe_mode_repairs_the_slot_that_was_not_to_be_run():
+    boot = Boot("safe", False, None, {"active": "b", "trial": None, "failed": []}, "damaged-code")
+    board = _board(boot)
+    put(board.root + "/a/phantom/device.mpy", b"damaged")
+    assert board.send(NEW) == ["phantom/device.mpy", "phantom/wire/mux.mpy"]
+    _until(board, "ready")
+    board.ask("update.apply")
+    assert selector(board.root)["trial"] == "a"
+    _clean(board)
+
+
+def test_a_board_whose_code_is_in_its_image_says_what_to_do():
+    board = _board(Boot("frozen"))
+    assert "phantom flash" in _refusal(board.ask, "update.begin")
+    _clean(board)
