@@ -19,7 +19,9 @@ def record(**counts):
 NO_RECORD = record()
 
 
-def choose(selector=None, record=NO_RECORD, cause=HARD, versions=None, faults=None, frozen=False):
+def choose(
+    selector=None, record=NO_RECORD, cause=HARD, versions=None, faults=None, frozen=False
+):
     return loader.choose(
         selector,
         record,

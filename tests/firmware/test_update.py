@@ -83,7 +83,7 @@ def test_an_update_is_written_beside_what_runs_and_begun_when_told():
 
 def test_flash_is_not_written_while_it_plays_and_no_more_is_let_in_than_memory_holds():
     board = _board()
-    files = {"phantom/big.mpy": bytes(200000)}
+    files = {"phantom/big.mpy": bytes(40000)}
     board.send_manifest(text_of(files))
     board.updates._update._stage = bytearray(8192)  # a small board
     board.playing = True
