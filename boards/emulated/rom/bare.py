@@ -71,6 +71,11 @@ class BareChip:
         return self._rom.boots
 
     @property
+    def line_bytes(self) -> int:
+        """How much went over the line, both ways, while the loader ran."""
+        return self._rom.line_bytes
+
+    @property
     def dropped(self) -> bool:
         """Whether the line is gone, as `trouble` wanted."""
         return self._rom.dropped

@@ -17,7 +17,7 @@ class MaskRom:
     """A chip from one reset to the next. Methods return what it says.
 
     `trouble` befalls the next tool that comes; `boots` counts how often something started that the
-    flash holds.
+    flash holds; `line_bytes` how much went over the line, both ways, while the loader ran.
     """
 
     def __init__(
@@ -27,6 +27,7 @@ class MaskRom:
         self.flash = flash
         self.trouble: Trouble | None = None
         self.boots = 0
+        self.line_bytes = 0
         self._mac = mac
         self._modem_lines = modem_lines
         self._loader: RomLoader | None = None
@@ -67,6 +68,7 @@ class MaskRom:
         loader = self._loader
         assert loader is not None
         answer = loader.feed(data)
+        self.line_bytes += len(data) + len(answer)
         return answer + self.reset(loader.leave, "software") if loader.leave else answer
 
     def reopened(self) -> None:
