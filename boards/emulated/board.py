@@ -23,10 +23,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from boards.emulated import profiles
 from boards.emulated.flash_power import FlashPower
 from boards.emulated.interpreter import micropython_path
 from boards.emulated.lives import Lives
-from boards.emulated.profiles import PROFILES, REPL_BYTES, Profile
 from boards.emulated.retained import Retained
 from boards.emulated.serial.line import SerialLine
 from boards.emulated.stubs import resets
@@ -41,12 +41,14 @@ Launch = Callable[..., "subprocess.Popen[bytes]"]
 class EmulatedBoard:
     """A board named `name` (its device id), reachable at `address`.
 
+    `profile` is a board of the catalogue, or a chip for its usual board; see `profiles`.
     `ppm` is its crystal's error; `ticks_start` its microsecond counter at power-on, by default
     just before the wrap at 2**30 for some seeds and anywhere for others. `launch` starts the
     process (default `subprocess.Popen`), so that it can run in a network namespace. `device` adds
     to the board's device.json, `files` to its flash (a `main.py` of a test's own, say).
     `installation`, {"id", "key", "name"} in hex, is the one it belongs to; without, it is new.
-    `flash_erase_us` is how long an erase stalls the board, by default as the profile says.
+    `flash_erase_us` is how long an erase stalls the board, by default as the profile says. Without
+    `control_fitted`, nothing answers where the board's codec or amplifier is behind I2C.
     With `serial` it has a port, and a REPL behind main.py; without, a life ends with main.py.
     """
 
@@ -62,18 +64,16 @@ class EmulatedBoard:
         launch: Launch | None = None,
         seed: int = 0,
         device: dict[str, Any] | None = None,
-        dac_channels: int = 2,
+        dac_channels: int | None = None,
         files: dict[str, Any] | None = None,
         installation: dict[str, str] | None = None,
         flash_erase_us: int | None = None,
+        control_fitted: bool = True,
         serial: bool = False,
     ) -> None:
-        if profile not in PROFILES:
-            known = ", ".join(sorted(PROFILES))
-            raise ValueError(f"board {name}: no profile {profile!r}; there are {known}")
         self.name = name
         self.address = address
-        self.profile: Profile = PROFILES[profile]
+        self.profile = profiles.profile(profile)
         self.ppm = ppm
         self._random = random.Random(f"{seed}/{name}")
         self._ticks_start = ticks_start
@@ -85,6 +85,7 @@ class EmulatedBoard:
         self._room = room or name
         self._device = device or {}
         self._dac_channels = dac_channels
+        self._control_fitted = control_fitted
         self._files = files or {}
         if installation:
             self._files = {"installation.json": installation} | self._files
@@ -185,17 +186,10 @@ class EmulatedBoard:
         return flash.read(self._image, name)
 
     def _board_facts(self) -> dict[str, Any]:
-        p = self.profile
-        dac = {
-            "i2s": 0,
-            "sck": 26,
-            "ws": 25,
-            "sd": 22,
-            "ibuf": p.ibuf_bytes,
-            "delay_us": p.dac_delay_us,
-            "channels": self._dac_channels,
-        }
-        return {"name": p.board, "max_hz": p.max_hz, "ring_bytes": p.ring_bytes, "dac": dac}
+        facts = self.profile.kind.facts()
+        if self._dac_channels is not None:
+            facts["dac"]["channels"] = self._dac_channels
+        return facts
 
     # Lives
 
@@ -229,10 +223,12 @@ class EmulatedBoard:
             "loop_us": p.loop_us,
             "gc_us": p.gc_us,
             "flash_erase_us": self._erase_us,
-            "dac_delay_us": p.dac_delay_us,
+            "dac_delay_us": p.kind.dac.delay_us,
+            "control": p.kind.dac.control.facts() if p.kind.dac.control else None,
+            "control_fitted": self._control_fitted,
             "dma_bytes": p.dma_bytes,
-            "i2s_ports": p.i2s_ports,
-            "max_hz": p.max_hz,
+            "i2s_ports": p.kind.i2s_ports,
+            "max_hz": p.kind.max_hz,
             "terminal": self._opened_line().terminal if self._serial else "",
             "repl": "raw" if raw_repl else "friendly",
             "raw_paste": self.raw_paste,
@@ -262,7 +258,7 @@ class EmulatedBoard:
         facts = self.workdir / "facts.json"
         facts.write_text(json.dumps(self._facts(reset_cause, raw_repl)))
         life = Path(__file__).with_name("life.py")
-        heap = self.profile.heap_argument + (REPL_BYTES if self._serial else 0)
+        heap = self.profile.heap_argument + (profiles.REPL_BYTES if self._serial else 0)
         argv = [str(micropython_path()), "-X", f"heapsize={heap}", str(life)]
         with self.log_path.open("ab") as log:
             return self._launch(

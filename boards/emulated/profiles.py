@@ -1,11 +1,15 @@
-"""The chips an emulated board can be: what the firmware can feel of each.
+"""What an emulated board can be: any of the catalogue's, or a chip's usual one by the chip's name.
 
-Figures are of stock MicroPython images and ESP-IDF; see docs/emulation.md for each one's source.
+Facts of boards are the catalogue's. Here is what only an emulator needs to know, by chip; figures
+are of stock MicroPython images and ESP-IDF, and docs/emulation.md has each one's source.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from boards import catalogue
+from boards.catalogue import Board
 
 KIB = 1024
 
@@ -14,83 +18,78 @@ OBJECT_GROWTH = 2
 # The emulator's own modules, DAC and mailboxes live in the same heap: 47 + 16 + 9 KB, measured.
 # And their 250 names make the interpreter's table of names double once more than a chip's: 14 KB.
 STUBS_BYTES = (80 + 14) * KIB
+# The doubles of I2C and of the chip behind it, where there is one: 14 KB, measured.
+I2C_STUBS_BYTES = 20 * KIB
 # So does the firmware's code, which a chip without PSRAM has to keep in flash: frozen into its
 # image, or in ROMFS. Measured: what importing it takes here.
 CODE_BYTES = 80 * KIB
 # With a serial port the REPL is there too, which on a chip is C in flash: 14 KB, measured.
 REPL_BYTES = 16 * KIB
+# One collection of a heap in PSRAM.
+_GC_PSRAM_US = 6000
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """How a chip spends time that the machine doesn't: loop_us is one idle turn of the event loop,
+    gc_us one collection of a heap in its own RAM, dma_bytes the RAM that I2S may take."""
+
+    loop_us: int
+    gc_us: int
+    dma_bytes: int
+
+
+_PACES = {
+    "esp32": _Pace(loop_us=500, gc_us=2500, dma_bytes=32 * KIB),
+    "esp32s3": _Pace(loop_us=500, gc_us=2500, dma_bytes=64 * KIB),
+    "esp32c3": _Pace(loop_us=900, gc_us=4000, dma_bytes=32 * KIB),
+}
+# The usual board of each chip.
+_USUAL = {
+    "esp32": "esp32_generic",
+    "esp32s3": "esp32_generic_s3",
+    "esp32c3": "esp32_generic_c3",
+}
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One chip. Heap in the chip's bytes; times in microseconds of the machine."""
+    """One board, emulated. Heap in the chip's bytes; times in microseconds of the machine."""
 
-    name: str
-    board: str
-    machine: str  # MICROPY_HW_BOARD_NAME with MICROPY_HW_MCU_NAME, as the banner has it
-    build: str  # sys.implementation._build
-    max_hz: int
-    heap_bytes: int  # what MicroPython's heap reaches before the IDF runs short
-    ring_bytes: int  # the renderer's share of it: bytes, so not doubled
-    dma_bytes: int  # internal RAM that I2S may take
-    ibuf_bytes: int
-    i2s_ports: int
-    loop_us: int  # one idle turn of the event loop
-    gc_us: int  # one collection
+    name: str  # as it was asked for: a chip's or a board's
+    kind: Board
+    loop_us: int
+    gc_us: int
+    dma_bytes: int
     flash_erase_us: int = 80_000
-    dac_delay_us: int = 1150  # FIFO 0.7 ms + PCM5102 0.45 ms
+
+    @property
+    def machine(self) -> str:
+        """MICROPY_HW_BOARD_NAME with MICROPY_HW_MCU_NAME, as the banner has it."""
+        chip = self.kind.chip.name.upper()
+        return f"Generic {chip} module with {chip}"
+
+    @property
+    def build(self) -> str:
+        """`sys.implementation._build`."""
+        return self.kind.image
 
     @property
     def heap_argument(self) -> int:
         """Bytes for the unix port's `-X heapsize`."""
-        own = STUBS_BYTES + CODE_BYTES
-        return (self.heap_bytes - self.ring_bytes) * OBJECT_GROWTH + self.ring_bytes + own
+        own = STUBS_BYTES + CODE_BYTES + (I2C_STUBS_BYTES if self.kind.dac.control else 0)
+        buffers = self.kind.ring_bytes
+        return (self.kind.heap_bytes - buffers) * OBJECT_GROWTH + buffers + own
 
 
-PROFILES = {
-    p.name: p
-    for p in (
-        Profile(
-            name="esp32",
-            board="esp32_generic",
-            machine="Generic ESP32 module with ESP32",
-            build="ESP32_GENERIC",
-            max_hz=240_000_000,
-            heap_bytes=128 * KIB,  # leaves the IDF some 24 KB beside Wi-Fi: not tried on a board
-            ring_bytes=48 * KIB,
-            dma_bytes=32 * KIB,
-            ibuf_bytes=16 * KIB,
-            i2s_ports=2,
-            loop_us=500,
-            gc_us=2500,
-        ),
-        Profile(
-            name="esp32s3",
-            board="esp32_generic_s3",
-            machine="Generic ESP32S3 module with ESP32S3",
-            build="ESP32_GENERIC_S3",
-            max_hz=240_000_000,
-            heap_bytes=2048 * KIB,
-            ring_bytes=1024 * KIB,
-            dma_bytes=64 * KIB,
-            ibuf_bytes=32 * KIB,
-            i2s_ports=2,
-            loop_us=500,
-            gc_us=6000,
-        ),
-        Profile(
-            name="esp32c3",
-            board="esp32_generic_c3",
-            machine="Generic ESP32C3 module with ESP32C3",
-            build="ESP32_GENERIC_C3",
-            max_hz=160_000_000,
-            heap_bytes=128 * KIB,
-            ring_bytes=48 * KIB,
-            dma_bytes=32 * KIB,
-            ibuf_bytes=16 * KIB,
-            i2s_ports=1,
-            loop_us=900,
-            gc_us=4000,
-        ),
-    )
-}
+def profile(name: str) -> Profile:
+    """The profile of a board or of a chip's usual board. Raises ValueError if there is none."""
+    kind = catalogue.board(_USUAL.get(name, name))
+    pace = _PACES.get(kind.chip.name)
+    if pace is None:
+        raise ValueError(f"no {kind.chip.title} can be emulated; there are {', '.join(_PACES)}")
+    gc_us = _GC_PSRAM_US if kind.psram_bytes else pace.gc_us
+    return Profile(name, kind, pace.loop_us, gc_us, pace.dma_bytes)
+
+
+PROFILES = {name: profile(name) for name in _USUAL}
