@@ -50,6 +50,7 @@ class EmulatedBoard:
     `flash_erase_us` is how long an erase stalls the board, by default as the profile says. Without
     `control_fitted`, nothing answers where the board's codec or amplifier is behind I2C.
     With `serial` it has a port, and a REPL behind main.py; without, a life ends with main.py.
+    `wifis`, {name: password}, are those in reach; by default it gets into any.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class EmulatedBoard:
         flash_erase_us: int | None = None,
         control_fitted: bool = True,
         serial: bool = False,
+        wifis: dict[str, str] | None = None,
     ) -> None:
         self.name = name
         self.address = address
@@ -95,6 +97,7 @@ class EmulatedBoard:
         self._lives = Lives(self._begin, self.retained, self.flash_power, self._remark)
         self._flashed = False
         self._serial = serial
+        self._wifis = wifis
         self._line: SerialLine | None = None
         self.raw_paste = True  # whether the REPL offers raw paste mode
         self.captures: list[Path] = []
@@ -220,6 +223,7 @@ class EmulatedBoard:
             "partitions": table,
             "reset_cause": reset_cause,
             "rssi": -52,
+            "wifis": self._wifis,
             "loop_us": p.loop_us,
             "gc_us": p.gc_us,
             "flash_erase_us": self._erase_us,

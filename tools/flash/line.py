@@ -55,8 +55,8 @@ class Line:
             with contextlib.suppress(FlashFault):
                 self._open()
             return ""
-        self._serial.timeout = seconds
         try:
+            self._serial.timeout = seconds
             first = self._serial.read(1)
             return self._text.decode(first + self._serial.read(self._serial.in_waiting))
         except (OSError, serial.SerialException):

@@ -19,7 +19,7 @@ _REASON_NONE = 0
 
 
 def _config():
-    for folder in (None, *_FOLDERS):
+    for folder in ("",) + _FOLDERS:
         if folder:
             sys.path.append(folder)
         try:
@@ -30,6 +30,14 @@ def _config():
             for name in [n for n in sys.modules if n.startswith("phantom")]:
                 del sys.modules[name]
     return None
+
+
+def _steady():
+    # The reset to come is somebody's wish, no failed start of the code.
+    loader = sys.modules.get("loader") or sys.modules.get("loader2")
+    state = getattr(loader, "state", None)
+    if state:
+        state.steady()
 
 
 def _join(wifi, limit_ms):
@@ -93,4 +101,5 @@ def _settle(settings):
     return told
 
 
+_steady()
 print("PHANTOM", json.dumps(_settle(json.loads(SETTINGS))))

@@ -11,7 +11,7 @@ _FOLDERS = ("/a", "/b", "/safe", "/lib")
 
 def _firmware():
     """phantom's config module and its version; (None, None) on a board without."""
-    for folder in (None, *_FOLDERS):
+    for folder in ("",) + _FOLDERS:
         if folder:
             sys.path.append(folder)
         try:
@@ -22,6 +22,14 @@ def _firmware():
             for name in [n for n in sys.modules if n.startswith("phantom")]:
                 del sys.modules[name]
     return None, None
+
+
+def _steady():
+    # The reset to come is somebody's wish, no failed start of the code.
+    loader = sys.modules.get("loader") or sys.modules.get("loader2")
+    state = getattr(loader, "state", None)
+    if state:
+        state.steady()
 
 
 def _hardware(found):
@@ -74,4 +82,5 @@ def _told():
     return found
 
 
+_steady()
 print("PHANTOM", json.dumps(_told()))
