@@ -87,7 +87,8 @@ def check(
 
 def _bootloader(content: bytes, name: str) -> EspImage:
     try:
-        image = espimage.parse(content)
+        # No digest: some tools set the flash's size in its header and leave that as it was.
+        image = espimage.parse(content, check_digest=False)
     except ImageError as error:
         if error.fault is Fault.MAGIC:
             raise ReleaseError(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from boards.emulated.rom import CHIPS, FlashFile, RomLoader, Trouble, is_sync, slip
+from boards.emulated.rom import CHIPS, FlashFile, RomLoader, Trouble, from_sync, is_sync, slip
 from boards.emulated.rom.flash import FlashRangeError
 from boards.emulated.rom.loader import OPS, checksum
 
@@ -80,6 +80,7 @@ def stub(flash: FlashFile) -> Host:
 def test_a_sync_is_found_in_what_a_tool_sends_and_in_nothing_else():
     frame = slip.encode(struct.pack("<BBHI", 0, 8, 36, 0) + SYNC)
     assert is_sync(b"\r\x03" + frame + frame)
+    assert from_sync(slip.encode(b"old") + frame + b"new") == frame + b"new"
     assert not is_sync(frame[:-1])
     assert not is_sync(b"print('\x07\x07\x12\x20" + 32 * b"\x55")
 

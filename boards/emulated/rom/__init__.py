@@ -3,7 +3,7 @@
 from boards.emulated.rom.boot import BootResult, boot_image, boot_log, download_log
 from boards.emulated.rom.chips import CHIPS, Chip
 from boards.emulated.rom.flash import FlashFile
-from boards.emulated.rom.loader import SYNC_BYTES, RomLoader, Trouble, is_sync
+from boards.emulated.rom.loader import SYNC_BYTES, RomLoader, Trouble, from_sync, is_sync
 
 __all__ = [
     "CHIPS",
@@ -16,5 +16,6 @@ __all__ = [
     "boot_image",
     "boot_log",
     "download_log",
+    "from_sync",
     "is_sync",
 ]

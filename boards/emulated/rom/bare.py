@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import select
+import termios
 import threading
 import time
 import tty
@@ -103,7 +104,9 @@ class BareChip:
         while not self._ended.is_set():
             events = poll.poll(_POLL_SECONDS * 1000)
             if events and events[0][1] & select.POLLHUP:
-                closed_at = closed_at or time.monotonic()
+                if closed_at is None:
+                    closed_at = time.monotonic()
+                    self._forget()
                 if time.monotonic() > closed_at + _CLOSED_SECONDS:
                     self._rom.closed()
                 self._ended.wait(_POLL_SECONDS)
@@ -116,6 +119,12 @@ class BareChip:
             if self._rom.dropped:
                 return
             self._say(self._rom.passed())
+
+    def _forget(self) -> None:
+        # What the last tool left unread would be the next one's.
+        slave = os.open(self.port, os.O_RDWR | os.O_NOCTTY)
+        termios.tcflush(slave, termios.TCIFLUSH)
+        os.close(slave)
 
     def _read(self) -> bytes:
         try:

@@ -87,7 +87,13 @@ class _Reply:
 
 def is_sync(data: bytes) -> bool:
     """Whether a SYNC packet is in `data`: some tool wants the loader. It is SYNC_BYTES long."""
-    return _SYNC_FRAME.search(data) is not None
+    return from_sync(data) is not None
+
+
+def from_sync(data: bytes) -> bytes | None:
+    """`data` from the first SYNC packet on: what was sent before was not meant for the loader."""
+    found = _SYNC_FRAME.search(data)
+    return data[found.start() :] if found else None
 
 
 def checksum(data: bytes) -> int:
@@ -143,11 +149,9 @@ class RomLoader:
     def reopened(self) -> None:
         """A tool opened the port anew, on a line that can't reset the chip.
 
-        Where it can, the tool would do so now: the loader is as after a reset, unless the tool
-        before asked for it to stay as it is.
+        Where it can, the tool would do so now: the loader is as after a reset.
         """
-        if not self.stays:
-            self._restart()
+        self._restart()
 
     def feed(self, data: bytes) -> bytes:
         """What the chip answers to `data`, which may hold any piece of the conversation."""

@@ -7,7 +7,7 @@ import time
 from boards.emulated.rom.boot import boot_image, boot_log, download_log
 from boards.emulated.rom.chips import Chip
 from boards.emulated.rom.flash import FlashFile
-from boards.emulated.rom.loader import SYNC_BYTES, RomLoader, Trouble, is_sync
+from boards.emulated.rom.loader import SYNC_BYTES, RomLoader, Trouble, from_sync
 
 # A chip with nothing to boot says so this often.
 _LOOP_SECONDS = 1.0
@@ -60,9 +60,10 @@ class MaskRom:
         if self._loader is None:
             # Nobody listens but for a tool that wants the loader, where no line can order it.
             self._recent = (self._recent + data)[-4 * SYNC_BYTES :]
-            if self._modem_lines or not is_sync(self._recent):
+            wanted = None if self._modem_lines else from_sync(self._recent)
+            if wanted is None:
                 return b""
-            data, self._recent = self._recent, b""
+            data, self._recent = wanted, b""
             # The ROM said that it waits before anybody listened.
             self._enter()
         loader = self._loader
