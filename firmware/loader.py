@@ -33,6 +33,9 @@ CRASHES = "crash-loop"
 WATCHDOG = "watchdog"
 ASKED = "asked"
 
+# Nothing a device does takes so long at a time, and a minute of silence would be noticed.
+WATCHDOG_MS = 10000
+
 _PIECE = 512
 _MAX_SELECTOR_BYTES = 1024
 _RECORD = b"PHb1"  # begins what is kept in RTC memory
@@ -42,15 +45,16 @@ _SOFT_RESET = 5
 _TEXT_CHARS = 400  # of a traceback, in RTC memory
 
 state = None  # of this life, once `boot` has run
+_timer = None  # feeds the watchdog while nobody runs the device
 
 
 class State:
     """What the loader chose, and why.
 
-    slot: "a", "b", "frozen" or "safe". reason: why it is safe mode, or None. faults: texts for
-    people. selector: as read, or None. trial: whether the slot has yet to prove itself. given_up:
-    the slot of an update that did not, or None: the selector still names it. record: what RTC
-    memory holds.
+    slot: "a", "b", "frozen" or "safe". reason: why it is that and not the first choice, or None.
+    faults: texts for people. selector: as read, or None. trial: whether the slot has yet to prove
+    itself. given_up: the slot of an update that did not, or None: the selector still names it.
+    record: what RTC memory holds.
     """
 
     def __init__(self, slot, reason, faults, selector, record):
@@ -73,6 +77,20 @@ class State:
         """A slot's attempts no longer count: it holds other code now, or has proved itself."""
         self.record[slot] = 0
         _keep(self.record)
+
+    def try_again(self):
+        """Whatever was begun too often may be begun again: somebody wants it to be tried."""
+        for slot in SLOTS + (FROZEN,):
+            self.record[slot] = 0
+        _keep(self.record)
+
+    def watch(self):
+        """Start the chip's watchdog, which nothing can stop; the function that feeds it."""
+        feed = _watchdog()
+        _relieve()
+        self.record["watched"] = True
+        _keep(self.record)
+        return feed
 
     def ask_for_safe_mode(self):
         """Safe mode at the next reset, once."""
@@ -180,20 +198,23 @@ def _numbers(version):
 
 
 def unpack_record(octets):
-    """{"a", "b", "frozen": attempts, "asked": safe mode wanted, "text"} of RTC memory."""
-    record = {"a": 0, "b": 0, FROZEN: 0, "asked": False, "text": ""}
+    """{"a", "b", "frozen": attempts, "asked": safe mode wanted, "watched": the watchdog runs,
+    "text": of a crash} of RTC memory."""
+    record = {"a": 0, "b": 0, FROZEN: 0, "asked": False, "watched": False, "text": ""}
     seal = int.from_bytes(octets[4:8], "little")
     if octets[:4] == _RECORD and len(octets) >= 12 and crc32(octets[8:]) == seal:
         record["a"], record["b"], record[FROZEN] = octets[8], octets[9], octets[10]
-        record["asked"] = bool(octets[11])
+        record["asked"] = bool(octets[11] & 1)
+        record["watched"] = bool(octets[11] & 2)
         record["text"] = octets[12:].decode()
     return record
 
 
 def pack_record(record):
     """RTC memory for a record."""
-    counts = (record["a"], record["b"], record[FROZEN], int(record["asked"]))
-    rest = bytes(counts) + record["text"].encode()
+    flags = int(record["asked"]) | int(record["watched"]) << 1
+    counts = [min(record[slot], 255) for slot in ("a", "b", FROZEN)]
+    rest = bytes(counts + [flags]) + record["text"].encode()
     return _RECORD + crc32(rest).to_bytes(4, "little") + rest
 
 
@@ -201,7 +222,7 @@ def pack_record(record):
 
 
 def choose(selector, record, cause, versions, fault_of, has_frozen):
-    """(slot, reason for safe mode or None, faults).
+    """(slot, reason, faults): of a slot that is not the first choice, and of safe mode, why.
 
     selector: as `read_selector` gives it, or None. record: attempts. cause: of the reset.
     versions: of the slots that have a manifest. fault_of(slot) is a text, or None for a whole
@@ -218,24 +239,32 @@ def choose(selector, record, cause, versions, fault_of, has_frozen):
     spare = [slot for slot in versions if slot not in order and versions[slot] not in failed]
     order += sorted(spare, key=lambda slot: _numbers(versions[slot]), reverse=True)
     faults = []
-    reason = DAMAGED
+    reason = None
+    crashes = WATCHDOG if cause == _WATCHDOG_RESET else CRASHES
     for slot in order:
-        fault = None
         if record[slot] >= MAX_ATTEMPTS:
-            reason = WATCHDOG if cause == _WATCHDOG_RESET else CRASHES
+            reason = crashes
             fault = "it did not come up in %d attempts" % record[slot]
         else:
             fault = fault_of(slot)
             if fault is None:
-                return slot, None, faults
+                return slot, reason, faults
+            reason = reason or DAMAGED
         faults.append("slot %s: %s" % (slot, fault))
-    if not has_frozen():
-        return SAFE, reason, faults or ["there is no code in flash"]
-    if record[FROZEN] < MAX_ATTEMPTS:
-        return FROZEN, None, faults
-    reason = WATCHDOG if cause == _WATCHDOG_RESET else CRASHES
-    faults.append("the image's code did not come up in %d attempts" % record[FROZEN])
-    return SAFE, reason, faults
+    if has_frozen():
+        if record[FROZEN] < MAX_ATTEMPTS:
+            return FROZEN, reason, faults
+        reason = crashes
+        faults.append("the image's code did not come up in %d attempts" % record[FROZEN])
+    return SAFE, reason or DAMAGED, faults or ["there is no code in flash"]
+
+
+def safe_folder(versions, fault_of):
+    """Where the code of safe mode is: /safe, or a slot that is whole, or what is left."""
+    for name in ("safe",) + tuple(sorted(versions)):
+        if fault_of(name) is None:
+            return "/" + name
+    return "/safe"
 
 
 # A life
@@ -261,6 +290,10 @@ def boot():
         # After a soft reset, as mpremote makes many of, the files are what they were.
         return None if soft and slot in versions else fault_in("/" + slot)
 
+    if soft and record["watched"]:
+        _feed_meanwhile()
+    record["watched"] = soft and record["watched"]
+
     slot, reason, faults = choose(selector, record, cause, versions, fault_of, _has_frozen)
     state = State(slot, reason, faults, selector, record)
     for fault in faults:
@@ -272,11 +305,10 @@ def boot():
         record[slot] += 1  # pyright: ignore[reportOperatorIssue]
     if not soft:
         _keep(record)
-    folder = "/safe" if slot == SAFE and _is_there("/safe") else "/" + slot
-    if slot == SAFE and folder != "/safe" and versions:
-        folder = "/" + sorted(versions)[0]
-    if folder[1:] != FROZEN:
-        sys.path.insert(0, folder)
+    if slot == SAFE and not _has_frozen():
+        sys.path.insert(0, safe_folder(versions, lambda name: fault_in("/" + name)))
+    elif slot in SLOTS:
+        sys.path.insert(0, "/" + slot)
     _slim()
     gc.collect()
 
@@ -294,6 +326,10 @@ def main():
             from phantom import device
 
             device.main(state)
+    except KeyboardInterrupt:
+        if state.record["watched"]:
+            _feed_meanwhile()
+        raise
     except Exception as error:
         sys.print_exception(error)
         remember(error)
@@ -321,12 +357,27 @@ def _keep(record):
     machine.RTC().memory(pack_record(record))
 
 
-def _is_there(path):
-    try:
-        os.stat(path + MANIFEST)
-    except OSError:
-        return False
-    return True
+def _watchdog():
+    import machine
+
+    return machine.WDT(timeout=WATCHDOG_MS).feed
+
+
+def _feed_meanwhile():
+    # Somebody has interrupted the device and is at the REPL.
+    global _timer
+    import machine
+
+    feed = _watchdog()
+    _timer = machine.Timer(0)
+    _timer.init(period=WATCHDOG_MS // 4, mode=machine.Timer.PERIODIC, callback=lambda _: feed())
+
+
+def _relieve():
+    global _timer
+    if _timer is not None:
+        _timer.deinit()
+        _timer = None
 
 
 def _has_frozen():
@@ -341,5 +392,5 @@ def _slim():
     # What has been decided needs no code any more. Whoever wants it again imports it anew.
     for name in ("boot", "choose", "fault_in", "_fault_of", "manifest_head", "read_selector"):
         globals().pop(name)
-    for name in ("unpack_record", "_numbers", "_is_there", "_has_frozen", "_slim"):
+    for name in ("unpack_record", "_numbers", "safe_folder", "_has_frozen", "_slim"):
         globals().pop(name)

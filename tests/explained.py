@@ -67,4 +67,3 @@ def _operands(test: ast.expr) -> Iterator[ast.expr]:
                 yield argument
     elif not isinstance(test, ast.Constant):
         yield test
-

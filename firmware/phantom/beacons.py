@@ -49,8 +49,6 @@ class Beacons:
             port,
         )
         me.services = {"link": port}
-        if membership.fault:
-            me.flags = discovery.FAULT
         self.watchers = []
         self.registrar = Registrar(
             me, self._send, lambda limit: random32() % limit, self._changed, _CAPACITY

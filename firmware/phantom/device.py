@@ -19,15 +19,18 @@ from .clock import HouseClock
 from .house import House
 from .listener import Listener
 from .membership import Membership
+from .mending import Mending
 from .output import Output
 from .playback import Playback
 from .properties import Properties
 from .refusals import Refusals
 from .renderer import IDLE, PLAYING, Renderer
 from .rpc import REFUSED, Rpc, RpcError
+from .storage import Storage
 from .topology_copy import PATH as TOPOLOGY
 from .topology_copy import TopologyCopy
 from .updates import Updates
+from .upkeep import Upkeep
 from .uploads import Uploads
 from .wire import CLOCK_PORT, LINK_PORT, RATE, audio, discovery, mux
 
@@ -40,20 +43,20 @@ _CHORES_MS = const(50)
 _REPORT_MS = const(500)
 _GC_MS = const(1000)
 _BLOCK_US = const(5333)
-# A board that runs so long has come up: crashes before count no longer against its code.
-_STEADY_MS = const(10000)
 
 
 class Device:
     """Everything that runs on one board, from its two config files.
 
-    `faults` are texts for people: what was wrong with them. `boot` is the loader's State, on a
-    board.
+    `faults` are texts for people: what was wrong with them. `boot` is the loader's State,
+    `spare` a phantom.spare.Spare; a PC has neither.
     """
 
-    def __init__(self, board, device, faults=(), boot=None):
-        self.faults = list(faults)
-        self._boot = boot
+    def __init__(self, board, device, faults=(), boot=None, spare=None):
+        self.upkeep = Upkeep(boot)
+        for text in faults:
+            known = board["dac"] is not None
+            self.upkeep.fault(text, discovery.DAMAGED_CONFIG if known else discovery.NO_FACTS)
         self.id = device["id"]
         self.name = device.get("name", self.id)
         self._board = board
@@ -70,7 +73,7 @@ class Device:
         self._output = Output(i2s, descriptors, delay_us, self._renderer, ticks_us())
         self._descriptors = descriptors
         folder = device.get("folder", "")
-        self.membership = Membership(self.id, hardware.random_bytes, folder)
+        self.membership = Membership(self.id, hardware.random_bytes, folder, spare)
         self.properties = Properties()
         self._refusals = Refusals(self.properties)
         self._listener = Listener(
@@ -108,6 +111,7 @@ class Device:
         self._adoption = Adoption(self.membership, self._listener.drop_all, self._leave)
         self.uploads = Uploads(self._refusals.count)
         self.updates = None if boot is None else self._updates(boot)
+        self._spare = spare
         # Properties go last: what other services' chores have set is told at once.
         self._services = (
             self._playback,
@@ -117,13 +121,14 @@ class Device:
             self._chime,
             self._adoption,
             self.uploads,
+            self.upkeep,
             self._refusals,
             self.properties,
         )
         if self.updates is not None:
             self._services = (self.updates,) + self._services
+        self._look_after(spare)
         self._declare()
-        self.beacons.registrar.set_flag(discovery.FAULT, bool(self.faults), ticks_ms())
         self._topology.begin()
         self._loop_max_us = 0
         self._gc_max_us = 0
@@ -151,9 +156,10 @@ class Device:
             try:
                 return hardware.open_dac(dac)
             except (OSError, ValueError) as error:
-                self.faults.append("board.json: the DAC can't be opened: %s" % error)
-                print(self.faults[-1])
-        self._silent = "; ".join(self.faults)
+                text = "board.json: the DAC can't be opened: %s" % error
+                self.upkeep.fault(text, discovery.NO_FACTS)
+                print(text)
+        self._silent = "; ".join(self.upkeep.faults)
         return hardware.NoDac(), 2
 
     def _discovery(self, port):
@@ -161,11 +167,27 @@ class Device:
             self.membership, self.name, self._radio, hardware.random32, port, self.properties
         )
 
+    def _look_after(self, spare):
+        member = self.membership
+        if member.fault:
+            kind = discovery.FLASH_FULL if member.full else discovery.DAMAGED_CONFIG
+            self.upkeep.fault(member.fault, kind)
+        if self._topology.fault:
+            self.upkeep.fault(self._topology.fault, discovery.DAMAGED_CONFIG)
+        self.upkeep.begin(self.beacons.registrar, self.properties, self._restart)
+        if spare is not None:
+            spare.playing = self._is_playing
+            member.watch(spare.changed)
+            more = (spare, Storage(self._is_playing)) + self._mending()
+            self._services = more + self._services
+
+    def _mending(self):
+        boot = self.upkeep.boot
+        if boot is None or boot.slot not in ("a", "b"):
+            return ()  # frozen code needs no other to be safe
+        return (Mending("/" + boot.slot, self._is_playing, self.upkeep.fault),)
+
     def _declare(self):
-        for part in (self.membership, self._topology):
-            if part.fault:
-                self.faults.append(part.fault)
-        self.properties.declare("device.faults", self.faults)
         self.properties.declare("device.name", self.name)
         for name, value in self._info().items():
             if name != "name":
@@ -178,6 +200,8 @@ class Device:
         self._radio.join(self._wifi.get("ssid"), self._wifi.get("key"))
         self.membership.show_code()
         self._task = asyncio.create_task(self._chores())
+        self.upkeep.watch()
+        guard = self.upkeep.poll
         pump = self._output.pump
         house = self._house.poll
         link = self._listener.poll
@@ -194,18 +218,14 @@ class Device:
             house(now, now_ms)
             link(now_ms)
             beacons(now_ms)
+            guard()
             await asyncio.sleep_ms(hardware.IDLE_MS)
 
     async def _chores(self):
         reported = ticks_ms()
         collected = ticks_ms()
-        began = ticks_ms()
-        steady = self._boot is None
         while True:
             now = ticks_ms()
-            if not steady and ticks_diff(now, began) >= _STEADY_MS:
-                steady = True
-                self._boot.steady()
             self._listener.accept(now)
             for connection in self._listener.connections:
                 if connection.rpc is not None:
@@ -263,7 +283,6 @@ class Device:
         if not connection.member:
             self._adoption.serve(connection)
             return
-        rpc.register("device.restart", self._restart)
         for service in self._services:
             service.serve(connection)
         if self._silent is not None:
@@ -283,6 +302,8 @@ class Device:
             sleep_ms(30)
         self._topology.erase()
         self.membership.leave()
+        if self._spare is not None:
+            self._spare.forget()
         hardware.restart()
 
     def _lost(self, connection):
@@ -323,15 +344,15 @@ class Device:
 
 
 def main(boot=None):
-    """Run this board. Called by the loader, which tells of the boot; does not return."""
+    """Run this board. Called by the loader, with its State; does not return."""
     from . import provision
+    from .spare import Spare
 
-    board, device, faults = provision.load(hardware.identity())
+    spare = Spare(hardware.recall, hardware.keep)
+    board, device, faults = provision.load(hardware.identity(), spare=spare)
     # Its work is done, and a board has uses for the memory.
     del provision, sys.modules["phantom.provision"]
     delattr(sys.modules["phantom"], "provision")
     gc.collect()
     hardware.full_speed(board["max_hz"])  # pyright: ignore[reportArgumentType]
-    if boot is not None:
-        faults = boot.faults + faults
-    asyncio.run(Device(board, device, faults, boot).run())
+    asyncio.run(Device(board, device, faults, boot, spare).run())

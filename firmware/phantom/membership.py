@@ -26,6 +26,7 @@ _CODE_CHARS = const(12)
 _CODE_ROUNDS = const(1000)
 _BOOT_MAX = const(0x3FFFFFFF)
 _NAME_CHARS = const(64)
+_ENOSPC = const(28)  # which MicroPython's errno has no name for
 
 
 class Membership:
@@ -34,18 +35,36 @@ class Membership:
     id: the device's own. installation, key: zeros while not adopted. name: the installation's.
     boot: how often this device has started, from 1, so that its starts are ordered. code: shown
     to whoever may adopt it; None once adopted. fault: what was wrong in flash, or None.
+    full: whether flash had no room for anything. `spare` is a phantom.spare.Spare, for an
+    installation that is lost in flash.
     """
 
-    def __init__(self, device_id, random_bytes, folder=""):
+    def __init__(self, device_id, random_bytes, folder="", spare=None):
         self.id = device_id
+        self._spare = spare
         self.fault = None
+        self.full = False  # nothing can be kept in flash any more
         self._random = random_bytes
         self._path = folder + INSTALLATION
         self._watchers = []
         self._code_key = None
         self._forget()
         self._load()
-        self.boot = _count_boot(folder + BOOTS)
+        self._count_boot(folder + BOOTS)
+
+    def _count_boot(self, path):
+        try:
+            boots = config.load(path)["boots"]
+            if not isinstance(boots, int) or not 0 <= boots < _BOOT_MAX:
+                boots = 0
+        except (config.ConfigError, KeyError):
+            boots = 0  # the first start; or the count is lost, and peers find out by asking
+        self.boot = boots + 1
+        try:
+            config.save(path, {"boots": self.boot})
+        except OSError as error:  # a full flash must not keep a device from coming up
+            self.full = error.args[0] == _ENOSPC
+            self.fault = self.fault or "membership: %s can't be saved: %s" % (path, error)
 
     def show_code(self):
         """Draw a code and show it, unless the device is adopted. Call it once the radio is on, for
@@ -66,10 +85,29 @@ class Membership:
             if stored:
                 self._take(unhexlify(stored["id"]), unhexlify(stored["key"]), stored["name"])
         except config.ConfigError as error:
-            if "missing" not in str(error):
+            missing = isinstance(error, config.Missing)
+            if not self._recall(missing) and not missing:
                 self.fault = str(error)
         except (KeyError, TypeError, ValueError):
-            self.fault = "membership: %s is not one; adopt the device again" % self._path
+            if not self._recall(False):
+                self.fault = "membership: %s is not one; adopt the device again" % self._path
+
+    def _recall(self, missing):
+        """Take the installation from the copy in NVS; whether there was one to take."""
+        stored = self._spare.installation(missing) if self._spare is not None else None
+        if not stored:
+            return False
+        try:
+            self._take(unhexlify(stored["id"]), unhexlify(stored["key"]), stored["name"])
+        except (KeyError, TypeError, ValueError):
+            return False
+        self.fault = "config: %s is written again from the copy in NVS" % self._path
+        print(self.fault)
+        try:
+            config.save(self._path, stored)
+        except OSError as error:
+            self.fault = "config: %s can't be written again: %s" % (self._path, error)
+        return True
 
     def _take(self, installation, key, name):
         _check(installation, key, name)
@@ -146,14 +184,3 @@ def code_key(code, device_id):
     for _ in range(_CODE_ROUNDS):
         digest = sha256(digest).digest()
     return digest
-
-
-def _count_boot(path):
-    try:
-        boots = config.load(path)["boots"]
-        if not isinstance(boots, int) or not 0 <= boots < _BOOT_MAX:
-            boots = 0
-    except (config.ConfigError, KeyError):
-        boots = 0  # the first start; or the count is lost, and peers find out by asking
-    config.save(path, {"boots": boots + 1})
-    return boots + 1

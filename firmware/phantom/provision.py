@@ -16,10 +16,11 @@ _NO_FACTS = {"name": "unknown", "max_hz": 160000000, "ring_bytes": 16384, "dac":
 _DAC_NUMBERS = ("sck", "ws", "sd", "ibuf", "delay_us")
 
 
-def load(identity, folder="", tell=print):
+def load(identity, folder="", tell=print, spare=None):
     """(facts of the board, what its owner decided, faults); `identity` is the chip's own id.
 
     The faults are texts for people; tell(text) hears of each at once, for the serial line.
+    `spare` is a phantom.spare.Spare: what it has of a lost file is used, and written back.
     """
     faults = []
 
@@ -29,10 +30,33 @@ def load(identity, folder="", tell=print):
 
     board = _loaded(folder + config.BOARD, fault, _check_facts)
     if board is None:
+        board = _recalled(spare, "board", folder + config.BOARD, fault, _check_facts)
+    if board is None:
         fault("board.json: nothing can be played until the board is provisioned again")
         board = _NO_FACTS
-    device = _decisions(_loaded(folder + config.DEVICE, fault) or {}, identity, fault)
-    return board, device, faults
+    device = _loaded(folder + config.DEVICE, fault)
+    if device is None:
+        if spare is not None:
+            spare.device_lost = True
+        device = _recalled(spare, "device", folder + config.DEVICE, fault)
+    return board, _decisions(device or {}, identity, fault), faults
+
+
+def _recalled(spare, name, path, fault, check=None):
+    """What the copy in NVS has of a lost file, which gets it back; or None."""
+    content = spare.of(name) if spare is not None else None
+    try:
+        if not content:
+            return None
+        if check is not None:
+            check(content)
+        fault("config: %s is written again from the copy in NVS" % path)
+        config.save(path, content)
+    except ValueError:
+        return None
+    except OSError as error:
+        fault("config: %s can't be written again: %s" % (path, error))
+    return content
 
 
 def _loaded(path, fault, check=None):

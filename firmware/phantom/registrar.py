@@ -156,7 +156,13 @@ class Registrar:
 
     def set_flag(self, flag, on, now_ms):
         """One of wire.discovery's flags."""
-        flags = self.me.flags | flag if on else self.me.flags & ~flag
+        self._set_flags(self.me.flags | flag if on else self.me.flags & ~flag, now_ms)
+
+    def set_fault(self, reason, now_ms):
+        """What is wrong with us, one of wire.discovery's REASONS; empty: nothing."""
+        self._set_flags(discovery.with_reason(self.me.flags, reason), now_ms)
+
+    def _set_flags(self, flags, now_ms):
         if flags != self.me.flags:
             self.me.flags = flags
             self._changed(now_ms)

@@ -19,9 +19,7 @@ def record(**counts):
 NO_RECORD = record()
 
 
-def choose(
-    selector=None, record=NO_RECORD, cause=HARD, versions=None, faults=None, frozen=False
-):
+def choose(selector=None, record=NO_RECORD, cause=HARD, versions=None, faults=None, frozen=False):
     return loader.choose(
         selector,
         record,
@@ -52,14 +50,14 @@ def test_a_trial_goes_before_the_active_slot():
 def test_without_a_selector_the_newest_whole_slot_runs(versions):
     assert choose(versions=versions)[0] == "a"
     slot, reason, faults = choose(versions=versions, faults={"a": "x is damaged"})
-    assert (slot, reason, faults) == ("b", None, ["slot a: x is damaged"])
+    assert (slot, reason, faults) == ("b", "damaged-code", ["slot a: x is damaged"])
 
 
 def test_a_trial_that_did_not_come_up_three_times_is_given_up():
     both = {"a": "1.0", "b": "1.1"}
     assert choose(selector("a", "b"), record(b=2), versions=both)[0] == "b"
     slot, reason, faults = choose(selector("a", "b"), record(b=3), versions=both)
-    assert (slot, reason) == ("a", None)
+    assert (slot, reason) == ("a", "crash-loop")
     assert faults == ["slot b: it did not come up in 3 attempts"]
 
 

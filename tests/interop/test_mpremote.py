@@ -31,9 +31,7 @@ while True:
 
 
 @pytest.fixture(scope="module")
-def board(
-    tmp_path_factory: pytest.TempPathFactory, micropython: str
-) -> Iterator[EmulatedBoard]:
+def board(tmp_path_factory: pytest.TempPathFactory, micropython: str) -> Iterator[EmulatedBoard]:
     if importlib.util.find_spec("mpremote") is None:
         reason = "no mpremote: pip install 'phantom-multiroom[boards]'"
         if os.environ.get("CI") == "true":

@@ -13,6 +13,7 @@ import micropython
 import vfs
 from _board import at_end, end, event, facts, machine_ns_of, machine_us, ticks_of
 from _retained import RTC, WDT
+from _timers import Timer
 from micropython import const
 from resets import (
     DEEPSLEEP_RESET,
@@ -43,6 +44,7 @@ __all__ = (
     "WDT",
     "WDT_RESET",
     "Pin",
+    "Timer",
 )
 
 _frequency = 160_000_000

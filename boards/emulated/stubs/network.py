@@ -84,9 +84,7 @@ class WLAN:
         if self._reconnects < 0:
             return STAT_CONNECTING
         limit = (self._reconnects + 1) * _ATTEMPT_MS
-        return (
-            STAT_CONNECTING if ticks_diff(ticks_ms(), self._began) < limit else self._refusal
-        )
+        return STAT_CONNECTING if ticks_diff(ticks_ms(), self._began) < limit else self._refusal
 
     def ifconfig(self, config=None):
         if config is None:

@@ -4,6 +4,7 @@ import os
 import select
 from asyncio import core  # pyright: ignore[reportAttributeAccessIssue]
 
+import esp32
 import machine
 import network
 from machine import I2S, Pin
@@ -12,6 +13,7 @@ from micropython import const
 IPV6 = False  # stock MicroPython speaks IPv4 only
 IDLE_MS = const(0)  # the loop never rests
 
+_SPARE_BYTES = const(4000)  # the longest blob that NVS takes
 _FRAME_BYTES = const(4)
 _DESCRIPTOR_FRAMES = const(256)  # fixed in ports/esp32/machine_i2s.c
 
@@ -43,6 +45,27 @@ def random_bytes(count):
 def restart():
     """Start over as after power-on."""
     machine.reset()
+
+
+_NVS = ("phantom", "spare")  # namespace and key
+
+
+def recall():
+    """What `keep` was given last, or None."""
+    nvs = esp32.NVS(_NVS[0])
+    buffer = bytearray(_SPARE_BYTES)
+    try:
+        size = nvs.get_blob(_NVS[1], buffer)
+    except OSError:  # nothing yet, or damaged
+        return None
+    return bytes(buffer[:size])
+
+
+def keep(octets):
+    """Have bytes outlive the file system, in NVS. Raises OSError. Stalls as any flash write."""
+    nvs = esp32.NVS(_NVS[0])
+    nvs.set_blob(_NVS[1], octets)
+    nvs.commit()
 
 
 class NoDac:

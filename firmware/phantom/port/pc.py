@@ -54,6 +54,16 @@ def restart() -> None:
     os.execv(sys.executable, sys.orig_argv)
 
 
+def recall() -> bytes | None:
+    """A PC's file system needs no second home for its files."""
+    return None
+
+
+def keep(octets: bytes) -> None:
+    """Nothing is kept: see recall."""
+    del octets
+
+
 class Sink(Protocol):
     """Where sound goes."""
 

@@ -26,8 +26,33 @@ HERE = const(2)
 GOODBYE = const(3)
 
 UNADOPTED = const(1)
-FAULT = const(2)  # it runs, but can't do its work: safe mode
+FAULT = const(2)  # something is wrong with it
 SERVES_TIME = const(4)  # it knows house time and answers on its service "clock"
+SAFE_MODE = const(8)  # it runs the little that repairs it, and plays nothing
+# The other four flags number what is wrong, with FAULT.
+_REASON_SHIFT = const(4)
+DAMAGED_CODE = "damaged-code"  # no code in flash is whole, or what is run is second choice
+CRASH_LOOP = "crash-loop"  # it ended again and again before it had come up
+WATCHDOG = "watchdog"  # likewise, and last because it stood still
+FLASH_FULL = "flash-full"  # nothing can be kept any more
+NO_FACTS = "no-facts"  # it does not know its pins
+ASKED = "asked"  # somebody wanted safe mode
+DAMAGED_CONFIG = "damaged-config"  # what its owner decided is lost, in part or whole
+DAMAGED_SPARE = "damaged-spare"  # it plays, but what would save it is damaged
+OTHER = "other"  # it says what itself: device.faults
+REASONS = (
+    "",
+    DAMAGED_CODE,
+    CRASH_LOOP,
+    WATCHDOG,
+    FLASH_FULL,
+    NO_FACTS,
+    ASKED,
+    DAMAGED_CONFIG,
+    DAMAGED_SPARE,
+    OTHER,
+)
+_REASON_MASK = const(0xF0)
 
 MAX_BYTES = const(512)
 HEADER_BYTES = const(36)
@@ -43,6 +68,23 @@ MAX_SERVICE_CHARS = const(15)  # as DNS-SD has it: RFC 6335, section 5.1
 _MAX_TAIL = const(460)
 
 _HEADER = "<HBB8sII8sBBHHH"
+
+
+def with_reason(flags, reason):
+    """`flags` with FAULT and one of REASONS; without both if the reason is empty."""
+    flags &= ~(_REASON_MASK | FAULT)
+    if reason:
+        known = reason if reason in REASONS else OTHER
+        flags |= FAULT | REASONS.index(known) << _REASON_SHIFT
+    return flags
+
+
+def reason_of(flags):
+    """The reason in a beacon's flags, one of REASONS; empty if nothing is wrong."""
+    if not flags & FAULT:
+        return ""
+    number = flags >> _REASON_SHIFT
+    return REASONS[number] if 0 < number < len(REASONS) else OTHER
 
 
 def tail(identity, name, addresses, services):

@@ -30,6 +30,7 @@ _STYLES = {
     "syncing": "yellow",
     "starved": "bold red",
     "away": "bold red",
+    "safe mode": "bold red",
 }
 # Wider than any table, so that nothing in a pipe is cut.
 _PIPE_WIDTH = 1000
@@ -148,6 +149,8 @@ def _devices(rooms: Sequence[Json], states: Mapping[str, str]) -> Table:
 
 
 def _state(device: Json, session: str) -> str:
+    if device.get("safe_mode"):
+        return "safe mode"
     if not device["connected"]:
         return "away"
     state = str(device.get("state") or "")

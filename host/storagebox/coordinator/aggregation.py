@@ -12,6 +12,7 @@ from typing import Any
 from phantom.rpc import RpcError
 from storagebox.journal import Journal
 
+from . import faults
 from .device import Device
 from .halves import Half
 from .health import GONE, POOR, SILENT, Health, of_device, of_group, of_room
@@ -136,7 +137,11 @@ class Aggregation:
     def of_device(self, identity: str) -> Health:
         """How a device is."""
         device = self._roster.get(identity)
+        said = faults.health_of(identity, device.flags) if device is not None else None
         if device is None or not device.ready:
+            here = device is not None and self._roster.listed(identity)
+            if here and said is not None and said.level == SILENT:
+                return said  # it may be out of reach, but it tells why
             return Health(GONE, self._roster.why_gone(identity))
         verdict = device.keeping_up.verdict
         decided = None
@@ -144,7 +149,8 @@ class Aggregation:
             decided = Health(GONE, "no sign of life")
         if verdict.dropped:
             decided = Health(SILENT if verdict.silent else POOR, verdict.reason)
-        return of_device(device.window, connected=True, verdict=decided)
+        found = of_device(device.window, connected=True, verdict=decided)
+        return found if said is None or said.rank < found.rank else said
 
     def of_room(self, room: System) -> Health:
         """How a room is."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from phantom.rpc import CLOSED, TIMED_OUT, RpcError
-from phantom.wire import RATE, audio
+from phantom.wire import RATE, audio, discovery
 from storagebox.journal import Journal
 from storagebox.streamer.channels import Hello
 from storagebox.streamer.link import Link
@@ -113,6 +113,7 @@ class Device:
         self.name = name
         self.info: DeviceInfo | None = None
         self.report: dict[str, Any] | None = None
+        self.flags = 0  # of its latest beacon
         self.restarted = False  # the boot it is in now began since it was last met
         self.session: Session | None = None  # whose stream it is given
         self.keeping_up = KeepingUp()
@@ -318,6 +319,8 @@ class Device:
             "name": self.name,
             "address": self.address,
             "connected": self.ready,
+            "safe_mode": bool(self.flags & discovery.SAFE_MODE),
+            "fault": discovery.reason_of(self.flags) or None,
             "volume": None if self.volume is None else round(self.volume, 2),
             "mute": self.mute,
             "board": self.info.board if self.info else None,

@@ -155,6 +155,7 @@ class Roster:
             device = self._devices[peer.id] = self._new(peer)
         else:
             device.link.move(peer.addresses[0], peer.port)
+        device.flags = peer.flags
         if peer.id not in self._running:
             self._running[peer.id] = asyncio.ensure_future(device.link.run())
         self._listener.changed(device)

@@ -1,0 +1,110 @@
+"""That a device goes on and says what is wrong with it: faults, watchdog, restarts, last crash.
+
+    device.restart {safe?}     anew; with `safe` once in safe mode
+    device.log {}              {"text": the end of the traceback that ended the life before}
+
+The loader counts lives that end before they are steady (docs/update.md). One is steady once it has
+lasted a minute, or a peer has had it restarted; a trial, once it is confirmed.
+"""
+
+from time import ticks_diff, ticks_ms
+
+from .wire import const, discovery
+
+# A fault that only shows with use has shown by then, and a person who tries again has not.
+STEADY_MS = const(60000)
+
+
+class Upkeep:
+    """A service of a device: serve, lost, chore. `boot` is the loader's State, None on a PC."""
+
+    def __init__(self, boot=None):
+        self.boot = boot
+        self.faults = []
+        self.reason = ""  # the gravest, one of wire.discovery's REASONS
+        self._registrar = None
+        self._properties = None
+        self._restart = _nothing
+        self._feed = None
+        self._turned = False
+        self._began_ms = None
+        if boot is not None:
+            if boot.reason:
+                self._count(boot.reason)
+            for text in boot.faults:
+                self.fault(text, boot.reason or discovery.DAMAGED_SPARE)
+
+    def fault(self, text, reason):
+        """Something is wrong: a text for people, and which of REASONS it is."""
+        if text in self.faults:
+            return
+        self.faults.append(text)
+        self._count(reason)
+        if self._registrar is not None:
+            self._tell()
+
+    def _count(self, reason):
+        order = discovery.REASONS.index
+        if not self.reason or order(reason) < order(self.reason):
+            self.reason = reason
+
+    def begin(self, registrar, properties, restart):
+        """Tell of faults from now on. `restart()` says goodbye and starts the chip anew."""
+        self._registrar = registrar
+        self._properties = properties
+        self._restart = restart
+        properties.declare("device.faults", list(self.faults))
+        self._tell()
+
+    def _tell(self):
+        self._properties.set("device.faults", list(self.faults))
+        self._registrar.set_fault(self.reason, ticks_ms())
+
+    # The watchdog
+
+    def watch(self):
+        """From now on the chip starts anew if the loop or the chores stop turning."""
+        if self.boot is not None:
+            self._feed = self.boot.watch()
+
+    def poll(self):
+        """In the loop."""
+        if self._turned and self._feed is not None:
+            self._turned = False
+            self._feed()
+
+    # As a service
+
+    def serve(self, connection):
+        """Let a peer ask, and restart."""
+        connection.rpc.register("device.restart", self.restart)
+        connection.rpc.register("device.log", self._log)
+
+    def lost(self, connection):
+        """Nothing to forget."""
+
+    def chore(self, now_ms):
+        """Chores turn; after a while this life counts as one that came up."""
+        self._turned = True
+        if self._began_ms is None:
+            self._began_ms = now_ms
+        elif ticks_diff(now_ms, self._began_ms) >= STEADY_MS:
+            self._began_ms = now_ms
+            if self.boot is not None and not self.boot.trial:
+                self.boot.steady()
+
+    def restart(self, safe=False):
+        """Start anew, as a peer wants it; `safe`: once into safe mode."""
+        if self.boot is not None:
+            if safe:
+                self.boot.ask_for_safe_mode()
+            elif not self.boot.trial:
+                self.boot.try_again()
+        self._restart()
+
+    def _log(self):
+        return {"text": self.boot.record["text"] if self.boot is not None else ""}
+
+
+def _nothing():
+    pass
