@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -11,12 +10,10 @@ from typing import Any
 
 from tools.flash import esptool, mpremote, ports
 from tools.flash.faults import FlashFault
-from tools.flash.line import Line
 from tools.flash.ports import Port
 
 # A board answers Ctrl-C within milliseconds, unless it is just writing flash.
 _ANSWER_SECONDS = 2.5
-_RAW_REPL = "raw REPL; CTRL-B to exit"
 
 
 @dataclass(frozen=True)
@@ -68,27 +65,13 @@ def _row(port: Port, touch: bool) -> Row:
     if not touch:
         return Row(port.path, "untouched", "not asked", port.description)
     try:
-        if _answers(port.path):
+        if mpremote.answers(port.path, _ANSWER_SECONDS):
             return _told(port, mpremote.ask(port.path, mpremote.script("tell")))
         return _bare(port)
     except FlashFault as fault:
         return Row(
             port.path, "silent", str(fault).removeprefix(f"{port.path}: "), port.description
         )
-
-
-def _answers(path: str) -> bool:
-    """Whether MicroPython's REPL is on the port. Leaves it in the friendly REPL, interrupted."""
-    with Line(path) as line:
-        line.write(b"\r\x03\x03\r\x01")
-        heard = ""
-        end = time.monotonic() + _ANSWER_SECONDS
-        while time.monotonic() < end and _RAW_REPL not in heard:
-            heard += line.read(0.1)
-        if _RAW_REPL not in heard:
-            return False
-        line.write(b"\r\x02")
-        return True
 
 
 def _told(port: Port, told: dict[str, Any]) -> Row:
