@@ -18,7 +18,7 @@ _LOCKS = {
     _RUN: ("--group=build", "pyproject.toml"),
     "requirements-dev.lock": (
         *(f"--group={name}" for name in ("build", "build-esptool", "test", "lint", "lock")),
-        *("--extra=boards", f"--constraint={_RUN}", "pyproject.toml"),
+        *("--extra=boards", "--extra=pi", f"--constraint={_RUN}", "pyproject.toml"),
     ),
     "requirements-stubs.lock": ("--group=stubs",),
 }
