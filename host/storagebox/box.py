@@ -15,7 +15,7 @@ import os
 import random
 import resource
 import signal
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,6 +29,7 @@ from .coordinator.coordinator import Coordinator
 from .coordinator.roster import Wiring
 from .installation import InstallationError, Membership
 from .journal import Journal
+from .pins.beside import beside
 from .registrar import Registrar
 from .registrar.dnssd import Announcement
 from .sources.pool import SourcePool
@@ -364,12 +365,17 @@ class Box:
             await asyncio.sleep(HOUSEKEEPING_S)
 
 
-async def serve(box: Box) -> None:
-    """Run a box until `quit`, SIGTERM or SIGINT. Raises BoxError if it can't start."""
+async def serve(box: Box, pins: Path | None = None) -> None:
+    """Run a box until `quit`, SIGTERM or SIGINT; `pins` is the file of its buttons and lights.
+
+    Raises BoxError if it can't start.
+    """
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, box.quit)
-    async with box:
+    async with box, AsyncExitStack() as stack:
+        if pins is not None:
+            await stack.enter_async_context(beside(pins, box.control_path, box.journal))
         await box.finished()
 
 

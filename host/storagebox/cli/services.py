@@ -21,12 +21,22 @@ def box(
     state: State = None,
     music: Annotated[Path | None, typer.Option(help="What to play when nothing is named.")] = None,
     control: Control = None,
+    pins: Annotated[
+        Path | None,
+        typer.Option(help="Buttons and lights on this machine's pins: see `phantom pins`."),
+    ] = None,
 ) -> None:
     """Run the storage box until it is told to end."""
     import asyncio
 
     from storagebox import box as storage
+    from storagebox.pins import wiring
 
+    if pins is not None:
+        try:
+            wiring.read(pins)
+        except wiring.WiringError as fault:
+            fail(str(fault))
     try:
         asyncio.run(
             storage.serve(
@@ -36,7 +46,8 @@ def box(
                     state=state or default_state(),
                     control=control,
                     music=music,
-                )
+                ),
+                pins,
             )
         )
     except storage.BoxError as fault:

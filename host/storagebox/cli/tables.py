@@ -252,6 +252,23 @@ def unadopted(boards: Sequence[Json]) -> list[RenderableType]:
     return [grid, Text(remedy, style="dim")]
 
 
+def pins(rows: Sequence[Json]) -> list[RenderableType]:
+    """Buttons and lights, and where their two ends go."""
+    grid = _grid("", "name", "GPIO", "header pin", "other end", "active", "pull")
+    for row in rows:
+        ground = f", pin {row['ground_pin']}" if row["ground_pin"] else ""
+        grid.add_row(
+            row["kind"],
+            Text(row["name"], style="bold"),
+            row["pin"] if row["gpio"] is None else str(row["gpio"]),
+            str(row["header_pin"] or ""),
+            f"{row['other_end']}{ground}",
+            row["active"],
+            row["pull"] or "",
+        )
+    return [grid]
+
+
 def on_ports(ports: Sequence[Json]) -> list[RenderableType]:
     """The serial ports and what is on them."""
     if not ports:
