@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from boards.emulated.rom import CHIPS, FlashFile, RomLoader, Trouble, from_sync, is_sync, slip
+from boards.emulated.rom.commands import OPS, checksum
 from boards.emulated.rom.flash import FlashRangeError
-from boards.emulated.rom.loader import OPS, checksum
 
 SYNC = b"\x07\x07\x12\x20" + 32 * b"\x55"
 MAC = bytes.fromhex("7cdfa1a0b1c2")
