@@ -125,6 +125,8 @@ def gain(buf: ptr16, at: int, frames: int, gain_from_q15: int, gain_to_q15: int)
     Frame i gets gain_from + (gain_to - gain_from) * i / frames, so the next block starts at
     gain_to. Unity to unity changes nothing. The largest product is -32768 * 32768 = -2**30.
     """
+    if frames == 0:
+        return
     if gain_from_q15 == gain_to_q15 and gain_from_q15 == 32768:
         return
     level = gain_from_q15 << 14

@@ -1,6 +1,6 @@
 """The kernels against their reference, bit by bit, on any executor.
 
-CPython and MicroPython run this file (see tests/portable.py); test_dsp_xtensa.py runs it once
+CPython and MicroPython run this file (see tests/portable.py); test_dsp_native.py runs it once
 more with `dsp` exchanged for the board's own machine code.
 """
 

@@ -1,6 +1,6 @@
 """`phantom bench dsp`: what the kernels cost an ESP32, and the firmware's load that follows.
 
-Counted on a model of the CPU (tools/xtensa), not timed: the figures are the same wherever it runs.
+Counted on a model of the CPU (tools/native), not timed: the figures are the same wherever it runs.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from importlib.metadata import version
 from typing import Any
 
 from phantom.wire import CHUNK_FRAMES, RATE
-from tools import xtensa
+from tools import native
 from tools.bench.command import command
 from tools.bench.load import STATEMENT_US, TRIM_PPM, Firmware, Load, Work
 from tools.bench.one_board import BLOCK_US, Setup
 from tools.demo.arguments import Parser
-from tools.xtensa.machine import MachineError
-from tools.xtensa.mpy import MpyError
+from tools.native.machine import MachineError
+from tools.native.mpy import MpyError
 
 _CLOCKS_MHZ = (240, 160)  # ESP32 and S3 at their fastest; as generic images boot, and the C3
 _HALF_GAIN, _UNITY_GAIN = 16384, 32768
@@ -82,11 +82,11 @@ def run() -> dict[str, Any]:
     }
 
 
-def _kernels(kernels: xtensa.Kernels, tables: bytearray) -> dict[str, dict[str, Any]]:
+def _kernels(kernels: native.Kernels, tables: bytearray) -> dict[str, dict[str, Any]]:
     """Each kernel on a block of 256 stereo frames, in the ways the firmware calls it."""
     pcm, block = bytearray(range(256)) * 8, bytearray(4 * CHUNK_FRAMES)
     samples = 2 * CHUNK_FRAMES
-    cases: dict[str, tuple[xtensa.Kernel, tuple[Any, ...], int]] = {
+    cases: dict[str, tuple[native.Kernel, tuple[Any, ...], int]] = {
         "copy": (kernels.copy, (block, 0, pcm, 0, samples), 1),
         "copy, odd sample": (kernels.copy, (block, 0, pcm, 1, samples), 1),
         "copy_bytes": (kernels.copy_bytes, (block, 0, pcm, 4, 2 * samples), 1),

@@ -22,7 +22,7 @@ from unittest import mock
 
 from phantom.port import cpython
 from phantom.wire import CHUNK_FRAMES
-from tools import xtensa
+from tools import native
 from tools.bench.one_board import PARTS, Room, Setup, Turn, follow
 
 STATEMENT_US = 2.5  # `a += 1` on an ESP32 at 240 MHz (kdschlosser/lvgl_micropython #95)
@@ -92,7 +92,7 @@ class Firmware:
         self.modules: dict[str, Any] = {
             name: importlib.import_module(f"phantom.{name}") for name in names
         }
-        self.kernels = xtensa.load(Path(self.modules["dsp"].__file__))
+        self.kernels = native.load(Path(self.modules["dsp"].__file__))
 
     def load(self, setup: Setup) -> Load:
         """The work of a block of `setup` in a room whose crystal is TRIM_PPM off."""
@@ -141,7 +141,7 @@ class Firmware:
         """Exchange the kernels for the board's; yields their cycles so far, by name."""
         spent: Counter[str] = Counter()
 
-        def counting(kernel: xtensa.Kernel) -> Callable[..., int | None]:
+        def counting(kernel: native.Kernel) -> Callable[..., int | None]:
             def call(*arguments: Any) -> int | None:
                 result = kernel(*arguments)
                 spent[kernel.name] += kernel.last_cost.cycles

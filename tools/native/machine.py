@@ -1,4 +1,4 @@
-"""Memory and registers of the modelled CPU: little-endian, aligned and bounds-checked."""
+"""Memory of the modelled CPU: little-endian, aligned and bounds-checked."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from array import array
 from typing import TypeAlias
 
 Buffer: TypeAlias = "bytes | bytearray | memoryview | array[int]"
-
-SAR, INSTRUCTIONS, CYCLES = 16, 17, 18  # in the register list, after a0 .. a15
-REGISTERS = 19
 
 _SEGMENT_BITS = 20  # every mapped buffer has a megabyte of addresses of its own
 _FIRST_SEGMENT = 0x3FB  # 0x3FB00000: where an ESP32 has its data memory
@@ -22,28 +19,34 @@ class Memory:
     """Buffers mapped at 1 MiB steps; every access must be aligned and inside one of them."""
 
     def __init__(self) -> None:
+        self._sizes: dict[int, int] = {}
         self._octets: dict[int, memoryview] = {}
         self._halves: dict[int, memoryview] = {}
         self._words: dict[int, memoryview] = {}
         self._next = _FIRST_SEGMENT
 
-    def map(self, buffer: Buffer) -> int:
-        """Map `buffer`, which stays the caller's, and return its address."""
+    def map(self, buffer: Buffer, *, by_words: bool = False) -> int:
+        """Map `buffer`, which stays the caller's, and return its address.
+
+        by_words: this memory takes aligned 32-bit accesses only, as an ESP32's for code does.
+        """
         octets = memoryview(buffer).cast("B")
         if len(octets) >> _SEGMENT_BITS:
             raise ValueError(f"a buffer of {len(octets)} bytes does not fit a segment of 1 MiB")
         segment, self._next = self._next, self._next + 1
-        self._octets[segment] = octets
-        self._halves[segment] = octets[: len(octets) & ~1].cast("H")
+        self._sizes[segment] = len(octets)
+        if not by_words:
+            self._octets[segment] = octets
+            self._halves[segment] = octets[: len(octets) & ~1].cast("H")
         self._words[segment] = octets[: len(octets) & ~3].cast("I")
         return segment << _SEGMENT_BITS
 
     def unmap_after(self, address: int) -> None:
         """Forget every buffer that was mapped after the one at `address`."""
         keep = address >> _SEGMENT_BITS
-        for views in (self._octets, self._halves, self._words):
-            for segment in [segment for segment in views if segment > keep]:
-                del views[segment]
+        for table in (self._sizes, self._octets, self._halves, self._words):
+            for segment in [segment for segment in table if segment > keep]:
+                del table[segment]
         self._next = keep + 1
 
     def load8(self, address: int) -> int:
@@ -90,7 +93,9 @@ class Memory:
     def _why(self, address: int, shift: int) -> str:
         if address & (1 << shift) - 1:
             return "not aligned"
-        octets = self._octets.get(address >> _SEGMENT_BITS)
-        if octets is None:
+        segment = address >> _SEGMENT_BITS
+        if segment not in self._sizes:
             return "nothing is mapped there"
-        return f"{address & 0xFFFFF} is outside a buffer of {len(octets)} bytes"
+        if segment not in self._octets and address & 0xFFFFF < self._sizes[segment]:
+            return "that memory takes whole words only"
+        return f"{address & 0xFFFFF} is outside a buffer of {self._sizes[segment]} bytes"

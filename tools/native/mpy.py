@@ -11,8 +11,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from .target import Target
+
 _VERSION, _SUB_VERSION = 6, 3
-_ARCH_XTENSAWIN = 10
 _ARCH_FLAGS = 0x40  # 1.26 and later: one more number, the CPU's extensions, follows the header
 _BYTECODE, _VIPER, _ASM = 2, 4, 5
 _RELOCATED = 0x20 | 0x40 | 0x80  # rodata, bss or relocations follow: only natmods have them
@@ -43,7 +44,7 @@ def viper_names(source: Path) -> list[str]:
     ]
 
 
-def compile_module(source: Path, arch: str = "xtensawin") -> bytes:
+def compile_module(source: Path, arch: str) -> bytes:
     """The .mpy of `source`; MpyError with mpy-cross's own words when it doesn't compile."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "module.mpy"
@@ -59,15 +60,15 @@ def compile_module(source: Path, arch: str = "xtensawin") -> bytes:
         return output.read_bytes()
 
 
-def parse(data: bytes) -> NativeModule:
-    """Read an xtensawin .mpy; MpyError for anything else."""
+def parse(data: bytes, target: Target) -> NativeModule:
+    """Read a .mpy for the target's CPU; MpyError for anything else."""
     if len(data) < 4 or data[:2] != bytes([ord("M"), _VERSION]):
         raise MpyError(f"not a .mpy of version {_VERSION}: it starts with {data[:4].hex(' ')}")
     arch, sub_version = data[2] >> 2 & 0xF, data[2] & 3
-    if (arch, sub_version) != (_ARCH_XTENSAWIN, _SUB_VERSION):
+    if (arch, sub_version) != (target.number, _SUB_VERSION):
         raise MpyError(
             f"a .mpy for architecture {arch}, native ABI {_VERSION}.{sub_version}; wanted is "
-            f"{_ARCH_XTENSAWIN} (xtensawin), {_VERSION}.{_SUB_VERSION}"
+            f"{target.number} ({target.name}), {_VERSION}.{_SUB_VERSION}"
         )
     reader = _Reader(data, 4)
     if data[2] & _ARCH_FLAGS:

@@ -1,7 +1,7 @@
 """Calls compiled viper functions as MicroPython's runtime calls them.
 
-A native function is `fun(self, n_args, n_kw, args)` in the windowed ABI. It finds the runtime's
-function table through its context's constants and calls it to check the number of arguments, to
+A native function is `fun(self, n_args, n_kw, args)` in its CPU's own convention. It finds the
+runtime's function table through its context's constants and calls it to check the arguments, to
 turn objects into integers and pointers, and to turn the result back. Those few entries are
 modelled here (numbers from MicroPython's py/nativeglue.h); any other is a MachineError, since a
 kernel that needs it would look names up or allocate.
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import blocks, mpy
-from .machine import CYCLES, INSTRUCTIONS, REGISTERS, Buffer, MachineError, Memory
+from .machine import Buffer, MachineError, Memory
+from .target import CPU_REGISTERS, CYCLES, INSTRUCTIONS, REGISTERS, Target
+from .xtensa import XTENSA
 
 # Indices into mp_fun_table.
 _NONE, _NATIVE_FROM_OBJ, _NATIVE_TO_OBJ = 0, 3, 4
@@ -26,8 +28,8 @@ _TYPE_INT, _TYPE_UINT, _TYPES_POINTER = 2, 3, range(4, 8)
 _HANDLE = 0x2000_0000  # object references: even, outside every mapped segment
 _NONE_OBJECT = 0x1FFF_FFF0
 _STACK_BYTES = 1024
-_CLOBBERED = (8, 9, *range(11, 16))  # what a call leaves undefined of the caller's window
 _POISON = 0xDEAD_BEEF
+_UNTOUCHED = 0xA5  # fills what a function must leave alone of the stack
 
 
 @dataclass(frozen=True)
@@ -50,38 +52,75 @@ class Cost:
 class Kernel:
     """One compiled viper function; call it with integers and writable buffers."""
 
-    def __init__(self, name: str, code: bytes, fun_table_index: int) -> None:
+    def __init__(self, name: str, code: bytes, fun_table_index: int, target: Target) -> None:
         self.name = name
+        self._target = target
         self.code_bytes = len(code)
         self.last_cost = Cost(0, 0, 0)
+        self._ran: set[int] = set()
         self._memory = Memory()
-        instructions = blocks.decode(code)
-        base = self._memory.map(code)
+        instructions = target.decode(code)
+        base = self._memory.map(code, by_words=target.code_by_words)
         self._entry = instructions[0].address
-        self._blocks = blocks.translate(instructions, base)
+        self._blocks = blocks.translate(instructions, base, target)
         self._stack = bytearray(_STACK_BYTES)
         self._stack_end = self._memory.map(self._stack) + _STACK_BYTES
         self._self = self._map_context(fun_table_index)
         self._objects: list[Skewed] = []
         self._runtime_calls = 0
 
-    def __call__(self, *arguments: int | Buffer | Skewed) -> int | None:
-        """Run to the return; MachineError for anything a board would not survive."""
+    def __call__(self, *arguments: int | Buffer | Skewed, keywords: int = 0) -> int | None:
+        """Run to the return; MachineError for anything a board would not survive.
+
+        keywords: how many of the arguments the caller claims to pass by name, which viper refuses.
+        """
         self._objects = []
         self._runtime_calls = 0
         self._argument_count = len(arguments)
         words = b"".join(self._reference(item).to_bytes(4, "little") for item in arguments)
-        registers = [_POISON] * 16 + [0] * (REGISTERS - 16)
-        registers[1] = self._stack_end
-        registers[2:6] = self._self, len(arguments), 0, self._memory.map(words)
+        target = self._target
+        registers = [_POISON] * CPU_REGISTERS + [0] * (REGISTERS - CPU_REGISTERS)
+        for register in target.preserved:
+            registers[register] = _POISON + register
+        if 0 not in target.preserved:
+            registers[0] = 0  # RISC-V's x0
+        registers[target.stack] = self._stack_end
+        first = target.arguments
+        passed = self._self, len(arguments), keywords, self._memory.map(words)
+        registers[first : first + 4] = passed
+        self._stack[:] = bytes([_UNTOUCHED]) * _STACK_BYTES
         address: int | None = self._entry
         try:
             while address is not None:
+                self._ran.add(address)
                 address = self._blocks[address](registers, self._memory, self._runtime)
         finally:
             self._memory.unmap_after(self._self)
+        self._check_return(registers)
         self.last_cost = Cost(registers[INSTRUCTIONS], registers[CYCLES], self._runtime_calls)
-        return self._result(registers[2])
+        return self._result(registers[first])
+
+    def never_run(self) -> list[int]:
+        """Where the basic blocks begin that no call has come through so far."""
+        return sorted(self._blocks.keys() - self._ran)
+
+    def _check_return(self, registers: list[int]) -> None:
+        for register in self._target.preserved:
+            kept = self._stack_end if register == self._target.stack else _POISON + register
+            if registers[register] != kept:
+                raise MachineError(f"{self.name} returns with register {register} changed")
+        self._check_stack(registers[self._target.stack])
+
+    def _check_stack(self, pointer: int) -> None:
+        """What is below the stack pointer, and where others spill registers, is not its own."""
+        used = pointer - self._stack_end + _STACK_BYTES
+        if pointer % self._target.stack_alignment or not 0 <= used <= _STACK_BYTES:
+            raise MachineError(f"{self.name}: the stack pointer is {pointer:#x}")
+        spilled = _STACK_BYTES - self._target.save_area_bytes
+        if used < _STACK_BYTES and self._stack[spilled:].strip(bytes([_UNTOUCHED])):
+            raise MachineError(f"{self.name} stores where its own registers may be spilled")
+        if used < _STACK_BYTES and self._stack[:used].strip(bytes([_UNTOUCHED])):
+            raise MachineError(f"{self.name} stores below its stack pointer")
 
     def _map_context(self, fun_table_index: int) -> int:
         """Map the table and what leads to it; the address of the function object."""
@@ -112,8 +151,11 @@ class Kernel:
         return ((reference ^ 1 << 31) - (1 << 31)) >> 1
 
     def _runtime(self, address: int, registers: list[int]) -> int:
-        """callx8: run the table's entry on a10.., put its result into a10."""
-        first, second = registers[10], registers[11]
+        """Run the table's entry as the caller's registers say, and put its result there."""
+        target = self._target
+        self._check_stack(registers[target.stack])
+        at = target.call_arguments
+        first, second = registers[at : at + 2]
         entry = address - _FUN_TABLE_CODE >> 2
         self._runtime_calls += 1
         if entry == _NATIVE_FROM_OBJ:
@@ -127,10 +169,10 @@ class Kernel:
             raise TypeError(f"{self.name}() does not take {self._argument_count} arguments")
         else:
             raise MachineError(f"{self.name} calls entry {entry} of the runtime's function table")
-        for register in _CLOBBERED:
+        for register in target.clobbered:
             registers[register] = _POISON
-        registers[10] = result & 0xFFFFFFFF
-        return registers[10]
+        registers[at] = result & 0xFFFFFFFF
+        return registers[at]
 
     def _native_from_obj(self, reference: int, kind: int) -> int:
         if kind in (_TYPE_INT, _TYPE_UINT) and reference & 1:
@@ -146,10 +188,10 @@ class Kernel:
 class Kernels:
     """The viper functions of a module, as attributes."""
 
-    def __init__(self, module: mpy.NativeModule, names: list[str]) -> None:
+    def __init__(self, module: mpy.NativeModule, names: list[str], target: Target) -> None:
         self.file_bytes = module.file_bytes
         self._kernels = {
-            name: Kernel(name, code, module.fun_table_index)
+            name: Kernel(name, code, module.fun_table_index, target)
             for name, code in zip(names, module.functions, strict=True)
         }
 
@@ -163,6 +205,7 @@ class Kernels:
         return iter(self._kernels.values())
 
 
-def load(source: Path) -> Kernels:
-    """Compile `source` for xtensawin and make its viper functions callable."""
-    return Kernels(mpy.parse(mpy.compile_module(source)), mpy.viper_names(source))
+def load(source: Path, target: Target = XTENSA) -> Kernels:
+    """Compile `source` for a chip and make its viper functions callable."""
+    module = mpy.parse(mpy.compile_module(source, target.name), target)
+    return Kernels(module, mpy.viper_names(source), target)

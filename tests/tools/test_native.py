@@ -1,13 +1,13 @@
-"""The model of the board's CPU: arithmetic, memory, calls and the cost of instructions."""
+"""The models of the boards' CPUs: arithmetic, memory, calls and the cost of instructions."""
 
 from pathlib import Path
 
 import pytest
 
-from tools import xtensa
-from tools.xtensa import blocks, mpy
-from tools.xtensa.blocks import Instruction
-from tools.xtensa.machine import CYCLES, INSTRUCTIONS, REGISTERS, MachineError, Memory
+from tools import native
+from tools.native import RISCV, XTENSA, blocks, mpy, riscv, xtensa
+from tools.native.machine import MachineError, Memory
+from tools.native.target import CYCLES, INSTRUCTIONS, REGISTERS, Instruction, Target
 
 _SOURCE = """
 import micropython
@@ -63,35 +63,37 @@ def shift_20(n: int) -> int:
 """
 
 
-@pytest.fixture(name="kernels", scope="module")
-def _kernels(tmp_path_factory: pytest.TempPathFactory) -> xtensa.Kernels:
-    source = tmp_path_factory.mktemp("xtensa") / "sample.py"
+@pytest.fixture(name="kernels", scope="module", params=native.TARGETS, ids=lambda t: t.name)
+def _kernels(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> native.Kernels:
+    source = tmp_path_factory.mktemp("native") / "sample.py"
     source.write_text(_SOURCE)
-    return xtensa.load(source)
+    return native.load(source, request.param)
 
 
 @pytest.mark.parametrize("a", [0, 7, -7, 12345, -99999])
 @pytest.mark.parametrize("b", [1, -1, 7, 54321])
 @pytest.mark.parametrize("n", [0, 3, 9])
-def test_integer_arithmetic_is_pythons(kernels: xtensa.Kernels, a: int, b: int, n: int) -> None:
+def test_integer_arithmetic_is_pythons(kernels: native.Kernels, a: int, b: int, n: int) -> None:
     x = (a + b) * 3 - (a ^ b) + (a & b) - (a | b)
     x += (a < b) + 2 * (a >= b) + 4 * (a == b or a != 7)
     assert kernels.arithmetic(a, b, n) == (x >> n) + (-a << n)
 
 
 @pytest.mark.parametrize(("a", "b"), [(7, 2), (-7, 2), (7, -2), (-7, -2)])
-def test_division_rounds_down_as_the_runtime_does(kernels: xtensa.Kernels, a: int, b: int) -> None:
+def test_division_rounds_down_as_the_runtime_does(kernels: native.Kernels, a: int, b: int) -> None:
     assert kernels.quotient(a, b) == a // b * 1000 + a % b
 
 
-def test_loads_are_little_endian_and_without_sign(kernels: xtensa.Kernels) -> None:
+def test_loads_are_little_endian_and_without_sign(kernels: native.Kernels) -> None:
     data = bytes([0, 0, 0, 0, 0xFE, 0xFF, 0, 0])
     assert kernels.load8(data, 4) == 0xFE
     assert kernels.load16(data, 2) == 0xFFFE
     assert kernels.load32(data, 1) == 0xFFFE
 
 
-def test_stores_are_cut_to_their_size(kernels: xtensa.Kernels) -> None:
+def test_stores_are_cut_to_their_size(kernels: native.Kernels) -> None:
     octets, halves, words = bytearray(8), bytearray(8), bytearray(8)
     kernels.store(octets, halves, words, -2)
     assert octets == b"\0\xfe\0\0\0\0\0\0"
@@ -99,7 +101,7 @@ def test_stores_are_cut_to_their_size(kernels: xtensa.Kernels) -> None:
     assert words == b"\0\0\0\0\xfe\xff\xff\xff"
 
 
-def test_an_access_outside_a_buffer_is_an_error(kernels: xtensa.Kernels) -> None:
+def test_an_access_outside_a_buffer_is_an_error(kernels: native.Kernels) -> None:
     for at in (8, -1):
         with pytest.raises(MachineError, match="load of 1 bytes"):
             kernels.load8(bytes(8), at)
@@ -107,19 +109,19 @@ def test_an_access_outside_a_buffer_is_an_error(kernels: xtensa.Kernels) -> None
         kernels.load16(bytes(7), 3)
 
 
-def test_an_unaligned_access_is_an_error(kernels: xtensa.Kernels) -> None:
+def test_an_unaligned_access_is_an_error(kernels: native.Kernels) -> None:
     with pytest.raises(MachineError, match="not aligned"):
-        kernels.load16(xtensa.Skewed(bytes(8), 1), 0)
+        kernels.load16(native.Skewed(bytes(8), 1), 0)
     with pytest.raises(MachineError, match="not aligned"):
-        kernels.load32(xtensa.Skewed(bytes(8), 2), 0)
+        kernels.load32(native.Skewed(bytes(8), 2), 0)
 
 
-def test_a_store_to_a_constant_is_an_error(kernels: xtensa.Kernels) -> None:
+def test_a_store_to_a_constant_is_an_error(kernels: native.Kernels) -> None:
     with pytest.raises(MachineError, match="read-only"):
         kernels.store(bytes(8), bytearray(8), bytearray(8), 0)
 
 
-def test_a_call_with_wrong_arguments_is_an_error(kernels: xtensa.Kernels) -> None:
+def test_a_call_with_wrong_arguments_is_an_error(kernels: native.Kernels) -> None:
     with pytest.raises(TypeError, match=r"load8\(\) does not take 1 arguments"):
         kernels.load8(bytes(8))
     with pytest.raises(MachineError, match="no integer"):
@@ -128,32 +130,32 @@ def test_a_call_with_wrong_arguments_is_an_error(kernels: xtensa.Kernels) -> Non
         kernels.load8(0, 0)
 
 
-def test_integers_that_a_board_would_allocate_are_errors(kernels: xtensa.Kernels) -> None:
+def test_integers_that_a_board_would_allocate_are_errors(kernels: native.Kernels) -> None:
     with pytest.raises(MachineError, match="no small integer"):
         kernels.count_down(1 << 30)
     with pytest.raises(MachineError, match="no small integer"):
         kernels.shift_20(1 << 10)
 
 
-def test_a_kernel_that_needs_the_runtime_is_an_error(kernels: xtensa.Kernels) -> None:
+def test_a_kernel_that_needs_the_runtime_is_an_error(kernels: native.Kernels) -> None:
     with pytest.raises(MachineError, match="entry 5 of the runtime's function table"):
         kernels.looks_a_name_up(1)
 
 
-def test_an_error_leaves_the_kernel_usable(kernels: xtensa.Kernels) -> None:
+def test_an_error_leaves_the_kernel_usable(kernels: native.Kernels) -> None:
     for _ in range(3):
         with pytest.raises(MachineError):
             kernels.load8(bytes(8), 9)
         assert kernels.load8(bytes(8), 7) == 0
 
 
-def test_only_viper_functions_are_taken_from_a_module(kernels: xtensa.Kernels) -> None:
+def test_only_viper_functions_are_taken_from_a_module(kernels: native.Kernels) -> None:
     assert "count_down" in {kernel.name for kernel in kernels}
     with pytest.raises(AttributeError, match="no viper function plain_bytecode_between"):
         kernels.plain_bytecode_between()
 
 
-def test_instructions_grow_linearly_with_a_loop(kernels: xtensa.Kernels) -> None:
+def test_instructions_grow_linearly_with_a_loop(kernels: native.Kernels) -> None:
     def cost(n: int) -> int:
         kernels.count_down(n)
         return kernels.count_down.last_cost.instructions
@@ -166,7 +168,9 @@ def test_instructions_grow_linearly_with_a_loop(kernels: xtensa.Kernels) -> None
 # The cost model: hand-made instructions, so that each rule stands alone.
 
 
-def _run(*listing: tuple[str, ...], registers: dict[int, int] | None = None) -> list[int]:
+def _run(
+    *listing: tuple[str, ...], registers: dict[int, int] | None = None, target: Target = XTENSA
+) -> list[int]:
     """Run instructions of 3 bytes from address 0; operands starting with @ are addresses."""
     instructions = [
         Instruction(
@@ -182,7 +186,7 @@ def _run(*listing: tuple[str, ...], registers: dict[int, int] | None = None) -> 
     ]
     memory = Memory()
     base = memory.map(bytearray(range(16)))
-    translated = blocks.translate(instructions, base)
+    translated = blocks.translate(instructions, base, target)
     state = [0] * REGISTERS
     state[1] = base
     for register, value in (registers or {}).items():
@@ -252,6 +256,54 @@ def test_an_instruction_without_a_model_is_named() -> None:
         _run(("rsil", "a2", "0"), ("retw",))
 
 
+# What a chip forbids
+
+
+def test_code_memory_gives_an_esp32_whole_words_only() -> None:
+    memory = Memory()
+    code = memory.map(bytes(range(8)), by_words=True)
+    assert memory.load32(code + 4) == 0x07060504
+    for load in (memory.load8, memory.load16):
+        with pytest.raises(MachineError, match="takes whole words only"):
+            load(code)
+    with pytest.raises(MachineError, match="read-only"):
+        memory.store32(code, 0)
+
+
+def test_a_literal_lies_on_a_word_before_the_instruction() -> None:
+    jump, entry, ret = b"\x06\x01\x00\0", bytes.fromhex("366100"), bytes.fromhex("1df0")
+    good = jump + bytes(4) + entry + bytes.fromhex("21ffff") + ret
+    assert any(item.mnemonic == "l32r" for item in xtensa.decode(good))
+    beyond = jump + bytes(4) + entry + bytes.fromhex("210080") + ret  # 128 KB back
+    with pytest.raises(MachineError, match="can't reach a literal"):
+        xtensa.decode(beyond)
+
+
+def _caller_of(code: bytes, target: Target) -> native.Kernel:
+    return native.Kernel("hand_made", code, 1, target)
+
+
+def test_a_function_that_forgets_a_register_of_its_callers_is_an_error() -> None:
+    keeps = bytes.fromhex("8280")  # ret
+    assert _caller_of(keeps, RISCV)() is not None
+    with pytest.raises(MachineError, match="returns with register 8 changed"):
+        _caller_of(bytes.fromhex("0144") + keeps, RISCV)()  # li s0, 0
+    with pytest.raises(MachineError, match="returns with register 2 changed"):
+        _caller_of(bytes.fromhex("4111") + keeps, RISCV)()  # addi sp, sp, -16
+
+
+def test_a_store_where_others_spill_registers_is_an_error() -> None:
+    head, ret = b"\x06\0\0\0" + bytes.fromhex("368100"), bytes.fromhex("1df0")  # entry a1, 64
+    assert _caller_of(head + bytes.fromhex("226107") + ret, XTENSA)() is not None  # [a1 + 28]
+    with pytest.raises(MachineError, match="where its own registers may be spilled"):
+        _caller_of(head + bytes.fromhex("22610a") + ret, XTENSA)()  # s32i a2, a1, 40
+
+
+def test_a_jump_through_a_register_that_nobody_set_is_an_error() -> None:
+    with pytest.raises(MachineError, match="a jump to nobody knows where"):
+        riscv.decode(bytes.fromhex("0285"))  # jr a0
+
+
 # .mpy files
 
 
@@ -264,19 +316,19 @@ def _compile(tmp_path: Path, source: str, arch: str = "xtensawin") -> bytes:
 def test_a_file_for_another_cpu_is_refused(tmp_path: Path) -> None:
     data = _compile(tmp_path, _SOURCE, "armv7m")
     with pytest.raises(mpy.MpyError, match="wanted is 10"):
-        mpy.parse(data)
+        mpy.parse(data, XTENSA)
 
 
 def test_a_file_that_is_no_mpy_is_refused() -> None:
     with pytest.raises(mpy.MpyError, match=r"not a \.mpy of version 6"):
-        mpy.parse(b"\x7fELF....")
+        mpy.parse(b"\x7fELF....", XTENSA)
 
 
 def test_a_truncated_file_is_refused_at_every_length(tmp_path: Path) -> None:
     data = _compile(tmp_path, _SOURCE)
     for length in range(len(data)):
         with pytest.raises(mpy.MpyError):
-            mpy.parse(data[:length])
+            mpy.parse(data[:length], XTENSA)
 
 
 def test_source_that_does_not_compile_is_refused_with_the_compilers_words(tmp_path: Path) -> None:
