@@ -275,7 +275,7 @@ def test_the_watchdog_resets_if_it_was_unlocked(name: str, flash: FlashFile):
     host.status("write-reg", arm)
     assert host.loader.leave is None  # it bites milliseconds later: the tool still locks it
     host.status("write-reg", lock)
-    assert host.loader.leave == "run"
+    assert (host.loader.leave, host.loader.leave_by) == ("run", "watchdog")
 
 
 def test_what_an_s3_is_told_before_a_hard_reset_resets_it_where_no_line_does(flash: FlashFile):

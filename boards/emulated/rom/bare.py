@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import select
+import sys
 import termios
 import threading
 import time
@@ -22,10 +23,12 @@ from boards.emulated.rom.chips import CHIPS, Chip
 from boards.emulated.rom.flash import FlashFile
 from boards.emulated.rom.loader import Trouble
 from boards.emulated.rom.mask_rom import MaskRom
+from boards.image.partitions import MIB
 
 # Tools close a port and open it again; one that stays closed this long they are done with.
 _CLOSED_SECONDS = 0.3
 _POLL_SECONDS = 0.05
+_CHIP_SIZES = tuple(n * MIB for n in (1, 2, 4, 8, 16))
 
 
 MAC = bytes.fromhex("7cdfa1a0b1c2")
@@ -146,19 +149,29 @@ class BareChip:
                 data = data[os.write(self._master, data) :]
 
 
-def main() -> None:
-    """Serve one chip until the process is ended."""
+def main() -> int:
+    """Serve one chip until the process is ended; returns the exit status."""
     parser = argparse.ArgumentParser(description="A bare chip on a pseudo-terminal.")
     parser.add_argument("flash", type=Path, help="the flash's content; made if it isn't there")
     parser.add_argument("--chip", choices=sorted(CHIPS), default="esp32")
     arguments = parser.parse_args()
     path: Path = arguments.flash
-    flash = FlashFile(path) if path.exists() else FlashFile.blank(path)
+    try:
+        flash = FlashFile(path) if path.exists() else FlashFile.blank(path)
+        if flash.size not in _CHIP_SIZES:
+            raise ValueError(f"{flash.size:,} bytes, and flash chips have 1, 2, 4, 8 or 16 MB")
+    except OSError as fault:
+        print(f"{path}: {fault.strerror}: name a file that can be written", file=sys.stderr)
+        return 2
+    except ValueError as fault:
+        print(f"{path}: {fault}: name another file", file=sys.stderr)
+        return 2
     with BareChip(CHIPS[arguments.chip], flash) as chip:
         print(chip.port, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -73,6 +73,7 @@ class Commands:
         self._mac = mac
         self._modem_lines = modem_lines
         self.leave: Literal["run", "download"] | None = None
+        self.leave_by = "software"  # the kind of reset, of boot.RESETS
         self.restart()
 
     def restart(self) -> None:
@@ -120,10 +121,10 @@ class Commands:
         for address, value, mask, _delay in struct.iter_unpack("<IIII", data):
             self._registers.write(address, value, mask, self._attached)
             if address == self._chip.force_download and not self._modem_lines:
-                self.leave = "run"
+                self.leave, self.leave_by = "run", "power"
         # The watchdog bites milliseconds after it was armed: time for the tool to lock it again.
         if armed:
-            self.leave = "run"
+            self.leave, self.leave_by = "run", "watchdog"
         return Reply()
 
     def _mem_begin(self, data: bytes, _: int) -> Reply:

@@ -77,6 +77,11 @@ class RomLoader:
         return self._commands.leave
 
     @property
+    def leave_by(self) -> str:
+        """By what kind of reset it leaves, of boot.RESETS."""
+        return self._commands.leave_by
+
+    @property
     def stub(self) -> bool:
         """Whether a tool's stub answers."""
         return self._commands.stub

@@ -70,7 +70,7 @@ class MaskRom:
         assert loader is not None
         answer = loader.feed(data)
         self.line_bytes += len(data) + len(answer)
-        return answer + self.reset(loader.leave, "software") if loader.leave else answer
+        return answer + self.reset(loader.leave, loader.leave_by) if loader.leave else answer
 
     def reopened(self) -> None:
         """A tool opened the port anew."""
