@@ -68,6 +68,7 @@ class Device:
         self._renderer = Renderer(self._clock, self._ring_bytes)
         gc.collect()
         self._silent = None  # why nothing can be played
+        self._codec = self._find_codec(dac.get("control"))
         i2s, descriptors = self._open_dac(dac)
         delay_us = dac.get("delay_us", 0)
         self._output = Output(i2s, descriptors, delay_us, self._renderer, ticks_us())
@@ -127,6 +128,8 @@ class Device:
         )
         if self.updates is not None:
             self._services = (self.updates,) + self._services
+        if self._codec is not None:
+            self._services = (self._codec,) + self._services
         self._look_after(spare)
         self._declare()
         self._topology.begin()
@@ -135,6 +138,8 @@ class Device:
         self._short_of_memory = 0  # times that a chore could not be done for want of it
         self._heap_live = 0  # bytes in use after the last collection
         self._task = None  # the chores, once running
+        if self._codec is not None:
+            self._codec.start()  # I2S's clocks have run for a while, as some want it
 
     def _updates(self, boot):
         renderer = self._renderer
@@ -161,6 +166,21 @@ class Device:
                 print(text)
         self._silent = "; ".join(self.upkeep.faults)
         return hardware.NoDac(), 2
+
+    def _find_codec(self, control):
+        # Loaded only where there is one. Its amplifier is off from here on, until it plays.
+        if control is None:
+            return None
+        from .codecs import Codec
+
+        try:
+            bus, enable = hardware.open_control(control)
+        except (OSError, ValueError) as error:
+            text = "board.json: dac.control can't be opened: %s" % error
+            self.upkeep.fault(text, discovery.NO_FACTS)
+            print(text)
+            return None
+        return Codec(control, bus, enable, self.upkeep)
 
     def _discovery(self, port):
         return Beacons(
@@ -292,6 +312,11 @@ class Device:
         for _ in range(3):
             self.beacons.goodbye()
             sleep_ms(30)
+        self._reset()
+
+    def _reset(self):
+        if self._codec is not None:
+            self._codec.stop()  # an amplifier without a clock may hum or click
         hardware.restart()
 
     def _leave(self):
@@ -304,7 +329,7 @@ class Device:
         self.membership.leave()
         if self._spare is not None:
             self._spare.forget()
-        hardware.restart()
+        self._reset()
 
     def _lost(self, connection):
         for service in self._services:
@@ -321,6 +346,8 @@ class Device:
             "dac_channels": self._dac_channels,
             "ahead_us": self._descriptors * _BLOCK_US,
             "codecs": sorted(audio.CODECS),
+            "codec": self._board.get("codec"),
+            "lead_ms": self._board.get("lead_ms"),
             "rate": RATE,
         }
 

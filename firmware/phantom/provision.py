@@ -6,6 +6,7 @@ pins to play on, but is still found on the network and can be told them.
 """
 
 from . import config
+from .wire import audio
 
 # A device listens there unless it is told otherwise; boards have no two on one address.
 _PORT = 4770
@@ -14,6 +15,7 @@ _NAME_BYTES = 64
 # No DAC: its ring is never filled, but the renderer wants one.
 _NO_FACTS = {"name": "unknown", "max_hz": 160000000, "ring_bytes": 16384, "dac": None}
 _DAC_NUMBERS = ("sck", "ws", "sd", "ibuf", "delay_us")
+_CONTROL_NUMBERS = ("i2c", "scl", "sda", "hz", "address")
 
 
 def load(identity, folder="", tell=print, spare=None):
@@ -31,7 +33,9 @@ def load(identity, folder="", tell=print, spare=None):
     board = _loaded(folder + config.BOARD, fault, _check_facts)
     if board is None:
         board = _recalled(spare, "board", folder + config.BOARD, fault, _check_facts)
-    if board is None:
+    if board is not None:
+        _settle(board, fault)
+    else:
         fault("board.json: nothing can be played until the board is provisioned again")
         board = _NO_FACTS
     device = _loaded(folder + config.DEVICE, fault)
@@ -87,6 +91,36 @@ def _check_facts(board):
             raise ValueError("dac.%s is not a whole number" % name)
     if dac.get("channels", 2) not in (1, 2):
         raise ValueError("dac.channels is neither 1 nor 2")
+
+
+def _settle(board, fault):
+    """Do without facts that a board can play without, where they can't be."""
+    wrong = []
+    if board.get("codec") not in (None,) + tuple(audio.CODECS):
+        wrong.append((board, "codec", "the house chooses"))
+    if not _is_whole(board.get("lead_ms", 0)):
+        wrong.append((board, "lead_ms", "the house chooses"))
+    dac = board["dac"]
+    if "control" in dac and not _is_control(dac["control"]):
+        wrong.append((dac, "control", "its codec or amplifier is not set up"))
+    for facts, key, instead in wrong:
+        fault("board.json: %s can't be %r; %s" % (key, facts.pop(key), instead))
+
+
+def _is_control(control):
+    if not isinstance(control, dict):
+        return False
+    driver = control.get("driver")
+    # The name of a module: of ours, and nobody's path.
+    if not _is_text(driver, 32) or not all(c.isdigit() or "a" <= c <= "z" for c in driver):
+        return False
+    gain = control.get("gain_db10", 0)
+    return (
+        all(_is_whole(control.get(name)) for name in _CONTROL_NUMBERS)
+        and _is_whole(control.get("enable", 0))
+        and isinstance(gain, int)
+        and _is_whole(-gain)
+    )
 
 
 def _decisions(device, identity, fault):

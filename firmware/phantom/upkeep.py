@@ -21,7 +21,8 @@ class Upkeep:
     def __init__(self, boot=None):
         self.boot = boot
         self.faults = []
-        self.reason = ""  # the gravest, one of wire.discovery's REASONS
+        self._kinds = []  # of each fault, one of wire.discovery's REASONS
+        self.reason = ""  # the gravest
         self._registrar = None
         self._properties = None
         self._restart = _nothing
@@ -39,7 +40,22 @@ class Upkeep:
         if text in self.faults:
             return
         self.faults.append(text)
+        self._kinds.append(reason)
         self._count(reason)
+        if self._registrar is not None:
+            self._tell()
+
+    def mended(self, text):
+        """What was a fault is none any more."""
+        if text not in self.faults:
+            return
+        at = self.faults.index(text)
+        del self.faults[at], self._kinds[at]
+        self.reason = ""
+        for reason in self._kinds:
+            self._count(reason)
+        if self.boot is not None and self.boot.reason:
+            self._count(self.boot.reason)
         if self._registrar is not None:
             self._tell()
 

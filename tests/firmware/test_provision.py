@@ -80,6 +80,38 @@ def test_a_board_without_facts_knows_no_dac_and_names_what_is_wrong():
             assert "board.json.old" not in os.listdir(folder)  # no copy of what is no use
 
 
+CONTROL = {"driver": "es8311", "i2c": 0, "scl": 18, "sda": 8, "hz": 100000, "address": 24}
+
+
+def test_a_fact_that_a_board_can_play_without_gives_way_alone():
+    def controlled(**changes):
+        return {"dac": _with(DAC, control=_with(CONTROL, **changes))}
+
+    with Folder() as folder:
+        good = _with(FACTS, codec="pcm16", lead_ms=900, **controlled(enable=46, gain_db10=-60))
+        _write(folder, good)
+        board, _, faults = _load(folder)
+        assert (board, faults) == (good, [])
+        for key, wrong in (
+            ("codec", {"codec": "mp3"}),
+            ("codec", {"codec": ["pcm16"]}),
+            ("lead_ms", {"lead_ms": -1}),
+            ("control", {"dac": _with(DAC, control=[1])}),
+            ("control", {"dac": _with(DAC, control=None)}),
+            ("control", controlled(driver="../boot")),
+            ("control", controlled(driver=7)),
+            ("control", controlled(address=None)),
+            ("control", controlled(enable="high")),
+            ("control", controlled(gain_db10=300)),
+            ("control", controlled(gain_db10="quiet")),
+        ):
+            _write(folder, _with(FACTS, **wrong))
+            board, _, faults = _load(folder)
+            assert board == FACTS
+            assert len(faults) == 1
+            assert "board.json: %s can't be" % key in faults[0]
+
+
 def test_a_decision_that_can_not_be_gives_way_to_its_default_alone():
     with Folder() as folder:
         _write(folder, device={"id": 7, "name": "Küche", "port": -1, "wifi": "home"})

@@ -37,6 +37,7 @@ _RUN = const(8)
 __all__ = (
     "DEEPSLEEP_RESET",
     "HARD_RESET",
+    "I2C",
     "I2S",
     "PWRON_RESET",
     "RTC",
@@ -87,21 +88,51 @@ class Pin:
     PULL_DOWN = 1
 
     def __init__(self, number, mode=-1, pull=-1, value=0):
+        self._number = number
         self._value = value
+        if mode == Pin.OUT:
+            _drive(number, value)
 
     def value(self, level=None):
         if level is None:
             return self._value
         self._value = level
+        _drive(self._number, level)
         return None
 
     __call__ = value
 
     def on(self):
-        self._value = 1
+        self.value(1)
 
     def off(self):
-        self._value = 0
+        self.value(0)
+
+
+# The chip behind I2C, on boards that have one: its double (_i2c.py).
+
+_chip = None
+
+
+def _control_chip():
+    global _chip
+    if _chip is None and facts.get("control") and facts["control_fitted"]:
+        import _i2c
+
+        _chip = _i2c.make(I2S._clocks_us)
+    return _chip
+
+
+def _drive(number, level):
+    control = facts.get("control")
+    if control and number == control.get("enable") and _control_chip():
+        _chip.enable(level)
+
+
+def I2C(id, *, scl, sda, freq=400000, timeout=50000):  # noqa: N802 - a class on the chip
+    import _i2c
+
+    return _i2c.I2C(_control_chip(), id, scl, sda)
 
 
 @micropython.viper
@@ -162,9 +193,22 @@ class I2S:
         self._wedge_byte = bytearray(1)
         self._wedged = False
         self._looked = 0
+        self._chip = _control_chip()
+        # Nothing sounds where the amplifier that belongs there is not fitted.
+        self._bare = bool(facts.get("control")) and self._chip is None
         self._segment(rate)
 
+    @staticmethod
+    def _clocks_us():
+        for i2s in I2S._used.values():
+            return ticks_of(machine_us()) - i2s._t0
+        return -1
+
     # The truth
+
+    def _heard(self):
+        # What the capture holds is what a loudspeaker would give.
+        return not self._bare and (self._chip is None or self._chip.audible)
 
     def _segment(self, rate):
         ppm = 1.0 + facts["ppb"] * 1e-9
@@ -174,7 +218,7 @@ class I2S:
 
     def _emit(self, k, slot):
         filled = self._filled[slot]
-        if filled == 2:
+        if filled == 2 and self._heard():
             self._flush_run()
             struct.pack_into("<IHH", self._record, 0, k, 0, _BLOCK)
             self._out.write(self._record, 8)

@@ -7,7 +7,7 @@ from asyncio import core  # pyright: ignore[reportAttributeAccessIssue]
 import esp32
 import machine
 import network
-from machine import I2S, Pin
+from machine import I2C, I2S, Pin
 from micropython import const
 
 IPV6 = False  # stock MicroPython speaks IPv4 only
@@ -99,6 +99,19 @@ def open_dac(dac):
     poller.poll(0)
     poller.unregister(i2s)
     return i2s, max(2, ibuf // (_DESCRIPTOR_FRAMES * _FRAME_BYTES))
+
+
+def open_control(control):
+    """(I2C, the pin that enables what is behind it, or None) for `dac.control` facts.
+
+    The pin is low: what it enables is off. Raises ValueError or OSError where it does not fit.
+    """
+    pin = control.get("enable")
+    enable = None if pin is None else Pin(pin, Pin.OUT, value=0)
+    bus = I2C(
+        control["i2c"], scl=Pin(control["scl"]), sda=Pin(control["sda"]), freq=control["hz"]
+    )
+    return bus, enable
 
 
 def readable(sock):

@@ -64,6 +64,11 @@ def keep(octets: bytes) -> None:
     del octets
 
 
+def open_control(control: dict[str, Any]) -> tuple[Any, Any]:
+    """A PC's sound card needs no setting up, and is behind no I2C. Raises ValueError."""
+    raise ValueError(f"a PC has no I2C for {control.get('driver')}")
+
+
 class Sink(Protocol):
     """Where sound goes."""
 
