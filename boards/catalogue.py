@@ -150,6 +150,15 @@ class Board:
         return f"{self.download}-{self.variant}" if self.variant else self.download
 
     @property
+    def wants_frozen(self) -> bool:
+        """Whether Phantom has to be frozen into its image (firmware/manifest.py).
+
+        Loaded from files it takes more of the heap than a chip without PSRAM has beside its ring:
+        docs/emulation.md, "Memory, assumed".
+        """
+        return not self.psram_bytes
+
+    @property
     def i2s_ports(self) -> int:
         """How many I2S peripherals its chip has."""
         return _PADS[self.chip.name].i2s_ports

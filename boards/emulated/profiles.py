@@ -20,8 +20,8 @@ OBJECT_GROWTH = 2
 STUBS_BYTES = (80 + 14) * KIB
 # The doubles of I2C and of the chip behind it, where there is one: 14 KB, measured.
 I2C_STUBS_BYTES = 20 * KIB
-# So does the firmware's code, which a chip without PSRAM has to keep in flash: frozen into its
-# image, or in ROMFS. Measured: what importing it takes here.
+# So does the firmware's code, which a chip without PSRAM has to have in its image, frozen.
+# Measured: what importing it takes here.
 CODE_BYTES = 80 * KIB
 # With a serial port the REPL is there too, which on a chip is C in flash: 14 KB, measured.
 REPL_BYTES = 16 * KIB
@@ -77,7 +77,8 @@ class Profile:
     @property
     def heap_argument(self) -> int:
         """Bytes for the unix port's `-X heapsize`."""
-        own = STUBS_BYTES + CODE_BYTES + (I2C_STUBS_BYTES if self.kind.dac.control else 0)
+        own = STUBS_BYTES + (CODE_BYTES if self.kind.wants_frozen else 0)
+        own += I2C_STUBS_BYTES if self.kind.dac.control else 0
         buffers = self.kind.ring_bytes
         return (self.kind.heap_bytes - buffers) * OBJECT_GROWTH + buffers + own
 

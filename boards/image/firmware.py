@@ -66,15 +66,20 @@ def compile_firmware(into: Path, march: str | None) -> Path:
     return into
 
 
-def files_of(compiled: Path, march: str | None, board: str = ANY_BOARD) -> dict[str, bytes]:
+def files_of(
+    compiled: Path, march: str | None, board: str = ANY_BOARD, *, frozen: bool = False
+) -> dict[str, bytes]:
     """What a flasher writes into a board's file system, by absolute name.
 
-    compiled: the folder that `compile_firmware` has filled for `march`. Raises FirmwareError.
+    compiled: the folder that `compile_firmware` has filled for `march`. frozen: Phantom is in the
+    image; what is left are the files that start it. Raises FirmwareError.
     """
     firmware = firmware_folder()
     files = {f"/{name}": (firmware / name).read_bytes() for name in ("boot.py", "main.py")}
     loader = sealed_loader(compiled)
     files |= {f"/{name}.mpy": loader for name in LOADERS}
+    if frozen:
+        return files
     slot = slot_files(compiled)
     files |= {f"/{FIRST_SLOT}/{name}": slot[name] for name in slot}
     manifest = Manifest.of(slot, VERSION, march, board)

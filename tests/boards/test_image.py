@@ -99,6 +99,12 @@ def test_a_board_gets_compiled_modules_and_nothing_that_only_a_pc_runs(tmp_path:
     assert dsp[:3] == bytes([ord("M"), 6, 10 << 2 | 3])
 
 
+def test_a_board_with_phantom_in_its_image_gets_only_what_starts_it(tmp_path: Path):
+    compiled = firmware.compile_firmware(tmp_path, "xtensawin")
+    files = firmware.files_of(compiled, "xtensawin", frozen=True)
+    assert set(files) == {"/boot.py", "/main.py", "/loader.mpy", "/loader2.mpy"}
+
+
 def test_a_chip_is_known_by_the_id_in_its_images():
     assert chips.by_image_id(9) is chips.CHIPS["esp32s3"]
     assert chips.by_image_id(0x777) is None

@@ -14,6 +14,7 @@ class Board:
     """name: as people give it. chip: its chip's name. facts: its board.json.
 
     flash_bytes: what it has at least. image: how its MicroPython image's name begins.
+    wants_frozen: Phantom should be in that image.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Board:
     facts: dict[str, Any]
     flash_bytes: int
     image: str
+    wants_frozen: bool
 
 
 def names() -> list[str]:
@@ -34,4 +36,6 @@ def board(name: str) -> Board:
         found = catalogue.board(name)
     except catalogue.BoardError as error:
         raise FlashFault(f"--board: {error}") from None
-    return Board(name, found.chip.name, found.facts(), found.flash_bytes, found.image)
+    return Board(
+        name, found.chip.name, found.facts(), found.flash_bytes, found.image, found.wants_frozen
+    )

@@ -39,6 +39,7 @@ _PORT_BACK_SECONDS = 8.0
 class Job:
     """What to write where. board: its name; chip: its chip's name; facts: its board.json.
 
+    wants_frozen: such boards have room to play only if Phantom is in the image.
     compiled: a folder for compiled firmware that is used again; None for one of this job alone.
     """
 
@@ -48,6 +49,7 @@ class Job:
     facts: Mapping[str, Any]
     firmware: str
     sha256: str | None = None
+    wants_frozen: bool = False
     identity: Identity = field(default_factory=Identity)
     baud: int = BAUD
     read_back: bool = False
@@ -77,6 +79,11 @@ class Flashed:
     def remarks(self, job: Job) -> list[str]:
         """What to do next, for people."""
         lines: list[str] = []
+        if job.wants_frozen and not self.release.frozen:
+            lines.append(
+                f"{job.board} has no PSRAM, and may lack the memory to play unless Phantom is in "
+                "its image: docs/flashing.md"
+            )
         if job.identity.wifi is None:
             lines.append("it has no Wi-Fi yet: phantom provision --ssid NAME")
         if job.identity.installation is not None:
@@ -117,7 +124,8 @@ def flash(job: Job, steps: Steps) -> Flashed:
                 f"{path.name}: an image for {image.chip.title}, but {job.board} has "
                 f"{_title(job.chip)}: take the image for that, or another --board"
             )
-        step.say(f"MicroPython {image.version} for {image.chip.title}")
+        holds = " and Phantom" if image.frozen else ""
+        step.say(f"MicroPython {image.version}{holds} for {image.chip.title}")
     with steps.step("chip") as step:
         ports.check(job.port)
         connected = _connected(job, image)

@@ -14,6 +14,9 @@ from tools.flash.faults import FlashFault
 # Phantom needs what 1.24 has: the I2S driver of ESP-IDF 5 in its mended form.
 FLOOR = (1, 24)
 
+# What MicroPython's build calls a module of Phantom's that it froze into the image.
+_FROZEN = b"\0phantom/device.py\0"
+
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 # The interpreter's greeting, where an application does not describe itself.
 _GREETING = re.compile(rb"MicroPython v(\d+\.\d+[-.\w]*)")
@@ -28,6 +31,11 @@ class Release:
     version: str
     partitions: tuple[Partition, ...]
     data: bytes
+
+    @property
+    def frozen(self) -> bool:
+        """Whether Phantom is in it: firmware/manifest.py."""
+        return _FROZEN in self.data
 
     @property
     def end(self) -> int:

@@ -104,6 +104,7 @@ def flash(
             board=kind.name,
             chip=kind.chip,
             facts=kind.facts,
+            wants_frozen=kind.wants_frozen,
             firmware=firmware,
             sha256=sha256,
             identity=identity.of(house),
