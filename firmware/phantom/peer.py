@@ -15,7 +15,7 @@ _WINDOW = const(24)
 
 def since(now_ms, then_ms):
     """now - then, right while they are less than six days apart."""
-    return ((now_ms - then_ms + _TICKS_HALF) & TICKS_MASK) - _TICKS_HALF
+    return ((now_ms - then_ms) & TICKS_MASK ^ _TICKS_HALF) - _TICKS_HALF
 
 
 class Peer:
@@ -71,7 +71,7 @@ class Peer:
         if boot != self.boot or ahead >= _WINDOW:
             self.seen = 1
         elif ahead >= 0:
-            self.seen = (self.seen << ahead | 1) & (1 << _WINDOW) - 1
+            self.seen = (self.seen & (1 << _WINDOW - ahead) - 1) << ahead | 1
         else:
             self.seen |= 1 << -ahead
             return

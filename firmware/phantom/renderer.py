@@ -282,7 +282,7 @@ class Renderer:
                 self._at = 0
             to = self._staged * 2
             at = ring.take()
-            if at < 0 or ring.next > self._end + 1:
+            if at < 0 or ring.next - 1 > self._end:  # _end + 1 may be no small integer
                 dsp.silence(self._stage, to, CHUNK_FRAMES * 2)
             else:
                 self._decode(at, to)
