@@ -21,7 +21,7 @@ from boards.emulated.rom.bare import BareChip
 from phantom import VERSION
 from storagebox.cli.app import INTERRUPTED
 from tests.boards.driver import wait_for
-from tools.flash import following, listing, mpremote, provisioning
+from tools.flash import following, listing, mpremote, ports, provisioning
 from tools.flash.faults import FlashFault
 from tools.flash.identity import Identity
 from tools.flash.line import Line
@@ -136,7 +136,7 @@ def test_logs_follow_a_board_through_a_reset_without_interrupting_it(
     file = tmp_path / "heard"
     command = [*PHANTOM, "logs", "--port", running.port]
     with file.open("w") as heard, subprocess.Popen(command, stdout=heard) as logs:
-        wait_for("the line", lambda: listing.look([running.port])[0].state == "busy")
+        wait_for("the line", lambda: str(logs.pid) in str(ports.holders(running.port)))
         running.reset()
         wait_for("what it says", lambda: "main runs" in file.read_text())
         logs.send_signal(signal.SIGINT)

@@ -70,6 +70,7 @@ def job(compiled: Path) -> MakeJob:
             "board": BOARDS[kind],
             "chip": kind,
             "facts": board(BOARDS[kind]).facts,
+            "image": board(BOARDS[kind]).image,
             "firmware": str(file),
             "identity": Identity("kitchen", "Kitchen", Wifi("home", "secret12")),
             "watch_seconds": 0,
@@ -163,6 +164,9 @@ def test_a_flash_too_small_is_refused_before_anything_is_written(
     chip = make_chip(size=2 * MIB)
     with pytest.raises(FlashFault, match="flash of 2 MB is too small"):
         done(job(chip, firmware(tmp_path, table=STOCK)))
+    tight = (*TABLE[:3], Partition("vfs", TYPE_DATA, 0x81, 0x80000, 0x10000))
+    with pytest.raises(FlashFault, match=r"not enough flash: .* 0.0625 MB are too small for what"):
+        done(job(chip, firmware(tmp_path, table=tight)))
     assert set(chip.flash.path.read_bytes()) == {0xFF}
 
 

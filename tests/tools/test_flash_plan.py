@@ -8,7 +8,7 @@ import pytest
 
 from boards.image import chips, filesystem, standin
 from boards.image.partitions import MIB, STOCK, Partition
-from tools.flash import esptool, plan, release
+from tools.flash import catalogue, esptool, plan, release
 from tools.flash.faults import FlashFault
 
 APPLICATION_BYTES = 300_000
@@ -101,6 +101,22 @@ def test_what_is_no_good_image_is_said_in_one_line(tmp_path: Path, content: byte
 def test_a_file_that_is_not_there_is_named(tmp_path: Path):
     with pytest.raises(FlashFault, match=r"nothing.bin: no such file"):
         release.load(tmp_path / "nothing.bin")
+
+
+def test_a_board_that_nobody_knows_is_refused_with_those_there_are():
+    with pytest.raises(FlashFault, match=r"no board .nodemcu.; there are .*esp32_generic,"):
+        catalogue.board("nodemcu")
+    assert catalogue.board("esp32_generic").chip == "esp32"
+
+
+def test_an_image_of_another_variant_is_remarked_on(tmp_path: Path):
+    board = catalogue.board("esp32_generic_s3")
+    for name, odd in (
+        ("ESP32_GENERIC_S3-20250415-v1.25.0.bin", True),
+        (f"{board.image}-20250415-v1.25.0.bin", False),
+        ("my-own.bin", False),
+    ):
+        assert (catalogue.remark(board.name, board.image, name) is not None) == odd
 
 
 FLASH_ID = """esptool v5.6.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,14 @@ class Board:
     flash_bytes: int
     image: str
     wants_frozen: bool
+
+
+def remark(name: str, image: str, file: str) -> str | None:
+    """What to say of a MicroPython image that is published for another board; None if nothing."""
+    published = re.match(r"([A-Z0-9_]+(?:-[A-Z0-9_]*[A-Z_][A-Z0-9_]*)*)-\d{8}-", file)
+    if published is None or image in ("", published[1]):
+        return None
+    return f"{file} is of {published[1]}; the usual image for {name} is of {image}"
 
 
 def names() -> list[str]:

@@ -20,7 +20,7 @@ from boards.image.filesystem import FilesystemError
 from boards.image.firmware import FirmwareError
 from boards.image.partitions import megabytes
 from phantom import VERSION
-from tools.flash import download, esptool, plan, ports, release, starting
+from tools.flash import catalogue, download, esptool, plan, ports, release, starting
 from tools.flash.esptool import Connected
 from tools.flash.faults import UNDERWAY, FlashFault
 from tools.flash.identity import Identity
@@ -40,6 +40,7 @@ class Job:
     """What to write where. board: its name; chip: its chip's name; facts: its board.json.
 
     wants_frozen: such boards have room to play only if Phantom is in the image.
+    firmware: a file or a URL. image: how the name of its usual image begins, if that matters.
     compiled: a folder for compiled firmware that is used again; None for one of this job alone.
     """
 
@@ -50,6 +51,7 @@ class Job:
     firmware: str
     sha256: str | None = None
     wants_frozen: bool = False
+    image: str = ""
     identity: Identity = field(default_factory=Identity)
     baud: int = BAUD
     read_back: bool = False
@@ -78,7 +80,8 @@ class Flashed:
 
     def remarks(self, job: Job) -> list[str]:
         """What to do next, for people."""
-        lines: list[str] = []
+        odd = catalogue.remark(job.board, job.image, self.release.path.name)
+        lines = [odd] if odd else []
         if job.wants_frozen and not self.release.frozen:
             lines.append(
                 f"{job.board} has no PSRAM, and may lack the memory to play unless Phantom is in "

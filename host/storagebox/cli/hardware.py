@@ -105,6 +105,7 @@ def flash(
             chip=kind.chip,
             facts=kind.facts,
             wants_frozen=kind.wants_frozen,
+            image=kind.image,
             firmware=firmware,
             sha256=sha256,
             identity=identity.of(house),
