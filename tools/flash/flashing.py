@@ -18,6 +18,7 @@ from typing import Any
 from boards.image import filesystem, firmware
 from boards.image.filesystem import FilesystemError
 from boards.image.firmware import FirmwareError
+from boards.image.manifest import BYTECODE
 from boards.image.partitions import megabytes
 from phantom import VERSION
 from tools.flash import catalogue, download, esptool, plan, ports, release, starting
@@ -41,6 +42,7 @@ class Job:
 
     wants_frozen: such boards have room to play only if Phantom is in the image.
     firmware: a file or a URL. image: how the name of its usual image begins, if that matters.
+    march: whose code it gets, by mpy-cross's name; None for its chip's, BYTECODE for nobody's.
     compiled: a folder for compiled firmware that is used again; None for one of this job alone.
     """
 
@@ -56,6 +58,7 @@ class Job:
     baud: int = BAUD
     read_back: bool = False
     watch_seconds: float = 20.0
+    march: str | None = None
     compiled: Path | None = None
 
 
@@ -184,9 +187,10 @@ def _connected(job: Job, image: Release) -> Connected:
 
 
 def _files(job: Job, image: Release, folder: Path) -> dict[str, object]:
-    march = image.chip.march
+    march = job.march or image.chip.march
+    march = None if march == BYTECODE else march
     try:
-        compiled = firmware.compile_firmware(folder / march, march)
+        compiled = firmware.compile_firmware(folder / (march or BYTECODE), march)
         files: dict[str, object] = dict(firmware.files_of(compiled, march, job.board))
     except FirmwareError as fault:
         raise FlashFault(str(fault), UNDERWAY) from None

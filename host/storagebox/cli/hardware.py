@@ -80,6 +80,10 @@ def flash(
     read_back: Annotated[
         bool, typer.Option("--read-back", help="Read all of it back as well, and compare.")
     ] = False,
+    march: Annotated[
+        str | None,
+        typer.Option(help="Code for another machine, for emulated boards.", hidden=True),
+    ] = None,
     watch: Annotated[
         float, typer.Option(help="Seconds to watch it start; 0 doesn't.", min=0.0)
     ] = 20.0,
@@ -112,6 +116,7 @@ def flash(
             baud=baud,
             read_back=read_back,
             watch_seconds=watch,
+            march=march,
         )
         steps = Steps(shown=not as_json)
         done = flashing.flash(job, steps)
