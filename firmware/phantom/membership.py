@@ -69,7 +69,9 @@ class Membership:
     def show_code(self):
         """Draw a code and show it, unless the device is adopted. Call it once the radio is on, for
         the chip's random numbers are at their best then, and before any link is let in."""
-        if not self.adopted:
+        if self.adopted:
+            print("this device:", self.id, "of", self.name)
+        else:
             self._new_code()
 
     def _forget(self):

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import serial
 
-from tools.flash import listing, ports, process
+from tools.flash import listing, ports, process, starting
 from tools.flash.faults import BAD_INPUT, UNDERWAY, FlashFault
 from tools.flash.mpremote import explain
 from tools.flash.ports import Port
@@ -163,3 +163,28 @@ def test_a_port_that_is_gone_or_busy_is_a_row_that_says_so(
     assert gone.why.startswith("no such port")
     assert row(port, touch=False).state == "untouched"
     assert listing.look(None) == []
+
+
+# Starting
+
+
+def test_what_a_board_says_when_it_starts_is_understood():
+    assert starting.judge("rst:0x1 (POWERON_RESET),boot:0x13\r\n") is None
+    new = starting.judge("...\r\nadopt this device:  phantom adopt kitchen K7QF-3MXA-9RTB\r\n")
+    assert new is not None
+    assert (new.id, new.code) == ("kitchen", "K7QF-3MXA-9RTB")
+    ours = starting.judge("this device: kitchen of Our home\r\n")
+    assert ours is not None
+    assert (ours.text, ours.code) == ("it runs, as kitchen of Our home", None)
+    for said in (
+        "invalid header: 0xffffffff",
+        "The filesystem appears to be corrupted",
+        "Brownout",
+    ):
+        started = starting.judge(f"{said} detector was triggered\r\n")
+        assert started is not None
+        assert started.trouble
+
+
+def test_a_board_that_says_nothing_is_not_watched_for_ever(port: str):
+    assert not starting.watch(port, 0.2, lambda _: None).heard

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from tools.flash.line import Line
 
 _CODE = re.compile(r"phantom adopt (\S+) ([A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4})")
+_OF_A_HOUSE = re.compile(r"this device: (\S+) of (.+?)\r?\n")
 _TROUBLE = (
     (re.compile(r"invalid header: 0x[0-9a-f]+"), "its ROM finds no MicroPython in the flash"),
     (re.compile(r"filesystem appears to be corrupted"), "MicroPython finds no file system"),
     (re.compile(r"^Traceback", re.MULTILINE), "its firmware broke off: see `phantom logs`"),
     (re.compile(r"Brownout detector"), "too little power: try another USB port or cable"),
 )
-# What a board that was told its house has to say comes within this; silence after it is fine.
+# After whatever it says first, a board that has nothing more to say is silent.
 _QUIET_SECONDS = 6.0
 
 
@@ -62,6 +63,9 @@ def judge(heard: str) -> Started | None:
     if match:
         text = f"it waits to be adopted: phantom adopt {match[1]} {match[2]}"
         return Started(text, id=match[1], code=match[2])
+    match = _OF_A_HOUSE.search(heard)
+    if match:
+        return Started(f"it runs, as {match[1]} of {match[2]}", id=match[1])
     for pattern, text in _TROUBLE:
         if pattern.search(heard):
             return Started(text, trouble=True)
