@@ -110,9 +110,15 @@ class Played:
             link.now_us = self.now_us
         self.stream.pump(self.now_us)
 
-    def join(self, link: Listener, variant: Variant = STEREO, wants: int | None = None) -> Output:
+    def join(
+        self,
+        link: Listener,
+        variant: Variant = STEREO,
+        wants: int | None = None,
+        budget_ms: int | None = None,
+    ) -> Output:
         """One more device from now on."""
         self.links.append(link)
-        output = self.stream.add(link, variant, self.now_us)
+        output = self.stream.add(link, variant, self.now_us, budget_ms)
         self.stream.ready(output, output.next_chunk if wants is None else wants, self.now_us)
         return output

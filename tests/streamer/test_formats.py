@@ -56,6 +56,19 @@ def test_pcm_is_chosen_where_the_ring_holds_the_lead_and_adpcm_where_not():
     assert choose_codec(None, BOTH_CODECS, stereo_second * 11 // 20, 1, 1000) == audio.PCM16
 
 
+def test_a_board_that_is_better_off_with_adpcm_gets_it_whatever_it_holds():
+    chosen = [
+        choose_codec(None, known, 1 << 20, 2, 250, suited)
+        for known, suited in (
+            (BOTH_CODECS, "ima-adpcm"),
+            (BOTH_CODECS, "pcm16"),
+            (("pcm16",), "ima-adpcm"),
+        )
+    ]
+    assert chosen == [audio.IMA_ADPCM, audio.PCM16, audio.PCM16]
+    assert choose_codec("pcm16", BOTH_CODECS, 1 << 20, 2, 250, "ima-adpcm") == audio.PCM16
+
+
 def test_a_ring_too_small_for_the_lead_in_any_codec_gets_the_smallest():
     assert choose_codec(None, BOTH_CODECS, 4096, 2, 1000) == audio.IMA_ADPCM
     assert choose_codec(None, ("pcm16",), 4096, 2, 1000) == audio.PCM16

@@ -41,6 +41,18 @@ def test_chunks_are_sent_one_lead_ahead_at_first_and_ever_further_as_memory_allo
             assert ahead_us >= reach_us - TICK_US // 4
 
 
+def test_a_board_is_sent_nothing_further_ahead_than_its_budget():
+    played = Played(Music(3000), Listener(), lead_ms=900)
+    modest, small = Listener(), Listener()
+    played.join(modest, budget_ms=1200)
+    played.join(small, budget_ms=400)  # less than the lead itself
+    played.run_until(2000)
+    for link, budget_ms in ((modest, 1200), (small, 400)):
+        ahead = [played.stream.play_us(n) - at_us for n, at_us in link.at_us.items()]
+        assert budget_ms * 1000 - TICK_US <= max(ahead) <= budget_ms * 1000 + TICK_US + 6000
+        assert sorted(link.sent) == list(range(max(link.sent) + 1))
+
+
 def test_a_live_source_is_sent_on_as_it_comes():
     music, link = Music(600), Listener()
     played = Played(music, link)

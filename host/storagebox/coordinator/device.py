@@ -45,6 +45,8 @@ class DeviceInfo:
     ring_bytes: int
     dac_channels: int
     codecs: tuple[str, ...]
+    codec: str | None = None  # what suits its board while the network is good
+    lead_ms: int | None = None  # the most that is worth sending it ahead of its time
 
     @classmethod
     def parse(cls, body: Any) -> DeviceInfo:
@@ -62,6 +64,7 @@ class DeviceInfo:
             raise ValueError(f"device.info: a rate of {fields['rate']}, not {RATE}")
         if fields["dac_channels"] not in (1, 2):
             raise ValueError(f"device.info: {fields['dac_channels']} DAC channels")
+        suited, lead_ms = fields.get("codec"), fields.get("lead_ms")
         return cls(
             str(fields.get("board", ""))[:64],
             str(fields.get("version", ""))[:64],
@@ -69,6 +72,8 @@ class DeviceInfo:
             fields["ring_bytes"],
             fields["dac_channels"],
             tuple(codec for codec in audio.CODECS if codec in cast("list[Any]", codecs)),
+            suited if isinstance(suited, str) and suited in audio.CODECS else None,
+            lead_ms if type(lead_ms) is int and lead_ms > 0 else None,
         )
 
 

@@ -59,7 +59,8 @@ class Feeding:
         variant = self._variant(device, pick, terms)
         if stream is None or variant is None:
             return False
-        output = stream.add(device.link, variant, self._house.now_us())
+        budget_ms = device.info.lead_ms if device.info else None
+        output = stream.add(device.link, variant, self._house.now_us(), budget_ms)
         self._outputs[device] = output
         self._systems[device] = own
         self._totals.setdefault(device, [0, 0])
@@ -91,7 +92,12 @@ class Feeding:
         channels = formats.Variant(pick, 0).channels
         try:
             codec = formats.choose_codec(
-                terms.codec, info.codecs, info.ring_bytes, channels, terms.lead_ms
+                terms.codec,
+                info.codecs,
+                info.ring_bytes,
+                channels,
+                min(terms.lead_ms, info.lead_ms or terms.lead_ms),
+                info.codec,
             )
         except formats.FormatError as fault:
             self._journal.emit("device.unplayable", device=device.id, reason=str(fault))

@@ -69,11 +69,17 @@ def pick_channels(pcm: Frames, pick: str) -> Frames:
 
 
 def choose_codec(
-    wanted: str | None, known: Sequence[str], ring_bytes: int, channels: int, lead_ms: int
+    wanted: str | None,
+    known: Sequence[str],
+    ring_bytes: int,
+    channels: int,
+    lead_ms: int,
+    suited: str | None = None,
 ) -> int:
     """The codec for a device: PCM16 if its ring holds the lead, otherwise IMA-ADPCM.
 
-    `wanted` overrides that. Raises FormatError if the device does not know the codec.
+    `suited` is the one that its board prefers: IMA-ADPCM is taken for it whatever the ring holds.
+    `wanted` overrides all that. Raises FormatError if the device does not know the codec.
     """
     if wanted is not None:
         if wanted not in audio.CODECS:
@@ -82,7 +88,8 @@ def choose_codec(
             raise FormatError(f"the device does not decode {wanted}; it knows {', '.join(known)}")
         return audio.CODECS[wanted]
     chunks = -(-lead_ms * RATE // (1000 * CHUNK_FRAMES)) + RING_SPARE_CHUNKS
-    for codec in (audio.PCM16, audio.IMA_ADPCM):
+    small = suited == audio.CODEC_NAMES[audio.IMA_ADPCM] and suited in known
+    for codec in (audio.IMA_ADPCM,) if small else (audio.PCM16, audio.IMA_ADPCM):
         fits = ring_bytes >= chunks * audio.chunk_bytes(codec, channels)
         if fits and audio.CODEC_NAMES[codec] in known:
             return codec

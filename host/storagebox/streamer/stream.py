@@ -7,7 +7,8 @@ for a slow device is bounded, and a device that comes back is served from now on
 
 The reach is the session's lead at first, since that is all the time there is. Where the source
 has more, it then grows by a quarter of the time that passes, until the device's window is its
-limit: memory that a device has is worth more full than empty when the network stalls.
+limit: memory that a device has is worth more full than empty when the network stalls. A board may
+say how far is far enough for it: its lead budget.
 
 What if a device is to have another form of it in mid-song? The chunks that it holds from the first
 that can still be exchanged on are called back by a mark, and sent anew. Play times don't move, so
@@ -98,6 +99,7 @@ class Output:
     end: int = 0  # after the last chunk that was ever sent
     changing: bool = False  # what the device holds is of another variant, and not called back yet
     since_us: int | None = None  # house time when it was ready for chunks
+    budget_us: int | None = None  # no chunk is sent further ahead of its time than this
     sent_chunks: int = 0
     skipped_chunks: int = 0
 
@@ -184,9 +186,15 @@ class Stream:
 
     # Outputs
 
-    def add(self, link: AudioLink, variant: Variant, now_us: int) -> Output:
-        """One more device, to be served from its `next_chunk` on as soon as it is `ready`."""
+    def add(
+        self, link: AudioLink, variant: Variant, now_us: int, budget_ms: int | None = None
+    ) -> Output:
+        """One more device, to be served from its `next_chunk` on as soon as it is `ready`.
+
+        `budget_ms`: how far ahead of their time its board wants chunks at most.
+        """
         output = Output(link, variant, max(0, self._first_in_time(now_us)))
+        output.budget_us = None if budget_ms is None else budget_ms * 1000
         self.outputs.append(output)
         return output
 
@@ -286,7 +294,8 @@ class Stream:
         if output.since_us is None:
             return 0
         grown_us = self.lead_us + (now_us - output.since_us) // 4
-        return min(grown_us, self._full_us) + TICK_US
+        reach_us = min(grown_us, self._full_us)
+        return min(reach_us, output.budget_us or reach_us) + TICK_US
 
     def _deliver(self, now_us: int) -> None:
         in_time = max(0, self._first_in_time(now_us))
