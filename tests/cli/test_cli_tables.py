@@ -127,3 +127,55 @@ def test_rooms_tell_who_plays_with_whom(capsys: pytest.CaptureFixture[str]):
 )
 def test_a_change_is_one_line(told: dict[str, Any], line: str):
     assert tables.change(told) == line
+
+
+PORTS = [
+    {
+        "port": "/dev/ttyUSB0",
+        "state": "bare",
+        "why": "no MicroPython answers: `phantom flash`",
+        "chip": "ESP32-D0WD-V3 (revision v3.1)",
+        "mac": "24:6f:28:01:02:03",
+        "flash_bytes": 4 << 20,
+    },
+    {
+        "port": "/dev/ttyUSB1",
+        "state": "phantom",
+        "why": "",
+        "chip": "ESP32",
+        "mac": "24:6f:28:aa:bb:cc",
+        "micropython": "1.25.0",
+        "phantom": "0.1.0",
+        "board": "esp32_generic",
+        "name": "Living room left",
+        "house": "Our home",
+        "ssid": "home",
+        "flash_bytes": 4 << 20,
+        "free_bytes": 1_700_000,
+    },
+    {"port": "/dev/ttyACM0", "state": "busy", "why": "in use by mpremote (4711): close it"},
+]
+
+
+REMARK = (
+    "Phantom 0.1.0 on MicroPython 1.25.0, esp32_generic, of Our home, Wi-Fi home, 1.62 MB free"
+)
+
+
+def test_ports_are_rows_with_what_is_on_them(capsys: pytest.CaptureFixture[str]):
+    tables.show(*tables.on_ports(PORTS))
+    assert capsys.readouterr().out.splitlines() == [
+        "port          is       chip           MAC                flash  name",
+        "/dev/ttyUSB0  bare     ESP32-D0WD-V3  24:6f:28:01:02:03   4 MB",
+        "/dev/ttyUSB1  phantom  ESP32          24:6f:28:aa:bb:cc   4 MB  Living room left",
+        "/dev/ttyACM0  busy",
+        "",
+        "/dev/ttyUSB0: no MicroPython answers: `phantom flash`",
+        f"/dev/ttyUSB1: {REMARK}",
+        "/dev/ttyACM0: in use by mpremote (4711): close it",
+    ]
+    assert all(
+        len(line.rstrip()) <= 80 for line in terminal(80, *tables.on_ports(PORTS)).splitlines()
+    )
+    tables.show(*tables.on_ports([]))
+    assert "no serial port" in capsys.readouterr().out

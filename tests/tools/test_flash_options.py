@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
 
 from storagebox import installation
 from tools.flash import download, identity, wifi
-from tools.flash.faults import FlashFault
+from tools.flash.faults import BAD_INPUT, FlashFault
 from tools.flash.identity import Identity
 from tools.flash.wifi import Wifi
 
@@ -215,3 +218,35 @@ def test_a_file_is_held_to_its_digest_too(tmp_path: Path):
     assert download.checked(file, None) == file
     with pytest.raises(FlashFault, match="compare the digest"):
         download.checked(file, "0" * 64)
+
+
+# The command
+
+
+def phantom(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "storagebox.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, stdin=DEVNULL, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("flash", "-b", "x", "-f", "y"), "flash: --board: there is no board 'x'; there are"),
+        (("flash", "-b", "esp32_generic", "-f", "y"), "flash: no Wi-Fi for it: --ssid NAME"),
+        (
+            ("flash", "-b", "esp32_generic", "-f", "y", "--no-wifi", "-p", "/none"),
+            "/none: no such",
+        ),
+        (("provision", "-p", "/none"), "provision: nothing to change: give --ssid"),
+        (("provision", "--new", "--join"), "provision: --new, and a house to join: one of them"),
+        (("logs", "-p", "/dev/null"), "logs: /dev/null: not a serial port"),
+        (("repl", "-p", "/none"), "repl: /none: no such port"),
+    ],
+)
+def test_bad_input_is_one_line_and_a_status(arguments: tuple[str, ...], said: str):
+    ended = phantom(*arguments)
+    assert ended.returncode == BAD_INPUT
+    assert said in ended.stderr
+    assert ended.stderr.startswith("phantom: ")
+    assert ended.stderr.count("\n") == 1
+    assert ended.stdout == ""

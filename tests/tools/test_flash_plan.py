@@ -119,6 +119,14 @@ def test_an_image_of_another_variant_is_remarked_on(tmp_path: Path):
         assert (catalogue.remark(board.name, board.image, name) is not None) == odd
 
 
+def test_the_page_for_newcomers_names_each_board_and_its_image():
+    page = (Path(__file__).parents[2] / "docs" / "flashing.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    for name in catalogue.names():
+        (row,) = [line for line in rows if line.startswith(f"| `{name}`")]
+        assert f"`{catalogue.board(name).image}-…" in row
+
+
 FLASH_ID = """esptool v5.6.0
 Connected to ESP32-S3 on /dev/ttyACM0:
 Chip type:          ESP32-S3 (QFN56) (revision v0.2)

@@ -42,6 +42,25 @@ def complete_codecs(incomplete: str) -> list[str]:
     return _fitting(("pcm16", "ima-adpcm"), incomplete)
 
 
+def complete_kinds(incomplete: str) -> list[str]:
+    """Kinds of boards."""
+    try:
+        from tools.flash import catalogue
+    except ModuleNotFoundError:
+        return []
+    return _fitting(catalogue.names(), incomplete)
+
+
+def complete_ports(incomplete: str) -> list[str]:
+    """Serial ports."""
+    try:
+        from tools.flash import ports
+
+        return _fitting((port.path for port in ports.found()), incomplete)
+    except Exception:  # whatever it is, a person at a prompt can't use it
+        return []
+
+
 def _rooms(context: typer.Context) -> list[dict[str, Any]]:
     return _ask(context, "rooms") or []
 

@@ -11,13 +11,19 @@ import typer
 
 from .app import INTERRUPTED, SERIAL, Json, State, app, default_state, fail
 from .ask import show_json
+from .completion import complete_kinds, complete_ports
 
 if TYPE_CHECKING:
     from tools.flash.identity import Identity
 
 _PortOption = Annotated[
     str | None,
-    typer.Option("--port", "-p", help="The serial port. Default: the only one there is."),
+    typer.Option(
+        "--port",
+        "-p",
+        help="The serial port. Default: the only one there is.",
+        autocompletion=complete_ports,
+    ),
 ]
 _Ssid = Annotated[str | None, typer.Option(help="The Wi-Fi it is to join.")]
 _PasswordFile = Annotated[
@@ -56,7 +62,15 @@ def _faults(command: str) -> Generator[None, None, None]:
 
 @app.command(rich_help_panel=SERIAL)
 def flash(
-    board: Annotated[str, typer.Option("--board", "-b", help="Which board it is.")],
+    board: Annotated[
+        str,
+        typer.Option(
+            "--board",
+            "-b",
+            help="Which board it is; docs/flashing.md has them.",
+            autocompletion=complete_kinds,
+        ),
+    ],
     firmware: Annotated[
         str, typer.Option("--firmware", "-f", help="MicroPython's .bin for it: a file or a URL.")
     ],

@@ -270,27 +270,41 @@ def pins(rows: Sequence[Json]) -> list[RenderableType]:
 
 
 def on_ports(ports: Sequence[Json]) -> list[RenderableType]:
-    """The serial ports and what is on them."""
+    """The serial ports, what is on them, and a line of what more there is to say of each."""
     if not ports:
         return [Text("no serial port: plug a board in with a USB cable that carries data")]
-    grid = _grid(
-        "port", "is", "chip", "MAC", "flash", "free", "Python", "Phantom", "board", "name"
-    )
-    for column in (grid.columns[4], grid.columns[5]):
-        column.justify = "right"
+    grid = _grid("port", "is", "chip", "MAC", "flash", "name")
+    grid.columns[4].justify = "right"
     for port in ports:
+        chip, _, _ = str(port.get("chip") or "").partition(" (")
         grid.add_row(
             Text(port["port"], style="bold"),
             _styled(port["state"]),
-            *(str(port.get(name) or "") for name in ("chip", "mac")),
-            *(_size(port.get(name)) for name in ("flash_bytes", "free_bytes")),
-            *(str(port.get(name) or "") for name in ("micropython", "phantom", "board")),
+            chip,
+            str(port.get("mac") or ""),
+            _size(port.get("flash_bytes")),
             str(port.get("name") or port.get("id") or ""),
         )
     remarks = [
-        Text.assemble((f"{port['port']}: ", "bold"), port["why"]) for port in ports if port["why"]
+        Text.assemble((f"{port['port']}: ", "bold"), remark)
+        for port in ports
+        if (remark := port["why"] or _on_board(port))
     ]
     return [grid, Text("\n").join(remarks)] if remarks else [grid]
+
+
+def _on_board(port: Json) -> str:
+    if not port.get("phantom"):
+        return ""
+    parts = [
+        f"Phantom {port['phantom']} on MicroPython {port.get('micropython')}",
+        str(port.get("board") or "of no known board"),
+        f"of {port['house']}" if port.get("house") else "waits to be adopted",
+        f"Wi-Fi {port['ssid']}" if port.get("ssid") else "no Wi-Fi",
+    ]
+    if port.get("free_bytes") is not None:
+        parts.append(f"{_size(port['free_bytes'])} free")
+    return ", ".join(parts)
 
 
 def _size(count: int | None) -> str:
