@@ -125,7 +125,7 @@ class Board:
     heap_bytes: what MicroPython's heap can grow to before the IDF runs short beside Wi-Fi.
     ring_bytes: the renderer's share of it, for music that is yet to play.
     codec: what it is sent while the network is good. lead_ms: the most that is worth sending
-    ahead of its time.
+    ahead of its time. output: what is to be connected to it, for people.
     """
 
     name: str
@@ -142,6 +142,7 @@ class Board:
     codec: str
     lead_ms: int
     dac: Dac
+    output: str
     wiring: tuple[Wire, ...]
 
     @property
@@ -209,6 +210,7 @@ def _board(name: str, table: Table) -> Board:
         codec=stream.one_of("codec", audio.CODECS),
         lead_ms=stream.whole("lead_ms", 100, 10_000),
         dac=_dac(table.table("dac"), chip),
+        output=table.text("output"),
         wiring=tuple(_wire(each) for each in table.tables("wire")),
     )
     if found.ring_bytes > found.heap_bytes // 2:

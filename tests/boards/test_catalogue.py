@@ -18,6 +18,7 @@ title = "Attic radio"
 chip = "esp32"
 download = "ESP32_GENERIC"
 max_hz = 240_000_000
+output = "a horn"
 
 [memory]
 psram_bytes = 0
