@@ -18,8 +18,8 @@ OBJECT_GROWTH = 2
 # The emulator's own modules, DAC and mailboxes live in the same heap: 47 + 16 + 9 KB, measured.
 # And their 250 names make the interpreter's table of names double once more than a chip's: 14 KB.
 STUBS_BYTES = (80 + 14) * KIB
-# The doubles of I2C and of the chip behind it, where there is one: 14 KB, measured.
-I2C_STUBS_BYTES = 20 * KIB
+# The doubles of I2C and of the chip behind it, where there is one, and its driver: 11 KB measured.
+I2C_STUBS_BYTES = 12 * KIB
 # So does the firmware's code, which a chip without PSRAM has to have in its image, frozen.
 # Measured: importing it takes 206 KB here; frozen, it would leave some 36 KB in a chip's heap
 # (docs/emulation.md), twice that here. The rest, less a reserve.

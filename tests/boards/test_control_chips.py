@@ -20,12 +20,12 @@ _COUNTER = (np.arange(RATE) % 20000 + 1).astype(np.int16)
 
 
 def _play(board: EmulatedBoard, clock: ClockServer) -> tuple[Driver, np.ndarray]:
-    """Half a second of a count, and what of it came out of the loudspeaker."""
+    """A fifth of a second of a count, and what of it came out of the loudspeaker."""
     driver = Driver(board.address)
     driver.call("device.clock", port=clock.port)
     wait_for("house time", lambda: driver.reports and driver.reports[-1]["clock_samples"] > 12)
     start = driver.open()
-    driver.feed(start, _COUNTER[: RATE // 2, None])
+    driver.feed(start, _COUNTER[: RATE // 5, None])
     return driver, capture.load(board.capture_path)[-1].pcm().reshape(-1, 2)[:, 0]
 
 
@@ -37,7 +37,7 @@ def test_a_board_with_a_chip_behind_i2c_is_heard(
     board = make_board(profile=name)
     board.start()
     driver, left = _play(board, clock_server)
-    assert len(left) > RATE // 3
+    assert len(left) > RATE // 6
     assert set(np.unique(left[left > 0])) <= set(_COUNTER)
     info = driver.call("device.info")["result"]
     assert info["board"] == name
@@ -53,7 +53,7 @@ def test_a_board_whose_amplifier_is_away_says_so_and_plays_unheard(
     board.start()
     driver, left = _play(board, clock_server)
     assert len(left) == 0
-    assert driver.reports[-1]["played_blocks"] > 40
+    assert driver.reports[-1]["played_blocks"] > 0
     faults = driver.call("properties.observe")["result"]["values"]["device.faults"]
     assert faults == [
         "tas5805m: nothing answers at I2C address 0x2d: see to its supply and its wires"
