@@ -28,11 +28,16 @@ from boards.emulated.flash_power import FlashPower
 from boards.emulated.interpreter import micropython_path
 from boards.emulated.lives import Lives
 from boards.emulated.retained import Retained
+from boards.emulated.rom import CHIPS, FlashFile
+from boards.emulated.rom.mask_rom import MaskRom
 from boards.emulated.serial.line import SerialLine
+from boards.emulated.serial.rom import RomOnLine
 from boards.emulated.stubs import resets
-from boards.image import firmware, flash, partitions
+from boards.image import firmware, flash, partitions, standin
 
 TICKS_WRAP = 1 << 30
+_APPLICATION_BYTES = 32 * 1024  # of the stand-in for MicroPython: enough for it to be checked
+_ESPRESSIF = bytes.fromhex("7cdfa1")
 _SUBTYPE_FAT = 0x81  # of the partition that MicroPython registers, whatever is in it
 
 Launch = Callable[..., "subprocess.Popen[bytes]"]
@@ -51,6 +56,7 @@ class EmulatedBoard:
     `control_fitted`, nothing answers where the board's codec or amplifier is behind I2C.
     With `serial` it has a port, and a REPL behind main.py; without, a life ends with main.py.
     `wifis`, {name: password}, are those in reach; by default it gets into any.
+    A `blank` one's flash is erased: its ROM waits at the port for tools to write it.
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class EmulatedBoard:
         control_fitted: bool = True,
         serial: bool = False,
         wifis: dict[str, str] | None = None,
+        blank: bool = False,
     ) -> None:
         self.name = name
         self.address = address
@@ -95,7 +102,12 @@ class EmulatedBoard:
         self.retained = Retained(self.workdir / "retained.bin")
         self.flash_power = FlashPower(self.workdir)
         self._lives = Lives(self._begin, self.retained, self.flash_power, self._remark)
-        self._flashed = False
+        self._mac = _mac_of(name)
+        self._flashed = blank
+        if blank and not serial:
+            raise ValueError(f"board {name}: a blank one is of no use without serial=True")
+        if blank:
+            FlashFile.blank(self._image)
         self._serial = serial
         self._wifis = wifis
         self._line: SerialLine | None = None
@@ -109,6 +121,8 @@ class EmulatedBoard:
         """Power on. The flash is written the first time; later lives find it as it was left."""
         if not self._flashed:
             self.flash()
+        if self._serial:
+            self._opened_line()
         self._lives.power_on()
 
     def kill(self) -> None:
@@ -124,7 +138,7 @@ class EmulatedBoard:
         self._lives.power_off(signal.SIGTERM)
         if self._line is not None:
             self._line.close()
-            self._line = None
+            self._line = self._lives.rom = None
 
     def wedge_dac(self) -> None:
         """Have the I2S peripheral take no more until the chip is reset: DMA that has stopped."""
@@ -154,6 +168,8 @@ class EmulatedBoard:
             raise RuntimeError(f"board {self.name} has no serial port: make it with serial=True")
         if self._line is None:
             self._line = SerialLine(self.log_path)
+            rom = MaskRom(CHIPS[self.profile.kind.chip.name], FlashFile(self._image), self._mac)
+            self._lives.rom = RomOnLine(self._line, rom, self._lives.stop_for_a_tool)
         return self._line
 
     @property
@@ -177,6 +193,15 @@ class EmulatedBoard:
         device = {"id": self.name, "name": self._room, "wifi": {"ssid": "emulated", "key": ""}}
         files = {"board.json": self._board_facts(), "device.json": device | self._device}
         flash.build(self._image, firmware.files_of(compiled, march) | files | self._files)
+        if self._serial:
+            self._write_micropython()
+
+    def _write_micropython(self) -> None:
+        # The ROM boots nothing else; what runs is the interpreter of this machine all the same.
+        name = self.profile.kind.chip.name
+        with self._image.open("r+b") as image:
+            image.seek(CHIPS[name].bootloader_offset)
+            image.write(standin.micropython(name, application_bytes=_APPLICATION_BYTES))
 
     def edit_flash(self, files: dict[str, Any]) -> None:
         """Write files into the flash of a board that is off; None deletes one."""
@@ -210,7 +235,7 @@ class EmulatedBoard:
             "address": self.address,
             "ppb": round(self.ppm * 1000),
             "ticks_start": start,
-            "mac": hashlib.sha256(self.name.encode()).hexdigest()[:12],
+            "mac": self._mac.hex(),
             "capture": str(self.captures[-1]),
             "wedge": str(self._wedge.absolute()),
             "retained": str(self.retained.path),
@@ -277,3 +302,8 @@ class EmulatedBoard:
     def _remark(self, text: str) -> None:
         with self.log_path.open("a") as log:
             log.write(f"[emulator] {text}\n")
+
+
+def _mac_of(name: str) -> bytes:
+    """A MAC address for a board: of Espressif's, so that tools know whose it is."""
+    return _ESPRESSIF + hashlib.sha256(name.encode()).digest()[:3]

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
 
 from boards.emulated.flash_power import FlashPower
 from boards.emulated.retained import Retained
@@ -19,9 +21,31 @@ Process = subprocess.Popen[bytes]
 Begin = Callable[[int, bool], Process]
 Remark = Callable[[str], None]
 
+# Which of the ROM's resets a cause is: a task watchdog and machine.reset() are the software's.
+_ROM_RESETS = {resets.PWRON_RESET: "power"}
+_CAUSES = {"power": resets.PWRON_RESET, "software": resets.HARD_RESET}
+
+
+class Rom(Protocol):
+    """What runs between a reset and the firmware: see serial/rom.py."""
+
+    def start(self, why: str, strap: str = "run") -> None:
+        """Reset the chip."""
+
+    def wait(self, powered: Callable[[], bool]) -> str | None:
+        """Wait until firmware is to run."""
+
+    def off(self) -> None:
+        """The power goes."""
+
 
 class Lives:
-    """One chip's. `begin` starts an interpreter; `remark` takes a line for the log."""
+    """One chip's. `begin` starts an interpreter; `remark` takes a line for the log.
+
+    With a `rom` the chip boots what is in its flash, if that boots; without, what it always has.
+    """
+
+    rom: Rom | None = None
 
     def __init__(
         self, begin: Begin, retained: Retained, flash_power: FlashPower, remark: Remark
@@ -52,8 +76,10 @@ class Lives:
         if self._on:
             return
         self._on = True
-        self._process = self._begin(resets.PWRON_RESET, False)
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._process = None
+        if self.rom is None:
+            self._process = self._begin(resets.PWRON_RESET, False)
+        self._watcher = threading.Thread(target=self._watch, name="chip", daemon=True)
         self._watcher.start()
 
     def power_off(self, number: signal.Signals) -> None:
@@ -70,28 +96,64 @@ class Lives:
     def reset(self, cause: int) -> None:
         """Reset the chip from outside; the next life finds `cause`."""
         with self._turn:
-            if not self._on or self._process is None:
+            if not self._on:
                 return
             self._ordered = cause
-            self._process.kill()
+            if self.pid is not None and self._process is not None:
+                self._process.kill()
+                return
+        # Not under our lock: the line's thread holds the ROM's when it stops the firmware.
+        if self.rom is not None:
+            self.rom.start(_ROM_RESETS[cause])
+
+    def stop_for_a_tool(self) -> None:
+        """End the firmware: the ROM's loader has the chip, until a tool lets it go."""
+        with self._turn:
+            self._ordered = resets.LOADER
+            process = self._process
+        if process is not None:
+            process.kill()
+            process.wait()
 
     def _watch(self) -> None:
         # A board that resets comes up again; one that crashes too, as its watchdog would see to.
+        cause: int | None = resets.PWRON_RESET
+        raw = False
         while True:
-            process = self._process
-            if process is None:
-                return
-            code = process.wait()
+            if self._process is not None:
+                code = self._process.wait()
+                raw = code == resets.EXIT_SOFT_RAW
+                if self._on and self._ordered is None:
+                    cause = self._cause(code)
             with self._turn:
-                if not self._on:
-                    return
-                cause, self._ordered = self._ordered or self._cause(code), None
+                cause, self._ordered = self._ordered or cause, None
+            if cause is not None and cause != resets.SOFT_RESET and self._on:
+                self._retained.reset()
+                cause = self._boot(cause)
+            with self._turn:
                 if cause is None:
                     self._on = False
-                    return
-                if cause != resets.SOFT_RESET:
-                    self._retained.reset()
-                self._process = self._begin(cause, code == resets.EXIT_SOFT_RAW)
+                if cause is not None and self._on:
+                    # Somebody may have reset the chip meanwhile.
+                    self._process = None if self._ordered else self._begin(cause, raw)
+                    continue
+            if self.rom is not None:
+                self.rom.off()
+            return
+
+    def _boot(self, cause: int) -> int | None:
+        """From a reset to the firmware: the cause that it finds; None if the power goes before."""
+        if self.rom is None:
+            return cause
+        if cause == resets.LOADER_ORDERED:
+            self.rom.start("software", "download")
+        elif cause != resets.LOADER:
+            reset = _ROM_RESETS.get(cause, "software")
+            self.rom.start(reset)
+            why = self.rom.wait(lambda: self._on)
+            # What boots at once has been reset by what ended the life before.
+            return cause if why == reset else _CAUSES.get(why or "")
+        return _CAUSES.get(self.rom.wait(lambda: self._on) or "")
 
     def _cause(self, code: int) -> int | None:
         """Why the next life begins, after a life that ended with `code`; None if none does."""
@@ -99,6 +161,8 @@ class Lives:
             return resets.SOFT_RESET
         if code == resets.EXIT_HARD:
             return resets.HARD_RESET
+        if code == resets.EXIT_LOADER:
+            return resets.LOADER_ORDERED
         if code == resets.EXIT_POWER:
             self._flash_power.spare()
             self._retained.power_on()
@@ -113,8 +177,8 @@ class Lives:
 def _end(process: Process, number: signal.Signals) -> None:
     if process.poll() is None:
         process.send_signal(number)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            return
+        process.kill()
+        process.wait()

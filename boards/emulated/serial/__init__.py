@@ -3,5 +3,6 @@
     mpremote, esptool -> slave A | master A <- line.py -> master B | slave B -> interpreter
 
 `line.py` owns both pseudo-terminals and carries bytes between them; `terminals.py` knows how Linux
-wants them set. The REPL itself runs in the interpreter (stubs/_repl.py).
+wants them set, `rom.py` who answers while no firmware runs. The REPL itself runs in the
+interpreter (stubs/_repl.py).
 """

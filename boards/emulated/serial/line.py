@@ -10,8 +10,10 @@ import os
 import selectors
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from boards.emulated.serial import terminals
@@ -32,6 +34,18 @@ CLOSED_S = 0.3
 Receiver = Callable[[bytes], None]
 
 
+@dataclass(frozen=True)
+class _Peer:
+    """Who has the line on the chip's side, and what it wants to know of the port."""
+
+    receiver: Receiver | None = None
+    closed: Callable[[], None] | None = None
+    opened: Callable[[], None] | None = None
+
+
+_INTERPRETER = _Peer()
+
+
 class SerialLine:
     """The port of one board. `port` is what tools open, `terminal` what the interpreter does."""
 
@@ -48,10 +62,11 @@ class SerialLine:
         self._to_chip = b""
         self._moved = time.monotonic()  # when the host last took something
         self._gone: float | None = time.monotonic()  # since when nobody has the port open
-        self._receiver: Receiver | None = None
-        self._closed: Callable[[], None] | None = None
+        self._peer = _INTERPRETER
+        self._told_closed = False
         self._watch: Callable[[bytes], bool] | None = None
-        self._lock = threading.RLock()
+        self._said: deque[bytes] = deque()  # by others than the interpreter
+        self._lock = threading.Lock()  # of _to_chip; nothing is called while it is held
         self._wake, self._woken = os.pipe()
         os.set_blocking(self._wake, False)
         self._ends = False
@@ -75,25 +90,32 @@ class SerialLine:
             self._to_chip = b""
             terminals.discard(self._chip_end)
 
-    def hand_to(self, receiver: Receiver | None, closed: Callable[[], None] | None = None) -> None:
+    def hand_to(
+        self,
+        receiver: Receiver | None,
+        closed: Callable[[], None] | None = None,
+        opened: Callable[[], None] | None = None,
+    ) -> None:
         """Have what the host sends go to `receiver`, or to the interpreter again.
 
-        `closed` is called once nobody has had the port open for CLOSED_S. Both run on the line's
-        own thread.
+        `closed` is called when nobody has had the port open for CLOSED_S, `opened` when somebody
+        opens it. All run on the line's own thread. The interpreter says nothing meanwhile.
         """
-        with self._lock:
-            self._receiver = receiver
-            self._closed = closed
+        self._peer = _Peer(receiver, closed, opened)
+        self._told_closed = False
+        self._nudge()
 
     def watch(self, seen: Callable[[bytes], bool]) -> None:
         """Show `seen` what the host sends to the interpreter; True takes it away from there."""
         self._watch = seen
 
-    def say(self, data: bytes) -> None:
+    def say(self, data: bytes, logged: bool = True) -> None:
         """Send something to the host that is not from the interpreter."""
-        with self._lock:
-            self._send(data)
-        self._nudge()
+        if data:
+            if logged:
+                self._log.write(data)
+            self._said.append(data)
+            self._nudge()
 
     # The relay
 
@@ -114,8 +136,7 @@ class SerialLine:
                         selector.unregister(fd)
                 with suppress(BlockingIOError):
                     os.read(self._wake, _CHUNK)
-                with self._lock:
-                    self._turn(ready)
+                self._turn(ready)
 
     def _interest(self) -> list[tuple[int, int]]:
         host = 0 if self._gone is not None else selectors.EVENT_READ
@@ -134,7 +155,7 @@ class SerialLine:
     def _turn(self, ready: dict[int, int]) -> None:
         self._look_at_the_port()
         if ready.get(self._chip, 0) & selectors.EVENT_READ:
-            self._send(_read(self._chip))
+            self._forward(_read(self._chip))
         if ready.get(self._host, 0) & selectors.EVENT_READ:
             self._receive(_read(self._host))
         self._flush_to_host()
@@ -143,30 +164,42 @@ class SerialLine:
     def _look_at_the_port(self) -> None:
         now = time.monotonic()
         if not terminals.hung_up(self._host):
+            if self._gone is not None and self._peer.opened is not None:
+                self._peer.opened()
             self._gone = None
+            self._told_closed = False
             return
         if self._gone is None:
             self._gone = now
             while data := _read(self._host):  # the last words before it was closed
                 self._receive(data)
+            terminals.forget(self.port)
         self._to_host = b""
-        if self._closed is not None and now - self._gone > CLOSED_S:
-            closed, self._closed = self._closed, None
+        closed = self._peer.closed
+        if closed is not None and not self._told_closed and now - self._gone > CLOSED_S:
+            self._told_closed = True
             closed()
 
-    def _send(self, data: bytes) -> None:
+    def _forward(self, data: bytes) -> None:
+        if self._peer.receiver is not None:
+            return  # of an interpreter that is being stopped
         if data:
             self._log.write(data)
         if self._gone is None:
             self._to_host += data
 
     def _receive(self, data: bytes) -> None:
-        if self._receiver is not None:
-            self._receiver(data)
+        if self._peer.receiver is not None:
+            self._peer.receiver(data)
         elif self._watch is None or not self._watch(data):
-            self._to_chip += data
+            with self._lock:
+                self._to_chip += data
 
     def _flush_to_host(self) -> None:
+        while self._said:
+            said = self._said.popleft()
+            if self._gone is None:
+                self._to_host += said
         now = time.monotonic()
         if not self._to_host:
             self._moved = now
@@ -179,15 +212,16 @@ class SerialLine:
             self._to_host = b""
 
     def _flush_to_chip(self) -> None:
-        if not self._to_chip:
-            return
-        room = STDIN_BUFFER - terminals.waiting(self._chip_end)
-        if room > 0:
-            self._to_chip = self._to_chip[_write(self._chip, self._to_chip[:room]) :]
-        if _CTRL_C in self._to_chip and terminals.interrupts(self._chip_end):
-            # What does not fit the chip's buffer is lost there, but never Ctrl-C.
-            self._to_chip = self._to_chip[self._to_chip.rindex(_CTRL_C) + 1 :]
-            _write(self._chip, _CTRL_C)
+        with self._lock:
+            if not self._to_chip:
+                return
+            room = STDIN_BUFFER - terminals.waiting(self._chip_end)
+            if room > 0:
+                self._to_chip = self._to_chip[_write(self._chip, self._to_chip[:room]) :]
+            if _CTRL_C in self._to_chip and terminals.interrupts(self._chip_end):
+                # What does not fit the chip's buffer is lost there, but never Ctrl-C.
+                self._to_chip = self._to_chip[self._to_chip.rindex(_CTRL_C) + 1 :]
+                _write(self._chip, _CTRL_C)
 
 
 def _read(fd: int) -> bytes:

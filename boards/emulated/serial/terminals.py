@@ -51,6 +51,13 @@ def discard(slave: int) -> None:
     termios.tcflush(slave, termios.TCIFLUSH)
 
 
+def forget(port: str) -> None:
+    """Drop what whoever closed the port has left unread; the next one has no part in it."""
+    slave = os.open(port, os.O_RDWR | os.O_NOCTTY)
+    termios.tcflush(slave, termios.TCIFLUSH)
+    os.close(slave)
+
+
 def hung_up(master: int) -> bool:
     """Whether nobody has the other end open."""
     poll = select.poll()

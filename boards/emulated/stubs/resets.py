@@ -10,6 +10,10 @@ WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 
+# Between lives, in the ROM's loader: a tool is there already, or the firmware asked for it.
+LOADER = 100
+LOADER_ORDERED = 101
+
 EXIT_HARD = 64
 EXIT_SOFT = 65  # comes back in the friendly REPL
 EXIT_SOFT_RAW = 66  # comes back in the raw REPL
