@@ -15,6 +15,8 @@ from boards.emulated.stubs import resets
 
 # The process ends within this after SIGTERM, or it is killed.
 STOP_SECONDS = 2.0
+# A ROM boots in a blink; the machine may be busy.
+BOOT_SECONDS = 10.0
 
 Process = subprocess.Popen[bytes]
 # Starts the interpreter: why the chip was reset, whether the REPL comes up raw.
@@ -28,6 +30,11 @@ _CAUSES = {"power": resets.PWRON_RESET, "software": resets.HARD_RESET}
 
 class Rom(Protocol):
     """What runs between a reset and the firmware: see serial/rom.py."""
+
+    @property
+    def serving(self) -> bool:
+        """Whether no firmware is to run now."""
+        ...
 
     def start(self, why: str, strap: str = "run") -> None:
         """Reset the chip."""
@@ -59,6 +66,7 @@ class Lives:
         self._watcher: threading.Thread | None = None
         self._on = False
         self._ordered: int | None = None  # the cause of a reset from outside
+        self._decided = threading.Event()  # whether the flash holds something that runs
 
     @property
     def powered(self) -> bool:
@@ -72,15 +80,19 @@ class Lives:
         return process.pid if process is not None and process.poll() is None else None
 
     def power_on(self) -> None:
-        """Begin the first life, unless the chip has power."""
+        """Begin the first life, unless the chip has power. The firmware runs, if there is any."""
         if self._on:
             return
         self._on = True
         self._process = None
+        self._decided.clear()
         if self.rom is None:
             self._process = self._begin(resets.PWRON_RESET, False)
         self._watcher = threading.Thread(target=self._watch, name="chip", daemon=True)
         self._watcher.start()
+        if self.rom is not None:
+            # Else what a tool sends at once would be lost in the ROM, as on a chip that was reset.
+            self._decided.wait(BOOT_SECONDS)
 
     def power_off(self, number: signal.Signals) -> None:
         """End the life that runs with signal `number`; no other follows."""
@@ -136,6 +148,7 @@ class Lives:
                 if cause is not None and self._on:
                     # Somebody may have reset the chip meanwhile.
                     self._process = None if self._ordered else self._begin(cause, raw)
+                    self._decided.set()
                     continue
             if self.rom is not None:
                 self.rom.off()
@@ -150,6 +163,8 @@ class Lives:
         elif cause != resets.LOADER:
             reset = _ROM_RESETS.get(cause, "software")
             self.rom.start(reset)
+            if self.rom.serving:
+                self._decided.set()
             why = self.rom.wait(lambda: self._on)
             # What boots at once has been reset by what ended the life before.
             return cause if why == reset else _CAUSES.get(why or "")

@@ -1,4 +1,4 @@
-"""Unmodified esptool and mpremote on one emulated board: from an erased flash to a prompt, and back.
+"""Unmodified esptool and mpremote on one emulated board: from erased flash to a prompt and back.
 
 What esptool wrote is what boots; while the firmware runs, esptool still finds the chip.
 """
