@@ -19,7 +19,6 @@ from .clock import HouseClock
 from .house import House
 from .listener import Listener
 from .membership import Membership
-from .mending import Mending
 from .output import Output
 from .playback import Playback
 from .properties import Properties
@@ -198,14 +197,9 @@ class Device:
         if spare is not None:
             spare.playing = self._is_playing
             member.watch(spare.changed)
-            more = (spare, Storage(self._is_playing)) + self._mending()
-            self._services = more + self._services
-
-    def _mending(self):
-        boot = self.upkeep.boot
-        if boot is None or boot.slot not in ("a", "b"):
-            return ()  # frozen code needs no other to be safe
-        return (Mending("/" + boot.slot, self._is_playing, self.upkeep.fault),)
+            own = (spare, Storage(self._is_playing))
+            self._services = own + self._services
+            self.upkeep.mend(self._is_playing)
 
     def _declare(self):
         self.properties.declare("device.name", self.name)

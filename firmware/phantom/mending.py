@@ -1,15 +1,14 @@
 """Mends what would save the board, while all is well: /safe and the two loaders.
 
-Once after a start, when it is silent, they are looked at a file at a time. A loader is mended from
-its twin, a file of /safe from the running slot, which the loader has found whole. What is damaged
-is told before and mended then.
+Once after a start, while it is silent, they are looked at, a file at a time. A loader is mended
+from its twin, /safe from the running slot, which the loader has found whole. What is damaged is
+told, and then mended.
 """
 
 import hashlib
 import os
 from binascii import crc32, hexlify
 
-from .ticks import ticks_diff
 from .wire import const, discovery
 
 # Everything that phantom.safe imports, and what its receivers of uploads do.
@@ -52,48 +51,32 @@ SAFE_MODULES = (
     "wire/mux",
 )
 LOADERS = ("/loader.mpy", "/loader2.mpy")
-_AFTER_MS = const(5000)  # whatever a start has to do has been done
 _PIECE = const(512)
 
 
 class Mending:
-    """A service of a device. playing() tells whether flash must wait; fault(text, reason) hears of
-    what is damaged. `slot` is the folder of the code that runs, `root` the flash's."""
+    """One look at everything, in steps; fault(text, reason) hears of what is damaged.
 
-    def __init__(self, slot, playing, fault, root=""):
+    slot: the folder of the code that runs. root: the flash's. mended: paths.
+    """
+
+    def __init__(self, slot, fault, root=""):
         self._slot = slot
-        self._playing = playing
         self._fault = fault
         self._root = root
-        self._began_ms = None
-        self._steps = None
-        self.mended = []  # paths
-        self.done = False
+        self._steps = self._look()
+        self.mended = []
 
-    def serve(self, connection):
-        """Nothing to register."""
-
-    def lost(self, connection):
-        """Nothing to forget."""
-
-    def chore(self, now_ms):
-        """Look at the next file, if it is quiet."""
-        if self.done:
-            return
-        if self._began_ms is None or self._playing():
-            self._began_ms = now_ms
-            return
-        if ticks_diff(now_ms, self._began_ms) < _AFTER_MS:
-            return
-        if self._steps is None:
-            self._steps = self._look()
+    def step(self):
+        """Look at the next file, and mend it. False when all is done, or can't be."""
         try:
             next(self._steps)
         except StopIteration:
-            self.done = True
-        except (OSError, ValueError) as error:
-            self.done = True
+            return False
+        except (OSError, ValueError, MemoryError) as error:
             self._fault("mending: %s" % error, discovery.DAMAGED_SPARE)
+            return False
+        return True
 
     def _look(self):
         # A generator: a file a turn.

@@ -7,12 +7,14 @@ The loader counts lives that end before they are steady (docs/update.md). One is
 lasted a minute, or a peer has had it restarted; a trial, once it is confirmed.
 """
 
+import sys
 from time import ticks_diff, ticks_ms
 
 from .wire import const, discovery
 
 # A fault that only shows with use has shown by then, and a person who tries again has not.
 STEADY_MS = const(60000)
+_MEND_MS = const(5000)  # whatever a start has to do has been done
 
 
 class Upkeep:
@@ -29,6 +31,8 @@ class Upkeep:
         self._feed = None
         self._turned = False
         self._began_ms = None
+        self._playing = None  # tells whether flash must wait, while there is mending to do
+        self._mending = None
         if boot is not None:
             if boot.reason:
                 self._count(boot.reason)
@@ -76,6 +80,11 @@ class Upkeep:
         self._properties.set("device.faults", list(self.faults))
         self._registrar.set_fault(self.reason, ticks_ms())
 
+    def mend(self, playing):
+        """Look after what would save the board, once it is quiet, if its code is in files."""
+        if self.boot is not None and self.boot.slot in ("a", "b"):
+            self._playing = playing
+
     # The watchdog
 
     def watch(self):
@@ -104,10 +113,25 @@ class Upkeep:
         self._turned = True
         if self._began_ms is None:
             self._began_ms = now_ms
+        elif self._playing is not None and ticks_diff(now_ms, self._began_ms) >= _MEND_MS:
+            self._mend()
         elif ticks_diff(now_ms, self._began_ms) >= STEADY_MS:
             self._began_ms = now_ms
             if self.boot is not None and not self.boot.trial:
                 self.boot.steady()
+
+    def _mend(self):
+        if self._mending is None:
+            # Some 5 KB that nobody needs afterwards.
+            from .mending import Mending
+
+            self._mending = Mending("/" + self.boot.slot, self.fault)
+        if self._playing() or self._mending.step():
+            return
+        self._playing = self._mending = None
+        sys.modules.pop("phantom.mending", None)
+        if hasattr(sys.modules["phantom"], "mending"):
+            delattr(sys.modules["phantom"], "mending")
 
     def restart(self, safe=False):
         """Start anew, as a peer wants it; `safe`: once into safe mode."""

@@ -101,3 +101,23 @@ def test_a_code_file_that_is_damaged_sends_the_only_slot_to_safe_mode(
     assert info(board)["mode"] == "safe"
     assert faults(board) == ["slot a: phantom/chime.mpy is damaged"]
     assert "loader: safe mode: damaged-code" in board.log()
+
+
+def test_a_damaged_spare_is_told_and_mended_while_the_board_plays_on(
+    make_board: MakeBoard,
+) -> None:
+    board = make_board(**FAST)
+    board.flash()
+    whole = {name: board.flash_file(name) for name in ("/safe/phantom/rpc.mpy", "/loader.mpy")}
+    board.start()
+    board.kill()
+    board.edit_flash(dict.fromkeys(whole, b"damaged"))
+    board.start()
+    wait_for("mending", lambda: board.log().count("is mended") == 2, 20)
+    assert "loader is damaged" in board.log()
+    driver = Driver(board.address)
+    told = driver.call("properties.read", names=["device.faults"])["result"]["values"]
+    assert told["device.faults"] == ["/loader.mpy is damaged", "/safe is damaged"]
+    assert "mode" not in driver.call("device.info")["result"]
+    board.kill()
+    assert {name: board.flash_file(name) for name in whole} == whole
