@@ -126,7 +126,7 @@ class Upkeep:
             from .mending import Mending
 
             self._mending = Mending("/" + self.boot.slot, self.fault)
-        if self._playing() or self._mending.step():
+        if self._playing() or self._mending.step():  # pyright: ignore[reportOptionalCall]
             return
         self._playing = self._mending = None
         sys.modules.pop("phantom.mending", None)
