@@ -47,12 +47,18 @@ def host_architecture() -> str | None:
     return _HOST_ARCHITECTURES.get(platform.machine().lower())
 
 
-def compile_firmware(into: Path, march: str | None) -> Path:
+def installed_package() -> Path:
+    """The folder of the package phantom that is installed here, in source."""
+    return Path(str(resources.files("phantom")))
+
+
+def compile_firmware(into: Path, march: str | None, package: Path | None = None) -> Path:
     """Compile phantom/ to .mpy below `into`; returns the folder. Reused while nothing changed.
 
-    march: mpy-cross's name of an architecture, or None for bytecode only. Raises FirmwareError.
+    march: mpy-cross's name of an architecture, or None for bytecode only. package: the sources, by
+    default what is installed. Raises FirmwareError.
     """
-    source = Path(str(resources.files("phantom")))
+    source = package or installed_package()
     files = sorted(p for p in source.rglob("*.py") if _on_boards(p.relative_to(source)))
     targets = {into / "phantom" / path.relative_to(source).with_suffix(".mpy") for path in files}
     for stale in {*(into / "phantom").rglob("*.mpy")} - targets:

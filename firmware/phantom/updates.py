@@ -97,7 +97,8 @@ class Updates:
         self._underruns = 0
         self._told = ("idle", "", 0, 0, "")
         properties.declare("update.state", _as_value(self._told))
-        properties.declare("update.slot", boot.slot)
+        properties.declare("update.slot", boot.slot, constant=True)
+        properties.declare("update.arch", own_arch(), constant=True)
         properties.declare("update.failed", list(self._failed))
         if boot.trial:
             self._tell("trial", VERSION)

@@ -4,12 +4,36 @@ Commands import what they need when they run: `phantom status` must not wait for
 emulated boards and benches in `tools` are no part of a box.
 """
 
-from . import boards, development, hardware, levels, looking, peers, pins, playing, rooms, services
+from . import (
+    boards,
+    development,
+    hardware,
+    levels,
+    looking,
+    peers,
+    pins,
+    playing,
+    rooms,
+    services,
+    updating,
+)
 from .app import app
 
 # Each has put its commands into `app`, in the order of the help.
 __all__ = ["app", "main"]
-_COMMANDS = (looking, playing, levels, rooms, boards, hardware, peers, services, pins, development)
+_COMMANDS = (
+    looking,
+    playing,
+    levels,
+    rooms,
+    boards,
+    updating,
+    hardware,
+    peers,
+    services,
+    pins,
+    development,
+)
 
 
 def main() -> None:

@@ -32,6 +32,9 @@ from .roster import Registrar, Roster, Wiring
 from .session import ALIVE
 from .status import Status
 from .topology import TopologyKeeper
+from .updates.candidates import candidates_of
+from .updates.house import HouseUpdates, update_one
+from .updates.proving import Proving
 from .volumes import Volumes
 
 # What has changed is told so often: soon for a person, seldom for the box.
@@ -79,6 +82,10 @@ class Coordinator:
         self._changes = Changes(self._status.whole)
         self._looked_s = 0.0
         now_s = asyncio.get_running_loop().time
+        self.updates = HouseUpdates(
+            candidates_of(self.rooms, self.roster), update_one(membership.key, now_s)
+        )
+        self._proving = Proving(self.roster, house, journal, self.playing.next_number)
         self._rebuilding = Rebuilding(
             self.playing, notes, self.rooms, self.roster, journal, now_s, self._expected
         )
@@ -102,6 +109,7 @@ class Coordinator:
         """Stop the music and say goodbye to every device."""
         if self._gathering:
             self._gathering.cancel()
+        await self.updates.cancel()
         for _, session in self.playing.alive():
             session.stop("the box is switched off")
         await asyncio.sleep(0)  # what devices are told goes out first
@@ -111,6 +119,7 @@ class Coordinator:
         """Twenty times a second."""
         self.roster.tick(now_s)
         self.aggregation.tick(now_s)
+        self._proving.tick(now_s)
         if now_s - self._looked_s >= LOOK_EVERY_S:
             self._looked_s = now_s
             self._changes.look()

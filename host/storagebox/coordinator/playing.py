@@ -92,7 +92,7 @@ class Playing:
         self.reconcile()  # those that came from elsewhere have left there
         session = self._new(self._next_name(), items, terms, policy, dump)
         self.sessions[group.id] = session
-        await self._begin(session, session.start(self._next_number()))
+        await self._begin(session, session.start(self.next_number()))
         assert session.stream is not None
         return {
             "session": session.name,
@@ -116,7 +116,7 @@ class Playing:
         """Go on where the music of these rooms' groups was held. True if some was."""
         paused = [s for s in self._of(rooms) if s.state == "paused"]
         for session in paused:
-            await self._begin(session, session.resume(self._next_number()))
+            await self._begin(session, session.resume(self.next_number()))
         return bool(paused)
 
     async def stop(self, rooms: Sequence[str] | None = None) -> bool:
@@ -142,6 +142,11 @@ class Playing:
                 self._end(self.rooms.groups.of(room.id).id)
         self.reconcile()
         return True
+
+    def next_number(self) -> int:
+        """A number for a stream, other than all lately."""
+        self._number = self._number % 65535 + 1
+        return self._number
 
     def house_us(self) -> int:
         """House time now."""
@@ -322,10 +327,6 @@ class Playing:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _next_number(self) -> int:
-        self._number = self._number % 65535 + 1
-        return self._number
 
     def _next_name(self) -> str:
         return f"session-{self._boot}.{self._number % 65535 + 1}"

@@ -18,6 +18,9 @@ TIMEOUTS_S = {
     # The board writes its flash before it answers, some sectors of 80 ms, and the music of nobody
     # waits for it.
     "adoption.adopt": 5.0,
+    # Likewise, a selector in two copies.
+    "update.apply": 5.0,
+    "update.reject": 5.0,
     # A page of entries is merged one by one, on a board of 240 MHz.
     "topology.put": 4.0,
 }

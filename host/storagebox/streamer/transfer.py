@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,14 @@ MEASURE = "measure"  # for the rate; the device keeps nothing
 # The device reads, but takes nothing of ours: longer than any receiver may take over a piece.
 STALLED_S = 10.0
 
+# Whether the device takes nothing for a reason of its own, and is to be waited for.
+Patience = Callable[[], bool]
+
 _ids = itertools.count(1)
+
+
+def _impatient() -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -38,10 +46,13 @@ class Uploaded:
         return self.size / self.seconds if self.seconds else 0.0
 
 
-async def upload(link: Link, data: bytes, purpose: str = MEASURE) -> Uploaded:
+async def upload(
+    link: Link, data: bytes, purpose: str = MEASURE, patience: Patience = _impatient
+) -> Uploaded:
     """Give a device `data`. Raises RpcError: the device's, or CLOSED if the link was lost.
 
-    Cancelled, it tells the device to forget what it got.
+    `patience` is asked when the device has taken nothing for STALLED_S. Cancelled, it tells the
+    device to forget what it got.
     """
     identity = next(_ids) & 0xFFFF
     digest = hashlib.sha256(data).hexdigest()
@@ -53,9 +64,9 @@ async def upload(link: Link, data: bytes, purpose: str = MEASURE) -> Uploaded:
     try:
         for offset in range(0, len(data), bulk.DATA_BYTES):
             piece = bulk.header(identity, offset) + data[offset : offset + bulk.DATA_BYTES]
-            await _room(link, connection, len(piece))
+            await _room(link, connection, len(piece), patience)
             link.send_bulk(piece)
-        await _emptied(link, connection)
+        await _emptied(link, connection, patience)
         answer: Any = await link.call("transfer.end", {"id": identity})
     except BaseException as fault:
         gave_up = not isinstance(fault, RpcError) or fault.code == TIMED_OUT
@@ -71,15 +82,15 @@ def _stands(link: Link, connection: int) -> bool:
     return link.up and link.counters.connections == connection
 
 
-async def _room(link: Link, connection: int, size: int) -> None:
+async def _room(link: Link, connection: int, size: int, patience: Patience) -> None:
     while _standing(link, connection) and link.bulk_room() < size:
-        await _moved(link)
+        await _moved(link, patience)
 
 
-async def _emptied(link: Link, connection: int) -> None:
+async def _emptied(link: Link, connection: int, patience: Patience) -> None:
     """Until nothing waits here that the call of the end could overtake."""
     while _standing(link, connection) and link.bulk_waits():
-        await _moved(link)
+        await _moved(link, patience)
 
 
 def _standing(link: Link, connection: int) -> bool:
@@ -88,9 +99,11 @@ def _standing(link: Link, connection: int) -> bool:
     return True
 
 
-async def _moved(link: Link) -> None:
+async def _moved(link: Link, patience: Patience) -> None:
     link.bulk_moved.clear()
     try:
         await asyncio.wait_for(link.bulk_moved.wait(), STALLED_S)
     except TimeoutError:
+        if patience():
+            return
         raise RpcError(TIMED_OUT, f"the device takes nothing for {STALLED_S:g} s") from None

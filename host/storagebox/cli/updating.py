@@ -1,0 +1,144 @@
+"""New code for boards, over the network: `update`, and `bundle`, which makes what it sends."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .app import BOARDS, FAILED, INTERRUPTED, Control, Json, State, app, fail
+from .ask import ask_of, connect, show_json, socket_of
+from .completion import complete_rooms
+
+if TYPE_CHECKING:
+    from storagebox.control import ControlClient
+
+_LOOK_EVERY_S = 0.25
+# A box that is restarted in the middle is back within this.
+_BOX_BACK_S = 60.0
+
+_From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        help="A bundle, or a folder with the firmware's sources.",
+        show_default="the firmware that is installed here",
+    ),
+]
+
+
+@app.command(rich_help_panel=BOARDS)
+def update(
+    rooms: Annotated[
+        list[str] | None,
+        typer.Argument(help="Rooms by name.", autocompletion=complete_rooms),
+    ] = None,
+    all_rooms: Annotated[bool, typer.Option("--all", help="Every board of the house.")] = False,
+    source: _From = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Also go back, try again what has failed, and send what is there."
+        ),
+    ] = False,
+    as_json: Json = False,
+    state: State = None,
+    control: Control = None,
+) -> None:
+    """Give boards new code over the network, one at a time; the first failure ends it."""
+    if bool(rooms) == all_rooms:
+        fail("update: name rooms, or give --all")
+    with connect(control, state) as client:
+        found = ask_of(client, "updates", rooms=rooms or None)
+        archs = sorted({b["arch"] for b in found["boards"] if b["arch"] and b["connected"]})
+        with _bundles(source, archs) as bundles:
+            params = {"bundles": [str(path) for path in bundles], "rooms": rooms or None}
+            ask_of(client, "update", force=force, **params)
+            job = _follow(client, socket_of(control, state), {"force": force, **params}, as_json)
+    if as_json:
+        show_json(job)
+    if not job["ok"]:
+        raise typer.Exit(FAILED)
+
+
+@app.command(rich_help_panel=BOARDS)
+def bundle(
+    arch: Annotated[
+        str, typer.Option(help="What the boards run: xtensawin (ESP32, S3), rv32imc (C3), …")
+    ] = "xtensawin",
+    source: _From = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A file, or a folder for it.")
+    ] = Path(),
+    as_json: Json = False,
+) -> None:
+    """Make a bundle of the boards' code, for `phantom update --from` on another machine."""
+    from tools.update import bundling
+
+    try:
+        package = None if source is None else bundling.sources(source)
+        made = bundling.build(arch, output, package)
+    except bundling.BundlingError as fault:
+        fail(str(fault))
+    if as_json:
+        show_json({"bundle": str(made), "bytes": made.stat().st_size})
+    else:
+        print(f"{made}: {made.stat().st_size} bytes")
+
+
+@contextmanager
+def _bundles(source: Path | None, archs: list[str]) -> Generator[list[Path]]:
+    """What to send, as files that are there until the block ends."""
+    if source is not None and source.is_file():
+        yield [source.absolute()]
+        return
+    from tools.update import bundling
+
+    with tempfile.TemporaryDirectory(prefix="phantom-update-") as folder:
+        try:
+            package = None if source is None else bundling.sources(source)
+            known = [arch for arch in archs if arch in bundling.ARCHITECTURES]
+            made = [bundling.build(arch, Path(folder), package) for arch in known]
+        except bundling.BundlingError as fault:
+            fail(str(fault))
+        yield made
+
+
+def _follow(
+    client: ControlClient, path: Path, params: dict[str, Any], as_json: bool
+) -> dict[str, Any]:
+    """Show the job until it is over; through a restart of the box too."""
+    from storagebox.control import ControlClient, ControlError, NoBoxError
+
+    from .update_table import Shown
+
+    own = client
+    with Shown(quiet=as_json) as shown:
+        try:
+            while True:
+                try:
+                    job = own.call("updates")["job"]
+                except ControlError:
+                    shown.note("the box has gone away: waiting for it")
+                    own = ControlClient(path, _BOX_BACK_S)
+                    # It has forgotten the job; the boards have not forgotten how far they are.
+                    ask_of(own, "update", **params)
+                    continue
+                shown.show(job)
+                if not job["running"]:
+                    return job
+                time.sleep(_LOOK_EVERY_S)
+        except NoBoxError as fault:
+            fail(str(fault), FAILED)
+        except KeyboardInterrupt:
+            ask_of(own, "cancel_update")
+            shown.show(own.call("updates")["job"])
+            raise typer.Exit(INTERRUPTED) from None
+        finally:
+            if own is not client:
+                own.close()
