@@ -13,6 +13,9 @@ from tests.conftest import require_micropython
 from tests.house.eight import Eight
 from tests.networks import require_network
 
+# Of the box's log, when a row has failed: what happened in it, and in the one before.
+_LOG_LINES = 150
+
 
 class _Shared:
     """The house as it stands, if it does."""
@@ -60,5 +63,8 @@ def eight(_shared: _Shared, request: pytest.FixtureRequest) -> Iterator[Eight]:
     failed = request.session.testsfailed
     yield house
     _shared.figures[request.node.name] = house.measured
-    if request.session.testsfailed > failed or not house.is_well():
+    if request.session.testsfailed > failed:
+        print(house.box_log(_LOG_LINES))
+        _shared.end()
+    elif not house.is_well():
         _shared.end()

@@ -35,8 +35,8 @@ _PLACES = [
 # Long enough for the longest row; each row plays it anew.
 SONG_S = 90.0
 _POLL_S = 0.05
-# All rooms have begun by then: lead, and whatever a busy machine adds.
-_BEGUN_S = 4.0
+# All rooms have begun by then, unless the machine is busy: the lead, and the second looked at.
+_BEGUN_S = 2.2
 
 _FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
@@ -185,10 +185,11 @@ class Eight:
 
     def _begun(self, truths: dict[Ear, Truth]) -> None:
         time.sleep(_BEGUN_S)
-        deadline = now_us() + 10_000_000
+        deadline = now_us() + 12_000_000
         for (board, pick), truth in truths.items():
             while faults := truth.faults(board, pick, now_us() - 1_500_000, now_us() - 500_000):
                 assert now_us() < deadline, faults
+                time.sleep(_POLL_S)
 
     def kill_box(self) -> None:
         """SIGKILL."""
@@ -229,6 +230,10 @@ class Eight:
     def measure(self, what: str, seconds: float) -> None:
         """Keep a figure of this row; of several, the slowest counts."""
         self.measured.setdefault(what, []).append(seconds)
+
+    def box_log(self, lines: int) -> str:
+        """The last lines of what the box has told."""
+        return "\n".join(self._house.box_log.read_text().splitlines()[-lines:])
 
     def is_well(self) -> bool:
         """Whether the house is as it was before: every board there and in no trouble."""

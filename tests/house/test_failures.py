@@ -133,12 +133,12 @@ def test_two_boards_have_the_same_name(eight: Eight):
 def test_a_board_of_another_installation_appears(eight: Eight):
     truth = eight.play_everywhere()
     begun = now_us()
-    stranger = eight.stranger("stranger")
+    stranger = eight.stranger("next-door")
     try:
         stranger.start()
         time.sleep(5.0)
         status = eight.status()
-        assert "stranger" not in json.dumps(
+        assert "next-door" not in json.dumps(
             [status["rooms"], status["groups"], status["unadopted"]]
         )
         assert eight.truly_silent(stranger)

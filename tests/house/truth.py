@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from boards.emulated.board import EmulatedBoard
+from phantom.wire import CHUNK_FRAMES, RATE
+from phantom.wire.audio import LEFT, MONO, RIGHT
 from tools.bench import music
 from tools.measure.accounting import account
 from tools.measure.align import Played, align
@@ -24,8 +26,12 @@ IN_TIME_US = 1000.0
 _HOLD_NS = 0.5e9
 # Blocks follow each other every 5.3 ms; this much without one is silence.
 _SILENCE_NS = 50e6
-# What has left the DAC is in the capture a little later.
-_WRITTEN_S = 0.4
+_BLOCK_NS = CHUNK_FRAMES * 1e9 / RATE
+# A wrong guess that a pair's other half is lost is taken back by then; see coordinator/halves.
+_MIXED_NS = 2e9
+# What has left the DAC is in the capture so much later.
+_WRITTEN_US = 400_000
+_POLL_S = 0.2
 
 
 def now_us() -> int:
@@ -68,8 +74,9 @@ class Truth:
         since_us: int | None = None,
         until_us: int | None = None,
     ) -> Played:
-        """What one board played of it between two instants."""
-        time.sleep(_WRITTEN_S)
+        """What one board played of it between two instants, or until now."""
+        written_us = (now_us() if until_us is None else until_us) + _WRITTEN_US
+        time.sleep(max(0, written_us - now_us()) / 1e6)
         return align(
             board.name,
             board.captures,
@@ -88,7 +95,14 @@ class Truth:
         books = account(played, self.song.canonical)
         found = [f"{board.name}: {d.seconds * 1e3:.0f} ms of silence" for d in books.dropouts]
         found += [f"{board.name}: jumped {jump.frames} frames" for jump in books.jumps]
-        edges = np.concatenate(([since_us * 1e3], played.time_ns, [until_us * 1e3]))
+        times = played.time_ns
+        if pick in (LEFT, RIGHT):
+            # Half a second without a word from its other half, and it plays the mono mix a while.
+            mixed = self.played(board, MONO, since_us, until_us).time_ns
+            times = np.sort(np.concatenate((times, mixed)))
+            if (mixed_ns := len(mixed) * _BLOCK_NS) > _MIXED_NS:
+                found.append(f"{board.name}: the mono mix for {mixed_ns / 1e6:.0f} ms")
+        edges = np.concatenate(([since_us * 1e3], times, [until_us * 1e3]))
         widest = float(np.diff(edges).max())
         if widest > _SILENCE_NS:
             found.append(f"{board.name}: nothing for {widest / 1e6:.0f} ms")
@@ -100,7 +114,7 @@ class Truth:
     def back_s(self, board: EmulatedBoard, pick: str, since_us: int) -> float | None:
         """Seconds from an instant until the board sounds in time, and goes on so for half a
         second; None if that has not come."""
-        played = self.played(board, pick, since_us)
+        played = self.played(board, pick, since_us, now_us() - _WRITTEN_US)
         good = np.abs(played.error_us) <= IN_TIME_US
         times = played.time_ns
         for first in np.flatnonzero(good):
@@ -124,6 +138,7 @@ def until_back(
             return seconds
         waited = (now_us() - since_us) / 1e6
         assert waited < limit_s + 2.0, f"{board.name}: not back within {limit_s} s"
+        time.sleep(_POLL_S)
 
 
 def all_faults(

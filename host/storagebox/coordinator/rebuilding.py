@@ -28,8 +28,8 @@ from .roster import Roster
 GATHER_S = 0.35
 # Later than this no missing device is waited for.
 GATHER_MOST_S = 1.2
-# A device that was busy, or in a bad place, still counts as one that was there.
-RESTORE_S = 10.0
+# A device in a bad place, whose handshake has timed out time and again, is one that was there.
+RESTORE_S = 30.0
 
 STRANGE = "its session is over"
 
