@@ -46,24 +46,71 @@ def update(
             "--force", help="Also go back, try again what has failed, and send what is there."
         ),
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show the update that is under way, or was last.")
+    ] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="End it: nothing more is sent, no further board begun.")
+    ] = False,
     as_json: Json = False,
     state: State = None,
     control: Control = None,
 ) -> None:
-    """Give boards new code over the network, one at a time; the first failure ends it."""
-    if bool(rooms) == all_rooms:
-        fail("update: name rooms, or give --all")
+    """Give boards new code over the network, one at a time; the first failure ends it.
+
+    It is written and begun while no music plays there, and undone where it does not play in time.
+    Ctrl-C ends it as --stop does; boards can't be broken by it.
+    """
+    if [bool(rooms), all_rooms, watch, stop].count(True) != 1:
+        fail("update: name rooms, or give --all (or --watch or --stop alone)")
     with connect(control, state) as client:
+        if stop:
+            _stop(client, as_json)
+            return
+        if watch:
+            _end(_watch(client, as_json), as_json)
+            return
         found = ask_of(client, "updates", rooms=rooms or None)
         archs = sorted({b["arch"] for b in found["boards"] if b["arch"] and b["connected"]})
         with _bundles(source, archs) as bundles:
             params = {"bundles": [str(path) for path in bundles], "rooms": rooms or None}
             ask_of(client, "update", force=force, **params)
             job = _follow(client, socket_of(control, state), {"force": force, **params}, as_json)
+    _end(job, as_json)
+
+
+def _end(job: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show_json(job)
     if not job["ok"]:
         raise typer.Exit(FAILED)
+
+
+def _stop(client: ControlClient, as_json: bool) -> None:
+    stopped = ask_of(client, "cancel_update")
+    if as_json:
+        show_json(stopped)
+    if not stopped:
+        fail("update: none is under way", FAILED)
+
+
+def _watch(client: ControlClient, as_json: bool) -> dict[str, Any]:
+    """Show somebody else's job until it is over; Ctrl-C ends looking, and no more."""
+    from .update_table import Shown
+
+    job = ask_of(client, "updates")["job"]
+    if not job["boards"]:
+        fail("update: none is under way, and there was none since the box has started", FAILED)
+    with Shown(quiet=as_json) as shown:
+        try:
+            shown.show(job)
+            while job["running"]:
+                time.sleep(_LOOK_EVERY_S)
+                job = ask_of(client, "updates")["job"]
+                shown.show(job)
+        except KeyboardInterrupt:
+            raise typer.Exit(0) from None
+    return job
 
 
 @app.command(rich_help_panel=BOARDS)
@@ -71,7 +118,14 @@ def bundle(
     arch: Annotated[
         str, typer.Option(help="What the boards run: xtensawin (ESP32, S3), rv32imc (C3), …")
     ] = "xtensawin",
-    source: _From = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="A folder with the firmware's sources.",
+            show_default="the firmware that is installed here",
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="A file, or a folder for it.")
     ] = Path(),

@@ -118,7 +118,10 @@ class HouseUpdates:
     ) -> dict[str, Any]:
         """Begin to update boards from bundles, files of this machine; returns the job."""
         if self._task is not None and not self._task.done():
-            raise RpcError(REFUSED, "an update is under way: `phantom update --watch` shows it")
+            raise RpcError(
+                REFUSED,
+                "an update is under way: `phantom update --watch` shows it, --stop ends it",
+            )
         if not isinstance(bundles, list) or not all(isinstance(b, str) for b in bundles):
             raise RpcError(INVALID_PARAMS, "bundles must be a list of paths")
         try:
