@@ -5,8 +5,9 @@ Two things live in a store, side by side:
 - **Keys and values.** Each write has a *revision*, which only ever grows; a key bears that of its
   latest write. A writer may state the revision it has seen (compare-and-set), so that of two who
   read the same only one writes. A watcher is told what changed after a revision.
-- **Logs**, each named, of records numbered from 1 without gaps. Whoever applies a log in order
-  reaches the same state as everyone else who does.
+- **Logs**, each named, of records numbered without gaps. Whoever applies a log in order reaches
+  the same state as everyone else who does. A writer that doesn't know whether an append was done
+  repeats it with the same *operation id*, and it is done once.
 
 What is promised: a call that has returned has been written to last, across a crash of the process,
 the machine or its power. A commit is applied whole or not at all, and in one order for all who
@@ -26,6 +27,11 @@ from typing import Protocol
 MAX_KEY_BYTES = 512
 MAX_VALUE_BYTES = 1 << 20  # etcd takes requests of 1.5 MiB (docs, system limits)
 MAX_COMMIT_CHANGES = 128  # etcd's --max-txn-ops
+# How long an operation id is known, at least: beyond any client's last try, which for Algolia's is
+# four hosts, 30 s each (algoliasearch 4.48, write timeout).
+OPERATION_KEPT_S = 900
+# A page of records holds about this much at most; one record may be larger.
+PAGE_BYTES = 8 << 20
 
 
 class StoreError(Exception):
@@ -130,15 +136,35 @@ class Store(Protocol):
 
     # Logs
 
-    async def append(self, log: str, records: Sequence[bytes], if_last: int | None = None) -> int:
+    async def append(
+        self,
+        log: str,
+        records: Sequence[bytes],
+        if_last: int | None = None,
+        operation: str | None = None,
+    ) -> int:
         """Append records, all or none; returns the index of the last.
 
-        With `if_last`, only if that is the log's last index so far; else ConflictError.
+        With `if_last`, only if that is the log's last index so far; else ConflictError. With an
+        `operation` (text of up to MAX_KEY_BYTES) that this log has taken within OPERATION_KEPT_S,
+        nothing is appended, and what was returned then is returned again.
         """
         ...
 
-    async def read(self, log: str, first: int, limit: int = 1000) -> list[Record]:
-        """Records from index `first` on. Raises CompactedError if `first` has been trimmed."""
+    async def read(
+        self, log: str, first: int, limit: int = 1000, page_bytes: int = PAGE_BYTES
+    ) -> list[Record]:
+        """Records from index `first` on: at most `limit`, and one or about `page_bytes`.
+
+        Raises CompactedError if `first` has been trimmed.
+        """
+        ...
+
+    def tail(self, log: str, first: int) -> AsyncIterator[list[Record]]:
+        """All records from index `first` on, in order, as they come, for ever; no list is empty.
+
+        Raises CompactedError if `first` has been trimmed.
+        """
         ...
 
     async def bounds(self, log: str) -> tuple[int, int]:
@@ -147,6 +173,14 @@ class Store(Protocol):
 
     async def trim(self, log: str, before: int) -> None:
         """Let go of records below index `before`; the numbering goes on."""
+        ...
+
+    async def begin(self, log: str, first: int) -> None:
+        """Have a log that holds nothing number its next record `first`, if it would be less.
+
+        For one that takes over from a log that was lost, or that another store held. Raises
+        ConflictError if it holds records.
+        """
         ...
 
     # Life

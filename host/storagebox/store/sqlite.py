@@ -8,15 +8,15 @@ loop never waits for a disk. Watchers are told by the process itself: a file has
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from .interface import (
     MAX_COMMIT_CHANGES,
+    PAGE_BYTES,
     Change,
     CompactedError,
     ConflictError,
@@ -28,56 +28,54 @@ from .interface import (
     checked_key,
     checked_value,
 )
+from .sqlite_file import SqliteFile
+from .sqlite_logs import Append, Logs
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
 # Deleted keys are remembered so that a watcher learns of them; beyond these, the oldest are not.
 MAX_DELETIONS = 1000
-# How long another process may hold the file (a backup, a person's sqlite3) before a write fails.
-BUSY_S = 2.0
 _WATCH_PAGE = 256
-
-_SCHEMA = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO facts VALUES ('revision', 0), ('compacted', 0);
-CREATE TABLE entries (key BLOB PRIMARY KEY, value BLOB, revision INTEGER NOT NULL);
-CREATE INDEX entries_by_revision ON entries (revision);
-CREATE INDEX deletions ON entries (revision) WHERE value IS NULL;
-CREATE TABLE logs (name TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL)
-  WITHOUT ROWID;
-CREATE TABLE records (log TEXT, position INTEGER, data BLOB NOT NULL,
-  PRIMARY KEY (log, position)) WITHOUT ROWID;
-"""
 
 
 class SqliteStore:
-    """`interface.Store` in the file at `path`. Make one by `open`."""
+    """`interface.Store` in the file at `path`. Make one by `open`.
 
-    def __init__(self, path: Path) -> None:
+    `clock` tells Unix time in seconds: how old an operation id is.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
+        self._file = SqliteFile(path)
+        self._logs = Logs(self._file, clock)
+        self._appends: list[tuple[Append, asyncio.Future[int]]] = []
+        self._flushing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
-        self._database: sqlite3.Connection | None = None
         self._closed = False
         self._written = asyncio.Event()  # replaced at each commit
 
     @classmethod
-    async def open(cls, path: Path, set_aside: Callable[[str], None] | None = None) -> SqliteStore:
+    async def open(
+        cls,
+        path: Path,
+        set_aside: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> SqliteStore:
         """Open the store, made if it does not exist.
 
         A damaged file raises DamagedError; with `set_aside` it is renamed instead, a new one made,
         and the reason told. Raises UnavailableError if the file can't be had.
         """
-        store = cls(path)
+        store = cls(path, clock)
         try:
             try:
-                await store._run(store._open)
+                await store._run(store._file.open)
             except DamagedError as fault:
                 if set_aside is None:
                     raise
-                kept = await store._run(store._set_aside)
+                kept = await store._run(store._file.set_aside)
                 set_aside(f"{fault}; it is kept as {kept}, and a new one begun")
-                await store._run(store._open)
+                await store._run(store._file.open)
         except BaseException:
             store._thread.shutdown()
             raise
@@ -87,7 +85,9 @@ class SqliteStore:
         """Let go of the file; what was written is kept."""
         if self._closed:
             return
-        await self._run(self._close)
+        if self._flushing is not None:
+            await self._flushing
+        await self._run(self._file.close)
         self._closed = True
         self._thread.shutdown()
         self._tell()
@@ -97,7 +97,7 @@ class SqliteStore:
     async def get(self, key: str) -> Entry | None:
         """See Store."""
         found = await self._run(
-            lambda: self._all(
+            lambda: self._file.all(
                 "SELECT value, revision FROM entries WHERE key = ? AND value IS NOT NULL",
                 _octets(key),
             )
@@ -108,7 +108,7 @@ class SqliteStore:
         """See Store."""
         low, high = _span(prefix)
         found = await self._run(
-            lambda: self._all(
+            lambda: self._file.all(
                 "SELECT key, value, revision FROM entries"
                 " WHERE key >= ? AND key < ? AND key > ? AND value IS NOT NULL"
                 " ORDER BY key LIMIT ?",
@@ -165,77 +165,79 @@ class SqliteStore:
 
     # Logs
 
-    async def append(self, log: str, records: Sequence[bytes], if_last: int | None = None) -> int:
-        """See Store."""
+    async def append(
+        self,
+        log: str,
+        records: Sequence[bytes],
+        if_last: int | None = None,
+        operation: str | None = None,
+    ) -> int:
+        """See Store. Appends that come while the disk is busy share one transaction."""
         checked_key(log, "log's name")
+        if operation is not None:
+            checked_key(operation, "operation id")
         batch = [checked_value(record, f"a record of {log}") for record in records]
-        return await self._run(lambda: self._append(log, batch, if_last))
+        self._check_open()
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._appends.append((Append(log, batch, if_last, operation), done))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        return await done
 
-    async def read(self, log: str, first: int, limit: int = 1000) -> list[Record]:
+    async def read(
+        self, log: str, first: int, limit: int = 1000, page_bytes: int = PAGE_BYTES
+    ) -> list[Record]:
         """See Store."""
-        return await self._run(lambda: self._read(log, first, limit))
+        return await self._run(lambda: self._logs.read(log, first, limit, page_bytes))
+
+    async def tail(self, log: str, first: int) -> AsyncIterator[list[Record]]:
+        """See Store. Ends when the store is closed."""
+        while not self._closed:
+            written = self._written
+            if page := await self.read(log, first):
+                first = page[-1].index + 1
+                yield page
+            else:
+                await written.wait()
 
     async def bounds(self, log: str) -> tuple[int, int]:
         """See Store."""
-        return await self._run(lambda: self._bounds(log))
+        return await self._run(lambda: self._logs.bounds(log))
 
     async def trim(self, log: str, before: int) -> None:
         """See Store."""
-        await self._run(lambda: self._trim(log, before))
+        while not await self._run(lambda: self._logs.trim(log, before)):
+            pass
+
+    async def begin(self, log: str, first: int) -> None:
+        """See Store."""
+        checked_key(log, "log's name")
+        await self._run(lambda: self._logs.begin(log, first))
+
+    async def _flush(self) -> None:
+        while self._appends:
+            batch, self._appends = self._appends, []
+            try:
+                asked = [append for append, _ in batch]
+                outcomes = await self._run(lambda: self._logs.append_all(asked))  # noqa: B023
+            except StoreError as fault:
+                outcomes = [fault] * len(batch)
+            for (_, done), outcome in zip(batch, outcomes, strict=True):
+                if done.cancelled():
+                    continue
+                if isinstance(outcome, StoreError):
+                    done.set_exception(outcome)
+                else:
+                    done.set_result(outcome)
+            self._tell()
+        self._flushing = None
 
     # In the thread
 
-    def _open(self) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            database = sqlite3.connect(
-                self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-            )
-        except (OSError, sqlite3.OperationalError) as fault:
-            raise UnavailableError(f"{self.path}: {fault}: is the folder writable?") from None
-        self._database = database
-        try:
-            self._prepare()
-        except BaseException:
-            self._close()
-            raise
-
-    def _prepare(self) -> None:
-        with self._faults():
-            self._all("PRAGMA journal_mode = WAL")
-            self._all("PRAGMA synchronous = FULL")
-            if (found := self._all("PRAGMA quick_check(1)")[0][0]) != "ok":
-                raise DamagedError(f"{self.path}: the store is damaged: {found}")
-            version = self._all("PRAGMA user_version")[0][0]
-            if version == 0:
-                self._db.executescript(
-                    f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-                )
-            elif version != SCHEMA_VERSION:
-                raise StoreError(
-                    f"{self.path}: written by another version of Phantom ({version}): update it"
-                )
-
-    def _set_aside(self) -> Path:
-        number = 1
-        while (kept := self.path.with_name(f"{self.path.name}.damaged-{number}")).exists():
-            number += 1
-        self.path.rename(kept)
-        for tail in ("-wal", "-shm"):
-            beside = self.path.with_name(self.path.name + tail)
-            if beside.exists():
-                beside.rename(kept.with_name(kept.name + tail))
-        return kept
-
-    def _close(self) -> None:
-        database, self._database = self._database, None
-        if database is not None:
-            database.close()
-
     def _commit(self, changes: dict[str, bytes | None], wanted: dict[str, int]) -> int:
-        with self._transaction():
+        with self._file.transaction():
             for key, expected in wanted.items():
-                found = self._all(
+                found = self._file.all(
                     "SELECT revision FROM entries WHERE key = ? AND value IS NOT NULL",
                     _octets(key),
                 )
@@ -244,36 +246,38 @@ class SqliteStore:
             if not changes:
                 return self._fact("revision")
             revision = self._fact("revision") + 1
-            self._db.executemany(
+            self._file.many(
                 "INSERT INTO entries VALUES (?, ?, ?) ON CONFLICT (key)"
                 " DO UPDATE SET value = excluded.value, revision = excluded.revision",
                 [(_octets(key), value, revision) for key, value in changes.items()],
             )
-            self._all("UPDATE facts SET number = ? WHERE name = 'revision'", revision)
+            self._file.all("UPDATE facts SET number = ? WHERE name = 'revision'", revision)
             if None in changes.values():
                 self._compact()
         return revision
 
     def _compact(self) -> None:
-        found = self._all(
+        found = self._file.all(
             "SELECT revision FROM entries WHERE value IS NULL"
             " ORDER BY revision DESC LIMIT 1 OFFSET ?",
             MAX_DELETIONS,
         )
         if found:
-            self._all("DELETE FROM entries WHERE value IS NULL AND revision <= ?", found[0][0])
-            self._all("UPDATE facts SET number = ? WHERE name = 'compacted'", found[0][0])
+            self._file.all(
+                "DELETE FROM entries WHERE value IS NULL AND revision <= ?", found[0][0]
+            )
+            self._file.all("UPDATE facts SET number = ? WHERE name = 'compacted'", found[0][0])
 
     def _changes(
         self, low: bytes, high: bytes, after: int
     ) -> tuple[int, list[tuple[bytes, bytes | None, int]]]:
-        with self._transaction():
+        with self._file.transaction():
             if after < (compacted := self._fact("compacted")):
                 raise CompactedError(
                     f"store: deletions up to revision {compacted} are not known any more:"
                     f" read anew, then watch"
                 )
-            found = self._all(
+            found = self._file.all(
                 "SELECT key, value, revision FROM entries"
                 " WHERE revision > ? AND key >= ? AND key < ? ORDER BY revision LIMIT ?",
                 after,
@@ -288,88 +292,15 @@ class SqliteStore:
             seen = found[-1][2]
         return seen, found
 
-    def _append(self, log: str, records: list[bytes], if_last: int | None) -> int:
-        with self._transaction():
-            first, last = self._bounds(log)
-            if if_last is not None and if_last != last:
-                raise ConflictError(log, if_last, last)
-            self._db.executemany(
-                "INSERT INTO records VALUES (?, ?, ?)",
-                [(log, last + 1 + i, data) for i, data in enumerate(records)],
-            )
-            last += len(records)
-            self._set_bounds(log, first, last)
-        return last
-
-    def _read(self, log: str, first: int, limit: int) -> list[Record]:
-        with self._transaction():
-            held, _ = self._bounds(log)
-            if first < held:
-                raise CompactedError(f"store: log {log}: records below {held} have been trimmed")
-            found = self._all(
-                "SELECT position, data FROM records WHERE log = ? AND position >= ?"
-                " ORDER BY position LIMIT ?",
-                log,
-                first,
-                limit,
-            )
-        return [Record(position, data) for position, data in found]
-
-    def _bounds(self, log: str) -> tuple[int, int]:
-        found = self._all("SELECT first, last FROM logs WHERE name = ?", log)
-        return found[0] if found else (1, 0)
-
-    def _set_bounds(self, log: str, first: int, last: int) -> None:
-        self._all("INSERT OR REPLACE INTO logs VALUES (?, ?, ?)", log, first, last)
-
-    def _trim(self, log: str, before: int) -> None:
-        with self._transaction():
-            first, last = self._bounds(log)
-            before = min(before, last + 1)
-            if before > first:
-                self._all("DELETE FROM records WHERE log = ? AND position < ?", log, before)
-                self._set_bounds(log, before, last)
-
     def _fact(self, name: str) -> int:
-        return self._all("SELECT number FROM facts WHERE name = ?", name)[0][0]
+        return self._file.all("SELECT number FROM facts WHERE name = ?", name)[0][0]
 
-    # What they rest on
-
-    @property
-    def _db(self) -> sqlite3.Connection:
-        if self._database is None:
-            raise UnavailableError(f"{self.path}: the store is closed")
-        return self._database
-
-    def _all(self, sql: str, *values: object) -> list[Any]:
-        with self._faults():
-            return self._db.execute(sql, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Generator[None]:
-        self._all("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._all("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-
-    @contextmanager
-    def _faults(self) -> Generator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as fault:
-            raise UnavailableError(
-                f"{self.path}: {fault}: see that the disk has room and no other box uses it"
-            ) from None
-        except sqlite3.DatabaseError as fault:
-            raise DamagedError(f"{self.path}: the store is damaged: {fault}") from None
-
-    async def _run(self, work: Callable[[], T]) -> T:
+    def _check_open(self) -> None:
         if self._closed:
             raise UnavailableError(f"{self.path}: the store is closed")
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        self._check_open()
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _tell(self) -> None:
