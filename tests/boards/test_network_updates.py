@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,38 +13,22 @@ import numpy as np
 import pytest
 
 from boards.emulated.board import EmulatedBoard
-from boards.image import firmware
-from boards.image.manifest import BYTECODE
 from phantom import VERSION
 from phantom.wire import audio
 from storagebox import installation
 from storagebox.box import Box
 from storagebox.coordinator.updates import proving
+from tests.bundles import bundle_of
 from tests.running_box import write_music
 from tests.standins import until
 from tools.measure.accounting import account
 from tools.measure.align import align
 from tools.measure.canonical import Canonical
-from tools.update import bundling
 
 MakeBoard = Callable[..., EmulatedBoard]
 NEXT = "0.2.0"
 # Of this run: boards of other runs on this machine are none of its house.
 HOUSE = {"id": secrets.token_hex(8), "key": secrets.token_hex(32), "name": "updates"}
-
-
-def bundle_of(folder: Path, version: str = NEXT, **changes: tuple[str, str]) -> str:
-    """A bundle of this firmware as another version, with texts of its modules replaced."""
-    package = folder / f"sources-{version}" / "phantom"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(firmware.installed_package(), package, ignore=ignored)
-    changes = {"__init__": (f'VERSION = "{VERSION}"', f'VERSION = "{version}"')} | changes
-    for module, (old, new) in changes.items():
-        path = package / f"{module}.py"
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new, 1))
-    return str(bundling.build(firmware.host_architecture() or BYTECODE, folder, package))
 
 
 @asynccontextmanager
@@ -78,7 +61,7 @@ def test_an_update_amid_music_is_not_heard_and_begins_when_it_is_over(
 ) -> None:
     board = make_board(profile="esp32s3", ppm=0, flash_erase_us=5000, installation=HOUSE)
     frames = write_music(tmp_path / "song.wav", 4.0)
-    bundle = bundle_of(tmp_path)
+    bundle = bundle_of(tmp_path, NEXT)
 
     async def story() -> int:
         async with house(tmp_path, board) as box:
@@ -133,7 +116,7 @@ def test_new_code_that_does_not_work_is_undone_by_the_board_and_holds_the_others
     monkeypatch.setattr(proving, "PATIENCE_S", 3.0)
     options = {"profile": "esp32s3", "flash_erase_us": 2000, "installation": HOUSE}
     boards = [make_board(name, **options) for name in ("one", "two")]
-    bundle = bundle_of(tmp_path, **changes)
+    bundle = bundle_of(tmp_path, NEXT, **changes)
 
     async def story() -> None:
         async with house(tmp_path, *boards) as box:
