@@ -111,10 +111,10 @@ def parse(data: bytes, check_digest: bool = True) -> EspImage:
     end = length - (_SHA_BYTES if hashed else 0)
     stored, found = data[end - 1], image_checksum(data, segments)
     if stored != found:
-        text = f"its checksum is {found:#04x}, not {stored:#04x}: it is damaged"
+        text = f"its checksum is {found:#04x}, not {stored:#04x}"
         raise ImageError(Fault.CHECKSUM, text, stored, found)
     if hashed and check_digest and hashlib.sha256(data[:end]).digest() != data[end:length]:
-        raise ImageError(Fault.DIGEST, "its SHA-256 is wrong: it is damaged")
+        raise ImageError(Fault.DIGEST, "its SHA-256 is wrong")
     project, version = _description(data, segments)
     return EspImage(
         chip_id=head[7],

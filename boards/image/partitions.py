@@ -63,13 +63,15 @@ def parse(table: bytes) -> list[Partition]:
         entry = table[at : at + _ENTRY.size]
         if entry.startswith(_MD5_MAGIC):
             if hashlib.md5(table[:at], usedforsecurity=False).digest() != entry[16:]:
-                raise PartitionError("partition table: its MD5 is wrong; it is damaged")
+                raise PartitionError("its partition table is damaged: the MD5 is wrong")
             break
         magic, kind, subtype, offset, size, label, flags = _ENTRY.unpack(entry)
         if entry == b"\xff" * _ENTRY.size:
             break
         if magic != _MAGIC:
-            raise PartitionError(f"partition table: no entry but {magic.hex()} at {at:#x}")
+            raise PartitionError(
+                f"its partition table is damaged: no entry but {magic.hex()} at {at:#x}"
+            )
         text = label.rstrip(b"\0").decode("ascii", "replace")
         partitions.append(Partition(text, kind, subtype, offset, size, flags))
     if not partitions:

@@ -44,7 +44,8 @@ def present(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Have this machine the ports that are named."""
 
     def having(*paths: str) -> None:
-        monkeypatch.setattr(ports, "found", lambda: [Port(path) for path in paths])
+        there = [Port(path, usb=not path.startswith("/dev/ttyS")) for path in paths]
+        monkeypatch.setattr(ports, "found", lambda: there)
 
     having()
     return having
@@ -55,17 +56,18 @@ def test_a_port_that_nobody_uses_is_taken(port: str):
     assert ports.choose(port) == port
 
 
-def test_the_only_port_is_taken_unasked_and_several_are_named(
+def test_the_only_port_on_usb_is_taken_unasked_and_several_are_named(
     port: str, present: Callable[..., None]
 ):
-    present(port)
+    present("/dev/ttyS0", port)
     assert ports.choose(None) == port
     present("/dev/ttyUSB0", "/dev/ttyUSB1")
     with pytest.raises(FlashFault, match=r"--port: /dev/ttyUSB0, /dev/ttyUSB1"):
         ports.choose(None)
-    present()
-    with pytest.raises(FlashFault, match="no serial port: plug the board in"):
-        ports.choose(None)
+    for there, example in (((), "/dev/ttyUSB0"), (("/dev/ttyS0",), "/dev/ttyS0")):
+        present(*there)
+        with pytest.raises(FlashFault, match=f"no board on USB: plug it in .*--port {example}"):
+            ports.choose(None)
 
 
 def test_a_wrong_port_is_refused_with_those_there_are(
@@ -77,7 +79,7 @@ def test_a_wrong_port_is_refused_with_those_there_are(
         ports.check(str(tmp_path / "ttyUSB7"))
     present("/dev/ttyUSB0")
     for path in (str(tmp_path / "ttyUSB7"), str(file), "/dev/null"):
-        with pytest.raises(FlashFault, match=": there are /dev/ttyUSB0") as fault:
+        with pytest.raises(FlashFault, match=": there is /dev/ttyUSB0") as fault:
             ports.check(path)
         assert fault.value.status == BAD_INPUT
 

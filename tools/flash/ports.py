@@ -16,36 +16,45 @@ from tools.flash.process import need
 
 @dataclass(frozen=True)
 class Port:
-    """A serial port: its path, and what its USB end calls itself (empty if it does not)."""
+    """A serial port: its path, and what its USB end calls itself (empty if it does not).
+
+    usb: whether it has one. A machine's own ports are there with nothing on them.
+    """
 
     path: str
     description: str = ""
+    usb: bool = True
 
 
 def found() -> list[Port]:
-    """The ports of this machine that something is plugged into."""
+    """The ports of this machine, plugged in or its own."""
     need("serial")
     from serial.tools import list_ports
 
-    ports = [Port(port.device, _description(port)) for port in list_ports.comports()]
+    ports = [
+        Port(port.device, _description(port), port.vid is not None)
+        for port in list_ports.comports()
+    ]
     return sorted(ports, key=lambda port: port.path)
 
 
 def choose(wanted: str | None) -> str:
-    """The port that was asked for, or the only one there is. Raises FlashFault."""
+    """The port that was asked for, or the only one on USB. Raises FlashFault."""
     if wanted is not None:
         check(wanted)
         return wanted
-    ports = [port.path for port in found()]
-    if not ports:
+    ports = found()
+    plugged = [port.path for port in ports if port.usb]
+    if not plugged:
+        example = ports[0].path if ports else "/dev/ttyUSB0"
         raise FlashFault(
-            "no serial port: plug the board in with a USB cable that carries data, "
-            "or name a port: --port /dev/ttyUSB0"
+            "no board on USB: plug it in by a cable that carries data, "
+            f"or name a port: --port {example}"
         )
-    if len(ports) > 1:
-        raise FlashFault(f"several serial ports: name one by --port: {', '.join(ports)}")
-    check(ports[0])
-    return ports[0]
+    if len(plugged) > 1:
+        raise FlashFault(f"several serial ports: name one by --port: {', '.join(plugged)}")
+    check(plugged[0])
+    return plugged[0]
 
 
 def check(path: str) -> None:
@@ -123,7 +132,7 @@ def _instead() -> str:
         ports = []
     if not ports:
         return ": is the board plugged in, by a USB cable that carries data? No port is here now"
-    return f": there are {', '.join(ports)}"
+    return f": there {'is' if len(ports) == 1 else 'are'} {', '.join(ports)}"
 
 
 def _description(port: Any) -> str:
