@@ -11,8 +11,9 @@ from pathlib import Path
 
 from boards.image import firmware
 from boards.image.manifest import BYTECODE, Manifest
+from phantom.manifest import MAX_TOTAL_BYTES
+from storagebox.coordinator.updates.bundle import SUFFIX
 
-SUFFIX = ".phantom"
 # What mpy-cross compiles for and boards have; the rest of its list has never run Phantom.
 ARCHITECTURES = ("xtensawin", "rv32imc", "x64", BYTECODE)
 _VERSION = re.compile(r'^VERSION = "([0-9A-Za-z.+-]{1,64})"$', re.MULTILINE)
@@ -60,6 +61,11 @@ def build(arch: str, into: Path, package: Path | None = None) -> Path:
         except firmware.FirmwareError as fault:
             raise BundlingError(str(fault)) from None
         files = firmware.slot_files(compiled)
+    size = sum(map(len, files.values()))
+    if size > MAX_TOTAL_BYTES:
+        raise BundlingError(
+            f"{package}: {size} bytes of code are too many: a board's slot holds {MAX_TOTAL_BYTES}"
+        )
     manifest = Manifest.of(files, version, march)
     path = into / f"phantom-{version}-{arch}{SUFFIX}" if into.is_dir() else into
     try:

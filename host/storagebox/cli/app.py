@@ -25,6 +25,11 @@ def fail(text: str, status: int = BAD_INPUT) -> NoReturn:
     raise typer.Exit(status)
 
 
+def interrupted(text: str = "interrupted") -> NoReturn:
+    """End after Ctrl-C, with one line on stderr."""
+    fail(text, INTERRUPTED)
+
+
 # The parts of the help, in its order.
 PANELS = MUSIC, ROOMS, BOARDS, SERIAL, LOOK, RUN, TRY = (
     "Music",
@@ -48,6 +53,13 @@ class Commands(TyperGroup):
             return PANELS.index(label) if label in PANELS else len(PANELS)
 
         return sorted(super().list_commands(ctx), key=panel)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C ends it by one line, unless it has seen to that itself."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            interrupted()
 
     def main(
         self,
@@ -85,7 +97,7 @@ def _complaint(fault: typer.TyperException) -> str:
 app = typer.Typer(
     cls=Commands,
     help="Open multi-room audio: boards anyone can build, playing in time, and a storage box.",
-    epilog="Exit status: 0; 1 a failure underway; 2 bad input; 3 no box runs here.",
+    epilog="Exit status: 0; 1 a failure underway; 2 bad input; 3 no box runs here; 130 Ctrl-C.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .app import INTERRUPTED, SERIAL, Json, State, app, default_state, fail
+from .app import SERIAL, Json, State, app, default_state, fail, interrupted
 from .ask import show_json
 from .completion import complete_kinds, complete_ports
 
@@ -46,7 +46,7 @@ _Installation = Annotated[
 
 
 @contextmanager
-def _faults(command: str) -> Generator[None, None, None]:
+def _faults(command: str, after_ctrl_c: str = "") -> Generator[None, None, None]:
     """One line for what goes wrong with a board, a port or this machine's packages."""
     try:
         from tools.flash.faults import FlashFault
@@ -57,7 +57,7 @@ def _faults(command: str) -> Generator[None, None, None]:
     except FlashFault as fault:
         fail(f"{command}: {fault}", fault.status)
     except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+        interrupted(f"{command}: interrupted{after_ctrl_c}")
 
 
 @app.command(rich_help_panel=SERIAL)
@@ -104,7 +104,7 @@ def flash(
     as_json: Json = False,
 ) -> None:
     """Make a bare board a speaker: MicroPython, Phantom, Wi-Fi, house. Repeat it to resume."""
-    with _faults("flash"):
+    with _faults("flash", ": repeat it, and it goes on from there"):
         from tools.flash import catalogue, flashing, ports
         from tools.flash.faults import FlashFault
         from tools.flash.steps import Steps

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .app import INTERRUPTED, RUN, Control, State, app, default_state, fail
+from .app import RUN, Control, State, app, default_state, fail
 
 
 @app.command(rich_help_panel=RUN)
@@ -52,8 +52,6 @@ def box(
         )
     except storage.BoxError as fault:
         fail(str(fault))
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command(rich_help_panel=RUN)

@@ -24,13 +24,14 @@ _SAID = {
     "lost": ("lost, waiting for it", "yellow"),
     "restarting": ("restarting", "cyan"),
     "trial": ("on trial", "cyan"),
-    "proven": ("plays in time", "green"),
+    "proven": ("plays in time, keeps it once the music pauses", "green"),
     "confirmed": ("confirmed", "green"),
     "done": ("updated", "green"),
     "current": ("has it", "green"),
     "skipped": ("skipped", "yellow"),
     "failed": ("failed", "bold red"),
     "held": ("not begun", "yellow"),
+    "cancelled": ("cancelled", "yellow"),
 }
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .app import BOARDS, FAILED, INTERRUPTED, Control, Json, State, app, fail
+from .app import BOARDS, FAILED, Control, Json, State, app, fail, interrupted
 from .ask import ask_of, connect, show_json, socket_of
 from .completion import complete_rooms
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 0.25
 # A box that is restarted in the middle is back within this.
 _BOX_BACK_S = 60.0
+# And its devices have found it, but for those that are switched off, within this.
+_DEVICES_BACK_S = 30.0
 
 _From = Annotated[
     Path | None,
@@ -73,9 +75,12 @@ def update(
         found = ask_of(client, "updates", rooms=rooms or None)
         archs = sorted({b["arch"] for b in found["boards"] if b["arch"] and b["connected"]})
         with _bundles(source, archs) as bundles:
-            params = {"bundles": [str(path) for path in bundles], "rooms": rooms or None}
-            ask_of(client, "update", force=force, **params)
-            job = _follow(client, socket_of(control, state), {"force": force, **params}, as_json)
+            order = {
+                "bundles": [str(bundle) for bundle in bundles],
+                "rooms": rooms or None,
+                "force": force,
+            }
+            job = _ordered(client, socket_of(control, state), order, as_json)
     _end(job, as_json)
 
 
@@ -163,36 +168,52 @@ def _bundles(source: Path | None, archs: list[str]) -> Generator[list[Path]]:
         yield made
 
 
-def _follow(
-    client: ControlClient, path: Path, params: dict[str, Any], as_json: bool
+def _ordered(
+    client: ControlClient, path: Path, order: dict[str, Any], as_json: bool
 ) -> dict[str, Any]:
-    """Show the job until it is over; through a restart of the box too."""
-    from storagebox.control import ControlClient, ControlError, NoBoxError
+    """Order a job and show it until it is over; through a restart of the box too."""
+    from storagebox.control import ControlError
 
     from .update_table import Shown
 
-    own = client
-    with Shown(quiet=as_json) as shown:
-        try:
-            while True:
-                try:
-                    job = own.call("updates")["job"]
-                except ControlError:
-                    shown.note("the box has gone away: waiting for it")
-                    own = ControlClient(path, _BOX_BACK_S)
-                    # It has forgotten the job; the boards have not forgotten how far they are.
-                    ask_of(own, "update", **params)
-                    continue
-                shown.show(job)
-                if not job["running"]:
-                    return job
-                time.sleep(_LOOK_EVERY_S)
-        except NoBoxError as fault:
-            fail(str(fault), FAILED)
-        except KeyboardInterrupt:
-            ask_of(own, "cancel_update")
-            shown.show(own.call("updates")["job"])
-            raise typer.Exit(INTERRUPTED) from None
-        finally:
-            if own is not client:
-                own.close()
+    box = client
+    try:
+        with Shown(quiet=as_json) as shown:
+            try:
+                ask_of(box, "update", **order)
+                while True:
+                    try:
+                        job = box.call("updates")["job"]
+                    except ControlError:
+                        shown.note("the box has gone away: waiting for it")
+                        box = _back(path)
+                        # It has forgotten the job; the boards have not forgotten how far they are.
+                        ask_of(box, "update", **order)
+                        continue
+                    shown.show(job)
+                    if not job["running"]:
+                        return job
+                    time.sleep(_LOOK_EVERY_S)
+            except KeyboardInterrupt:
+                ask_of(box, "cancel_update")
+                shown.show(ask_of(box, "updates")["job"])
+                raise
+    except KeyboardInterrupt:
+        interrupted("update: interrupted: no further board is begun")
+    finally:
+        if box is not client:
+            box.close()
+
+
+def _back(path: Path) -> ControlClient:
+    """A box that was restarted, once it has found its devices."""
+    from phantom.rpc import RpcError
+    from storagebox.control import ControlClient, NoBoxError
+
+    try:
+        box = ControlClient(path, _BOX_BACK_S)
+    except NoBoxError as fault:
+        fail(str(fault), FAILED)
+    with suppress(RpcError):  # those that are not there by then are away
+        box.call("wait", what="devices", timeout_s=_DEVICES_BACK_S)
+    return box

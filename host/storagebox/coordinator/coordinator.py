@@ -32,7 +32,7 @@ from .roster import Registrar, Roster, Wiring
 from .session import ALIVE
 from .status import Status
 from .topology import TopologyKeeper
-from .updates.candidates import candidates_of
+from .updates.devices import candidates_of
 from .updates.house import HouseUpdates, update_one
 from .updates.proving import Proving
 from .volumes import Volumes

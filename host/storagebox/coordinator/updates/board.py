@@ -7,57 +7,31 @@ that has started anew finds a board in whatever state and goes on from there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 from phantom.rpc import CLOSED, REFUSED, TIMED_OUT, RpcError
-from storagebox.streamer.transfer import Patience
 
 from .bundle import Bundle
+from .candidate import Candidate
 
-# A link that is lost comes back within seconds, or the board has lost power.
+# How often it is sent, where the link is lost amid it.
 TRIES = 3
+# A link that is lost comes back within seconds, or the board has lost power.
 BACK_S = 60.0
-# Writing takes some 130 ms a sector; a board that is silent and gets no further is stuck.
-STUCK_S = 60.0
+# A slot full of code is 256 sectors of some 130 ms; a silent board that takes longer is stuck.
+WRITTEN_S = 60.0
+# What a board says of itself may be behind what it is by a report or two.
+LAG_S = 3.0
 # Three starts that each wait three minutes for a chance to play in time; and some to join Wi-Fi.
 TRIAL_S = 660.0
 _POLL_S = 0.1
 _ASK_S = 0.25
 STATE = "update.state"
-
-
-class Host(Protocol):
-    """A board as this needs it: what it last said of itself, and how to reach it."""
-
-    @property
-    def connected(self) -> bool: ...
-    @property
-    def boot(self) -> int: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def idle(self) -> bool:
-        """Nothing plays there, nor is about to."""
-        ...
-
-    @property
-    def safe(self) -> bool:
-        """It is in safe mode."""
-        ...
-
-    @property
-    def update(self) -> Mapping[str, Any]:
-        """Its property update.state, empty if it has none."""
-        ...
-
-    @property
-    def failed(self) -> list[str]:
-        """Versions that did not work there."""
-        ...
-
-    async def call(self, method: str, params: dict[str, Any]) -> Any: ...
-    async def upload(self, data: bytes, purpose: str, patience: Patience) -> None: ...
+# States in which a board runs its new code, and has not written down that it keeps it.
+ON_TRIAL = ("trial", "proven")
+# States in which a board goes on by itself, whatever the box does.
+STARTED = ("restarting", *ON_TRIAL)
 
 
 class UpdateFailed(Exception):
@@ -69,7 +43,11 @@ class UpdateFailed(Exception):
         self.left = left
 
 
-# told(state, done, of) hears how far it is.
+class BoardAway(UpdateFailed):
+    """It was not there when its turn came, nor soon after: it is as it was."""
+
+
+# told(state, done, of) hears how far it is, in bytes.
 Told = Callable[[str, int, int], None]
 
 
@@ -78,14 +56,14 @@ class BoardUpdate:
 
     def __init__(
         self,
-        board: Host,
+        board: Candidate,
         bundle: Bundle,
         key: bytes,
         *,
         force: bool,
         told: Told,
         now_s: Callable[[], float],
-        sleep: Callable[[float], Any] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._board = board
         self._bundle = bundle
@@ -95,25 +73,37 @@ class BoardUpdate:
         self._now_s = now_s
         self._sleep = sleep
         self._before = board.version
+        self._asked_in: int | None = None  # the boot in which it was told to start the new code
         self._why = "it did not play in time"  # it was rolled back, unless the board tells more
 
     async def run(self) -> None:
         """Until the board has confirmed the new code. Raises UpdateFailed."""
-        if self._state != "trial" or self._board.version != self._bundle.version:
-            boot = await self._send_and_start()
-        else:
+        await self._there()
+        if self._state in ON_TRIAL and self._board.version == self._bundle.version:
             boot = self._board.boot - 1  # a box before this one has sent and started it
+        else:
+            boot = await self._send_and_start()
         await self._confirmed(boot)
 
     @property
     def _state(self) -> str:
         return str(self._board.update.get("state", ""))
 
+    async def _there(self) -> None:
+        board = self._board
+        if board.connected:
+            return
+        self._told("lost", 0, 0)
+        try:
+            await self._until(lambda: board.connected, BACK_S, "", f"it ran {self._before}")
+        except UpdateFailed as fault:
+            raise BoardAway(f"away: {board.why_away}", fault.left) from None
+
     # Sending
 
     async def _send_and_start(self) -> int:
         """The boot in which the board was before."""
-        before = self._before
+        left = f"runs {self._before} as before"
         for attempt in range(1, TRIES + 1):
             try:
                 await self._send()
@@ -121,31 +111,31 @@ class BoardUpdate:
                 return await self._apply()
             except RpcError as fault:
                 lost = fault.code in (CLOSED, TIMED_OUT)
-                if not lost or attempt == TRIES:
-                    raise UpdateFailed(fault.message, f"runs {before} as before") from None
+                if not lost or (attempt == TRIES and self._asked_in is None):
+                    raise UpdateFailed(fault.message, left) from None
             self._told("lost", 0, 0)
             await self._until(
-                lambda: self._board.connected, BACK_S, "it is not back", f"away, with {before}"
+                lambda: self._board.connected,
+                BACK_S,
+                f"the link was lost, and it is not back within {BACK_S:g} s",
+                f"away; it ran {self._before}",
             )
-        raise AssertionError  # the last attempt returns or raises
+            if self._asked_in not in (None, self._board.boot):
+                return self._asked_in  # its answer was lost, but not the order
+        raise UpdateFailed("it did not restart, though it was told to", left)
 
     async def _send(self) -> None:
         board, bundle = self._board, self._bundle
         self._told("asking", 0, 0)
-        begun = _fields(await board.call("update.begin", {}))
-        nonce = begun.get("nonce")
+        nonce = _fields(await board.call("update.begin", {})).get("nonce")
         if not isinstance(nonce, str):
-            raise RpcError(TIMED_OUT, "its answer makes no sense")
+            raise _senseless("update.begin")
         signed = bundle.signed(self._key, nonce, force=self._force)
         await board.upload(signed, "manifest", self._waits)
         wanted = _fields(await board.call("update.wanted", {})).get("files")
-        if not isinstance(wanted, list):
-            raise RpcError(TIMED_OUT, "its answer makes no sense")
-        numbers = [n for n in cast("list[Any]", wanted) if isinstance(n, int)]
-        try:
-            data = bundle.content(numbers)
-        except IndexError:
-            raise RpcError(TIMED_OUT, "its answer makes no sense") from None
+        data = bundle.content(wanted)
+        if data is None:
+            raise _senseless("update.wanted")
         self._told("receiving", 0, len(data))
         if data:
             await board.upload(data, "update", self._waits)
@@ -167,35 +157,42 @@ class BoardUpdate:
         board = self._board
         since_s = self._now_s()
         # What it has told without being asked may be of before.
-        while (said := _fields(await self._ask_state())).get("state") != "ready":
+        while (said := await self._ask_state()).get("state") != "ready":
             if said.get("state") == "failed":
                 raise RpcError(REFUSED, str(said.get("reason") or "it does not say why"))
             if not board.idle:
                 since_s = self._now_s()
-            elif self._now_s() - since_s > STUCK_S:
-                raise RpcError(REFUSED, f"it has written nothing for {STUCK_S:g} s")
+            elif self._now_s() - since_s > WRITTEN_S:
+                raise RpcError(REFUSED, f"it has not written it within {WRITTEN_S:g} s of silence")
             self._tell()
             await self._sleep(_ASK_S)
 
-    async def _ask_state(self) -> Any:
+    async def _ask_state(self) -> dict[str, Any]:
         answer = await self._board.call("properties.read", {"names": [STATE]})
-        return _fields(_fields(answer).get("values")).get(STATE)
+        return _fields(_fields(_fields(answer).get("values")).get(STATE))
 
     async def _apply(self) -> int:
         """Start the new code, in the first silence. Returns the boot before."""
         board = self._board
+        refused_s: float | None = None  # since when, though it seems to be idle
         while True:
             while not board.idle:
                 if not board.connected:
                     raise RpcError(CLOSED, "the link was lost")
                 self._told("waiting", 0, 0)
+                refused_s = None
                 await self._sleep(_POLL_S)
-            boot = board.boot
+            self._asked_in = board.boot
             try:
                 await board.call("update.apply", {})
-                return boot
+                return self._asked_in
             except RpcError as fault:
-                if fault.code in (CLOSED, TIMED_OUT) or board.idle:
+                if fault.code in (CLOSED, TIMED_OUT):
+                    raise
+                self._asked_in = None
+                now_s = self._now_s()
+                refused_s = now_s if refused_s is None else refused_s
+                if now_s - refused_s > LAG_S:
                     raise
             await self._sleep(_POLL_S)  # music has begun a moment before
 
@@ -204,11 +201,11 @@ class BoardUpdate:
     async def _confirmed(self, boot: int) -> None:
         board, wanted = self._board, self._bundle.version
 
-        def back() -> bool:
+        def settled() -> bool:
             if not board.connected or board.boot == boot or not board.update:
                 self._told("restarting", 0, 0)
                 return False
-            on_trial = self._state in ("trial", "proven")
+            on_trial = self._state in ON_TRIAL
             self._tell()
             if self._state == "rolled-back" or wanted in board.failed:
                 self._why = str(board.update.get("reason") or self._why)
@@ -219,8 +216,14 @@ class BoardUpdate:
                 self._rolled_back()
             return not on_trial
 
-        left = f"on trial with {wanted}, or away"
-        await self._until(back, TRIAL_S, f"{wanted} has not shown that it plays in time", left)
+        await self._until(
+            settled,
+            TRIAL_S,
+            f"{wanted} has not shown that it plays in time",
+            f"on trial with {wanted}, or away",
+            # It keeps the new code, and writes that down once the music pauses.
+            patience=lambda: board.connected and self._state == "proven",
+        )
 
     def _rolled_back(self) -> None:
         board, wanted = self._board, self._bundle.version
@@ -229,9 +232,19 @@ class BoardUpdate:
             raise UpdateFailed(f"{wanted} did not work: {self._why}", left)
         raise UpdateFailed(f"it has started {board.version}, not {wanted}", left)
 
-    async def _until(self, done: Callable[[], bool], within_s: float, why: str, left: str) -> None:
+    async def _until(
+        self,
+        done: Callable[[], bool],
+        within_s: float,
+        why: str,
+        left: str,
+        patience: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Wait; while there is `patience`, no time passes. Raises UpdateFailed(why, left)."""
         end_s = self._now_s() + within_s
         while not done():
+            if patience():
+                end_s = self._now_s() + within_s
             if self._now_s() >= end_s:
                 raise UpdateFailed(why, left)
             await self._sleep(_POLL_S)
@@ -239,3 +252,7 @@ class BoardUpdate:
 
 def _fields(answer: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
+
+
+def _senseless(method: str) -> RpcError:
+    return RpcError(REFUSED, f"its answer to {method} makes no sense")

@@ -8,16 +8,15 @@ trustworthy as the place it comes from.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from phantom import manifest
 
 SUFFIX = ".phantom"
-_END = b"\ncrc32 "
-# After the end's beginning: 8 hex digits and a line's end.
-_SEAL_BYTES = 9
+_LAST_LINE = b"\ncrc32 "
+_LAST_LINE_BYTES = len(_LAST_LINE) + 9  # and 8 hex digits, and its end
 
 
 class BundleError(ValueError):
@@ -35,7 +34,7 @@ class Bundle:
     files: tuple[bytes, ...]
 
     def fits(self, board: str, arch: str) -> bool:
-        """Whether a board of this name can run it."""
+        """Whether a board of this kind and architecture can run it."""
         fits_board = self.board in (manifest.ANY_BOARD, board)
         return fits_board and self.arch in (manifest.BYTECODE, arch)
 
@@ -43,9 +42,16 @@ class Bundle:
         """The manifest for one board and one occasion; `force` as the board is to take it."""
         return manifest.sign(self.text, key, nonce, force)
 
-    def content(self, wanted: Sequence[int]) -> bytes:
-        """The bytes of these files. Raises IndexError for a number of none."""
-        return b"".join(self.files[number] for number in wanted)
+    def content(self, wanted: Any) -> bytes | None:
+        """The bytes of these files, numbers as a board has listed them; None if that is no list
+        of numbers of files."""
+        if not isinstance(wanted, list):
+            return None
+        numbers = [n for n in cast("list[Any]", wanted) if type(n) is int]
+        known = all(0 <= number < len(self.files) for number in numbers)
+        if not known or len(numbers) != len(cast("list[Any]", wanted)):
+            return None
+        return b"".join(self.files[number] for number in numbers)
 
 
 def read(path: Path) -> Bundle:
@@ -57,24 +63,19 @@ def read(path: Path) -> Bundle:
         octets = path.read_bytes()
     except OSError as fault:
         raise BundleError(f"{path}: {fault.strerror}") from None
-    end = octets.find(_END, 0, manifest.MAX_BYTES) + len(_END) + _SEAL_BYTES
+    end = octets.find(_LAST_LINE, 0, manifest.MAX_BYTES) + _LAST_LINE_BYTES
+    text = octets[:end]
     try:
-        found = manifest.parse(octets[:end])
+        found = manifest.parse(text)
     except manifest.ManifestError as fault:
         raise BundleError(f"{path}: no bundle: {fault}; make it by `phantom bundle`") from None
     files: list[bytes] = []
     for digest, length, name in found.files:
         content = octets[end : end + length]
         end += length
-        if len(content) != length or hashlib.sha256(content).digest() != digest:
+        if hashlib.sha256(content).digest() != digest:
             raise BundleError(f"{path}: {name} in it is damaged or cut short: make it again")
         files.append(content)
     if end != len(octets):
         raise BundleError(f"{path}: {len(octets) - end} bytes too many: make it again")
-    return Bundle(
-        found.version, found.board, found.arch, octets[: _text_end(octets)], tuple(files)
-    )
-
-
-def _text_end(octets: bytes) -> int:
-    return octets.find(_END) + len(_END) + _SEAL_BYTES
+    return Bundle(found.version, found.board, found.arch, text, tuple(files))

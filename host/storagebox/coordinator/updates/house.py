@@ -9,87 +9,37 @@ asked again it finds on the boards how far they are.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from phantom import manifest
 from phantom.rpc import INVALID_PARAMS, REFUSED, RpcError
 
-from .board import BoardUpdate, Host, UpdateFailed
+from .board import STARTED, BoardAway, BoardUpdate, Told, UpdateFailed
 from .bundle import Bundle, BundleError, read
+from .candidate import Candidate
+from .job import CANCELLED, DONE, FAILED, PENDING, SKIPPED, Job, Row
+from .verdict import fitting, verdict
 
-# How a board's row can end.
-DONE, CURRENT, SKIPPED, FAILED, HELD = "done", "current", "skipped", "failed", "held"
-PENDING = "pending"
-OVER = (DONE, CURRENT, SKIPPED, FAILED, HELD)
-FROZEN = "frozen"
-FROZEN_REMEDY = "its code is in its image: flash it over its serial line, by `phantom flash`"
-
-
-class Candidate(Host, Protocol):
-    """A board that may be updated."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def room(self) -> str: ...
-    @property
-    def board(self) -> str: ...
-    @property
-    def arch(self) -> str: ...
-    @property
-    def slot(self) -> str:
-        """What it runs: "a", "b", "safe", "frozen"; empty if it is no board."""
-        ...
-
-    @property
-    def why_away(self) -> str: ...
-
-
-@dataclass
-class Row:
-    """How far one board is. state: one of OVER, PENDING, or what it does now."""
-
-    device: str
-    room: str
-    before: str
-    version: str
-    state: str = PENDING
-    done: int = 0
-    of: int = 0
-    reason: str = ""
-    left: str = ""  # what a board that failed runs now
-
-
-@dataclass
-class Job:
-    """One command's rows."""
-
-    rows: list[Row] = field(default_factory=list[Row])
-    running: bool = False
-    force: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        """For programs."""
-        return {
-            "running": self.running,
-            "ok": not self.running and all(row.state in (DONE, CURRENT) for row in self.rows),
-            "boards": [asdict(row) for row in self.rows],
-        }
-
-
+# candidates(rooms) gives the boards of rooms by name, or for None all of the house.
+# Raises RpcError.
+Candidates = Callable[[Sequence[str] | None], list[Candidate]]
 # one(board, bundle, force, told) updates one board. Raises UpdateFailed.
-One = Callable[[Candidate, Bundle, bool, Callable[[str, int, int], None]], Any]
+One = Callable[[Candidate, Bundle, bool, Told], Awaitable[None]]
+
+
+@dataclass
+class _Planned:
+    board: Candidate
+    bundle: Bundle
+    row: Row
 
 
 class HouseUpdates:
-    """One job at a time. `candidates(rooms)` gives the boards of rooms, or all for None."""
+    """One job at a time."""
 
-    def __init__(
-        self, candidates: Callable[[Sequence[str] | None], list[Candidate]], one: One
-    ) -> None:
+    def __init__(self, candidates: Candidates, one: One) -> None:
         self._candidates = candidates
         self._one = one
         self.job = Job()
@@ -114,120 +64,116 @@ class HouseUpdates:
         return {"boards": found, "job": self.job.as_dict()}
 
     async def update(
-        self, bundles: Any, rooms: Sequence[str] | None = None, force: bool = False
+        self, bundles: Any, rooms: Sequence[str] | None = None, force: Any = False
     ) -> dict[str, Any]:
-        """Begin to update boards from bundles, files of this machine; returns the job."""
-        if self._task is not None and not self._task.done():
+        """Begin to update boards from bundles, files of this machine; returns the job.
+
+        Raises RpcError.
+        """
+        if self.job.running:
             raise RpcError(
                 REFUSED,
                 "an update is under way: `phantom update --watch` shows it, --stop ends it",
             )
         if not isinstance(bundles, list) or not all(isinstance(b, str) for b in bundles):
             raise RpcError(INVALID_PARAMS, "bundles must be a list of paths")
+        if not isinstance(force, bool):
+            raise RpcError(INVALID_PARAMS, "force must be true or false")
+        before, job = self.job, Job(running=True)
+        self.job = job  # from here on, so that nobody begins another while files are read
         try:
-            found = [await asyncio.to_thread(read, Path(path)) for path in bundles]
-        except BundleError as fault:
-            raise RpcError(INVALID_PARAMS, str(fault)) from None
-        boards = self._candidates(rooms)
-        if not boards:
-            raise RpcError(REFUSED, "there is no board to update")
-        self.job = Job(running=True, force=force is True)
-        plan: list[tuple[Candidate, Bundle, Row]] = []
-        for board in boards:
-            bundle = next((b for b in found if b.fits(board.board, board.arch)), None)
-            version = bundle.version if bundle else ""
-            row = Row(board.id, board.room, board.version, version)
-            self.job.rows.append(row)
-            row.state, row.reason = _verdict(board, bundle, self.job.force)
-            if row.state == PENDING and bundle is not None:
-                plan.append((board, bundle, row))
-        self._task = asyncio.ensure_future(self._run(self.job, plan))
-        return self.job.as_dict()
+            plan = self._plan(job, await _read(bundles), rooms, force)
+        except BaseException:
+            if self.job is job:
+                self.job = before
+            raise
+        if self.job is not job:
+            raise RpcError(REFUSED, "the update was cancelled")
+        self._task = asyncio.ensure_future(self._run(job, plan, force))
+        return job.as_dict()
 
     async def cancel(self) -> bool:
         """Begin no further board, and stop sending. True if there was a job."""
-        task = self._task
-        if task is None or task.done():
+        if not self.job.running:
             return False
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        if self._task is None:
+            self.job = Job()  # `update` reads its bundles yet, and will see this
+        else:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
         return True
 
     # The job
 
-    async def _run(self, job: Job, plan: list[tuple[Candidate, Bundle, Row]]) -> None:
+    def _plan(
+        self, job: Job, bundles: Sequence[Bundle], rooms: Sequence[str] | None, force: bool
+    ) -> list[_Planned]:
+        plan: list[_Planned] = []
+        for board in self._candidates(rooms):
+            if rooms is None and board.connected and not board.slot:
+                continue  # a renderer on a computer: it is none of "all boards"
+            bundle = fitting(board, bundles)
+            row = Row(board.id, board.room, board.version, bundle.version if bundle else "")
+            row.state, row.reason = verdict(board, bundle, force)
+            job.rows.append(row)
+            if row.state == PENDING and bundle is not None:
+                plan.append(_Planned(board, bundle, row))
+        if not job.rows:
+            raise RpcError(REFUSED, "there is no board to update")
+        return plan
+
+    async def _run(self, job: Job, plan: list[_Planned], force: bool) -> None:
         try:
             while plan:
-                board, bundle, row = plan.pop(_next(plan))
-                if not await self._update(board, bundle, row, job.force):
+                planned = plan.pop(_next(plan))
+                await self._update(planned, force)
+                if planned.row.state == FAILED:
                     break
-        except asyncio.CancelledError:
-            _hold(job, "cancelled")
-            raise
         finally:
-            failed = next((row for row in job.rows if row.state == FAILED), None)
-            _hold(job, f"not begun: {failed.room or failed.device} failed" if failed else "")
-            job.running = False
+            job.end()
+            self._task = None
 
-    async def _update(self, board: Candidate, bundle: Bundle, row: Row, force: bool) -> bool:
+    async def _update(self, planned: _Planned, force: bool) -> None:
+        board, row = planned.board, planned.row
+
         def told(state: str, done: int, of: int) -> None:
             row.state, row.done, row.of = state, done, of
 
         try:
-            if not board.connected:
-                raise UpdateFailed(f"away: {board.why_away}", f"it had {row.before}")
-            await self._one(board, bundle, force, told)
+            await self._one(board, planned.bundle, force, told)
+        except BoardAway as fault:
+            row.state, row.reason = SKIPPED, fault.why
         except UpdateFailed as fault:
             row.state, row.reason, row.left = FAILED, fault.why, fault.left
-            return False
+        except asyncio.CancelledError:
+            alone = f"on trial with {row.version}: it settles that by itself"
+            row.left = alone if row.state in STARTED else f"runs {row.before} as before"
+            row.state = CANCELLED
+            raise
         except Exception as fault:
             row.state, row.reason, row.left = FAILED, f"a fault of the box: {fault!r}", "unknown"
-            return False
-        row.state, row.done, row.of = DONE, 0, 0
-        return True
+        else:
+            row.state, row.done, row.of = DONE, 0, 0
 
 
-def _next(plan: Sequence[tuple[Candidate, Bundle, Row]]) -> int:
-    """Whose turn it is."""
-    ranks = [(not board.safe, not board.idle) for board, _, _ in plan]
+async def _read(paths: Sequence[str]) -> list[Bundle]:
+    try:
+        return [await asyncio.to_thread(read, Path(path)) for path in paths]
+    except BundleError as fault:
+        raise RpcError(INVALID_PARAMS, str(fault)) from None
+
+
+def _next(plan: Sequence[_Planned]) -> int:
+    """Whose turn it is. One that is away just now may be back by the time the others are done."""
+    boards = [planned.board for planned in plan]
+    ranks = [(not board.connected, not board.safe, not board.idle) for board in boards]
     return ranks.index(min(ranks))
-
-
-def _hold(job: Job, reason: str) -> None:
-    for row in job.rows:
-        if row.state not in OVER:
-            row.state, row.reason = HELD, reason
-
-
-def _verdict(board: Candidate, bundle: Bundle | None, force: bool) -> tuple[str, str]:
-    """The state in which a board's row begins, and why."""
-    if not board.connected:
-        return SKIPPED, f"away: {board.why_away}"
-    if board.slot == FROZEN:
-        return SKIPPED, FROZEN_REMEDY
-    if not board.slot:
-        return SKIPPED, "no board, or one from before updates: flash it, or update its package"
-    if bundle is None:
-        return SKIPPED, f"no bundle for {board.board}, {board.arch}"
-    if board.update.get("state") in ("trial", "proven") and board.version == bundle.version:
-        return PENDING, ""
-    if force or board.safe:
-        return PENDING, ""
-    if board.version == bundle.version:
-        return CURRENT, ""
-    if bundle.version in board.failed:
-        return SKIPPED, f"{bundle.version} has failed there before: insist on it by --force"
-    if manifest.numbers(bundle.version) < manifest.numbers(board.version):
-        return SKIPPED, f"it has {board.version}, which is newer: insist on it by --force"
-    return PENDING, ""
 
 
 def update_one(key: bytes, now_s: Callable[[], float]) -> One:
     """The `One` of a box whose installation has this key."""
 
-    async def one(
-        board: Candidate, bundle: Bundle, force: bool, told: Callable[[str, int, int], None]
-    ) -> None:
+    async def one(board: Candidate, bundle: Bundle, force: bool, told: Told) -> None:
         # A board in safe mode is to be repaired by whatever is sent.
         insist = force or board.safe
         await BoardUpdate(board, bundle, key, force=insist, told=told, now_s=now_s).run()
