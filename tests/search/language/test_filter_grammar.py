@@ -16,6 +16,7 @@ from storagebox.search.language.filters import (
     Scored,
     Tag,
     parse_filters,
+    total_score,
 )
 
 OR_OF_ANDS = "filters: filter (X AND Y) OR Z is not allowed, only (X OR Y) AND Z is allowed"
@@ -103,7 +104,16 @@ def test_a_filter_is_refused_where_it_is_wrong(text: str, message: str) -> None:
 def test_scores_within_an_or_are_one_group_and_across_ands_several() -> None:
     parsed = parse_filters("(a:1<score=3> OR (b:1<score=2> OR c:1)) AND NOT d:1<score=4>")
     assert parsed.node == And((Or((A, B, C)), Not(D)))
-    assert parsed.scored == ((Scored(A, 3), Scored(B, 2)), (Scored(Not(D), 4),))
+    assert parsed.scored == ((Scored(A, 3), Scored(B, 2), Scored(C, 1)),)
+    several = parse_filters("(a:1<score=5> OR b:1) AND (c:1 OR NOT d:1<score=4>)").scored
+    assert several == ((Scored(A, 5), Scored(B, 1)), (Scored(C, 1), Scored(Not(D), 4)))
+
+
+@pytest.mark.parametrize(("sum_or", "total"), [(False, 5 + 4), (True, 5 + 1 + 4)])
+def test_scores_of_groups_add_up_and_within_one_the_best_counts(sum_or: bool, total: int) -> None:
+    several = parse_filters("(a:1<score=5> OR b:1) AND (c:1 OR NOT d:1<score=4>)").scored
+    held = {A, B, Not(D)}
+    assert total_score(several, held.__contains__, sum_or=sum_or) == total
 
 
 def test_nesting_without_bound_is_refused() -> None:

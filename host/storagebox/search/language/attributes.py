@@ -24,7 +24,7 @@ _CRITERIA: dict[str, Criterion] = {each: each for each in CRITERIA}
 DEFAULT_SNIPPET_WORDS = 10
 MAX_SNIPPET_WORDS = 1000
 
-_MODIFIED = re.compile(r"\s*(?P<modifier>\w+)\(\s*(?P<inside>.*)\)\s*", re.DOTALL)
+_MODIFIED = re.compile(r"(?P<modifier>\w+)\((?P<inside>.*)\)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,7 @@ def parse_selection(entries: Sequence[str]) -> Selection:
 
 
 def _sort(entry: str, parameter: str, others: str) -> Sort:
-    found = _MODIFIED.fullmatch(entry)
+    found = _MODIFIED.fullmatch(entry.strip())
     if found is None or found["modifier"] not in ("asc", "desc"):
         raise LanguageError(
             f"{parameter}: {entry!r} is not {others}asc(attribute) or desc(attribute)"
@@ -228,7 +228,7 @@ def _sort(entry: str, parameter: str, others: str) -> Sort:
 
 def _unwrapped(entry: str, parameter: str, allowed: Sequence[str]) -> tuple[str | None, str]:
     """The modifier around an entry, if any, and what is inside."""
-    found = _MODIFIED.fullmatch(entry)
+    found = _MODIFIED.fullmatch(entry.strip())
     if found is None:
         return None, entry
     if found["modifier"] not in allowed:

@@ -13,7 +13,9 @@ from typing import cast
 
 from storagebox.search.language.errors import LanguageError
 from storagebox.search.language.filters import (
+    DEFAULT_SCORE,
     MAX_FILTERS,
+    MAX_SCORE,
     Between,
     Comparison,
     Facet,
@@ -22,24 +24,30 @@ from storagebox.search.language.filters import (
     Not,
     Numeric,
     Or,
+    Parsed,
     Scored,
     Tag,
     conjunction,
     to_number,
 )
 
-_SCORED = re.compile(r"(?P<filter>.*)<score=(?P<score>-?\d{1,9})>\s*", re.DOTALL)
-_COMPARED = re.compile(
-    r"\s*(?P<attribute>[^<>=!]+?)\s*(?P<op><=|>=|!=|<|>|=)\s*(?P<number>\S+)\s*"
-)
-_RANGE = re.compile(r"\s*(?P<attribute>.+?)\s*:\s*(?P<low>\S+)\s+(?:TO|to)\s+(?P<high>\S+)\s*")
+_SCORED = re.compile(r"(?P<filter>.*)<score=(?P<score>\d{1,9})>\s*", re.DOTALL)
+_COMPARISON = re.compile(r"<=|>=|!=|<|>|=")
 
 _Read = Callable[[str, str], Node]
 
 
-def parse_facet_filters(value: object) -> Node | None:
-    """`facetFilters`: `attribute:value`, the value with its spaces and colons as they stand."""
-    return _parse("facetFilters", value, _facet)
+def parse_facet_filters(value: object) -> Parsed:
+    """`facetFilters`: `attribute:value`, the value with its spaces and colons as they stand.
+
+    An OR's may bear a `<score=n>` each.
+    """
+    groups = _scored_groups("facetFilters", value)
+    nodes = (
+        group[0].node if len(group) == 1 else Or(tuple(each.node for each in group))
+        for group in groups
+    )
+    return Parsed(conjunction(nodes), tuple(group for group in groups if len(group) > 1))
 
 
 def parse_numeric_filters(value: object) -> Node | None:
@@ -54,15 +62,24 @@ def parse_tag_filters(value: object) -> Node | None:
 
 def parse_optional_filters(value: object) -> Groups:
     """`optionalFilters`: facet filters, each worth its `<score=n>` or 1."""
-    groups: list[tuple[Scored, ...]] = []
-    for alternatives in _groups("optionalFilters", value):
-        scored: list[Scored] = []
-        for text in alternatives:
-            found = _SCORED.fullmatch(text)
-            bare, score = (found["filter"], int(found["score"])) if found else (text, 1)
-            scored.append(Scored(_facet("optionalFilters", bare), score))
-        groups.append(tuple(scored))
-    return tuple(groups)
+    return tuple(_scored_groups("optionalFilters", value))
+
+
+def _scored_groups(parameter: str, value: object) -> list[tuple[Scored, ...]]:
+    return [
+        tuple(_scored_facet(parameter, text) for text in alternatives)
+        for alternatives in _groups(parameter, value)
+    ]
+
+
+def _scored_facet(parameter: str, text: str) -> Scored:
+    found = _SCORED.fullmatch(text)
+    if found is None:
+        return Scored(_facet(parameter, text), DEFAULT_SCORE)
+    score = int(found["score"])
+    if score > MAX_SCORE:
+        raise LanguageError(f"{parameter}: the score of {text!r} is more than {MAX_SCORE}")
+    return Scored(_facet(parameter, found["filter"]), score)
 
 
 def _parse(parameter: str, value: object, read: _Read) -> Node | None:
@@ -157,20 +174,21 @@ def _tag(parameter: str, text: str) -> Node:
 
 
 def _numeric(parameter: str, text: str) -> Node:
-    found = _COMPARED.fullmatch(text)
+    found = _COMPARISON.search(text)
     if found is not None:
-        number = to_number(found["number"])
-        if number is not None:
-            return Numeric(found["attribute"], cast(Comparison, found["op"]), number)
-    found = _RANGE.fullmatch(text)
-    if found is not None:
-        low, high = to_number(found["low"]), to_number(found["high"])
-        if low is not None and high is not None:
-            return Between(found["attribute"], low, high)
+        attribute = text[: found.start()].strip()
+        number = to_number(text[found.end() :].strip())
+        if attribute and number is not None:
+            return Numeric(attribute, cast(Comparison, found[0]), number)
     attribute, _, value = text.rpartition(":")
-    number = to_number(value.strip())
-    if attribute.strip() and number is not None:
-        return Numeric(attribute.strip(), "=", number)
+    attribute = attribute.strip()
+    match [each if (number := to_number(each)) is None else number for each in value.split()]:
+        case [float(low), "TO" | "to", float(high)] if attribute:
+            return Between(attribute, low, high)
+        case [float(number)] if attribute:
+            return Numeric(attribute, "=", number)
+        case _:
+            pass
     raise LanguageError(
         f"{parameter}: expected attribute < number (or <=, =, !=, >=, >) or attribute:low TO high,"
         f" not {text!r}"

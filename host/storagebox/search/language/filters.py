@@ -4,7 +4,7 @@
     disjunction := unit (OR unit)*
     unit        := NOT filter | ( conjunction ) | filter
     filter      := attribute:value | attribute:low TO high | attribute < <= = != > >= number | tag
-                   each of them with an optional <score=n> behind it
+                   each of them with an optional <score=n> behind it, n from 0 to 65535
 
 OR binds tighter than AND, so `a AND b OR c` means `a AND (b OR c)`. Whatever the parentheses, a
 filter has to come down to ANDs of ORs, an OR joins filters of one kind (facet, numeric or tag),
@@ -22,6 +22,9 @@ from typing import Literal, NoReturn
 from storagebox.search.language.errors import LanguageError
 
 Comparison = Literal["<", "<=", "=", "!=", ">=", ">"]
+
+DEFAULT_SCORE = 1
+MAX_SCORE = 65_535
 
 # Bounds against requests that are built to be expensive: no person's filter comes near them.
 MAX_NESTING = 64
@@ -152,10 +155,16 @@ def leaves(node: Node | None) -> Iterator[Facet | Numeric | Between | Tag]:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a `filters` string says: the filter itself, and the parts of it that bear scores."""
+    """Filters that were read: what has to hold, and the scores of the alternatives of each OR."""
 
     node: Node | None
     scored: Groups = ()
+
+    def telling(self, *, sum_or: bool) -> Groups:
+        """Those scores that don't come out equal for all records that `node` holds for."""
+        return tuple(
+            group for group in self.scored if sum_or or len({each.score for each in group}) > 1
+        )
 
 
 def parse_filters(text: str, parameter: str = "filters") -> Parsed:
@@ -190,7 +199,7 @@ _COMPARISONS: dict[str, Comparison] = {
 _TOKEN = re.compile(
     r"""
     \s+
-    | (?P<score><score=(?P<points>-?\d{1,9})>)
+    | (?P<score><score=(?P<points>\d{1,9})>)
     | (?P<sign><=|>=|!=|[<>=():])
     | "(?P<double>(?:[^"\\]|\\.)*)"
     | '(?P<single>(?:[^'\\]|\\.)*)'
@@ -260,53 +269,48 @@ class _Parser:
 
     def _disjunction(self) -> Node:
         first = self._token
-        parts, scored = self._unit()
+        alternatives = self._unit()
         if self._is("OR"):
-            self._refuse_and(parts, first)
+            self._refuse_and(alternatives, first)
         while self._taken("OR"):
             first = self._token
-            more, more_scored = self._unit()
+            more = self._unit()
             self._refuse_and(more, first)
-            if kind_of(parts[0]) != kind_of(more[0]):
+            kinds = kind_of(alternatives[0].node), kind_of(more[0].node)
+            if kinds[0] != kinds[1]:
                 self._fail(
-                    f"OR can't join {kind_of(parts[0])} and {kind_of(more[0])} filters"
-                    f" at col {first.column}: use AND"
+                    f"OR can't join {kinds[0]} and {kinds[1]} filters at col {first.column}:"
+                    " use AND"
                 )
-            parts, scored = parts + more, scored + more_scored
-        if scored:
-            self._groups.append(scored)
-        return parts[0] if len(parts) == 1 else Or(parts)
+            alternatives += more
+        if len(alternatives) == 1:
+            return alternatives[0].node
+        self._groups.append(alternatives)
+        return Or(tuple(each.node for each in alternatives))
 
-    def _unit(self) -> tuple[tuple[Node, ...], tuple[Scored, ...]]:
-        """The alternatives that one operand of OR stands for, and those of them with scores."""
+    def _unit(self) -> tuple[Scored, ...]:
+        """The alternatives that one operand of OR stands for."""
         if self._taken("("):
             self._depth += 1
             if self._depth > MAX_NESTING:
                 self._fail(f"More than {MAX_NESTING} parentheses within each other")
-            known = len(self._groups)
             node = self._conjunction()
             if not self._taken(")"):
                 self._unexpected("')'")
             self._depth -= 1
-            if isinstance(node, And):
-                return (node,), ()
             # A parenthesised OR is part of the OR around it, and so are its scores.
-            scored = tuple(each for group in self._groups[known:] for each in group)
-            del self._groups[known:]
-            return (node.parts if isinstance(node, Or) else (node,)), scored
+            return self._groups.pop() if isinstance(node, Or) else (Scored(node, DEFAULT_SCORE),)
         if self._taken("NOT"):
             if self._is("("):
                 self._fail(
                     f"NOT takes a single filter, not a group, at col {self._token.column}:"
                     " negate each of them"
                 )
-            node, score = self._filter()
-            node = Not(node)
-        else:
-            node, score = self._filter()
-        return (node,), (() if score is None else (Scored(node, score),))
+            found = self._filter()
+            return (Scored(Not(found.node), found.score),)
+        return (self._filter(),)
 
-    def _filter(self) -> tuple[Node, int | None]:
+    def _filter(self) -> Scored:
         self._count += 1
         if self._count > MAX_FILTERS:
             self._fail(f"More than {MAX_FILTERS} filters")
@@ -319,8 +323,13 @@ class _Parser:
             node = Numeric(name.text, op, self._number())
         else:
             node = Tag(name.text)
-        score = int(self._next().text) if self._token.kind == "score" else None
-        return node, score
+        if self._token.kind != "score":
+            return Scored(node, DEFAULT_SCORE)
+        score = int(self._token.text)
+        if score > MAX_SCORE:
+            self._fail(f"Score {score} at col {self._token.column} is more than {MAX_SCORE}")
+        self._next()
+        return Scored(node, score)
 
     def _value(self, attribute: str) -> Node:
         value = self._string("string")
@@ -358,8 +367,8 @@ class _Parser:
         self._next()
         return True
 
-    def _refuse_and(self, parts: tuple[Node, ...], first: _Token) -> None:
-        if isinstance(parts[0], And):
+    def _refuse_and(self, alternatives: tuple[Scored, ...], first: _Token) -> None:
+        if isinstance(alternatives[0].node, And):
             self._fail(
                 "filter (X AND Y) OR Z is not allowed, only (X OR Y) AND Z is allowed"
                 f" at col {first.column}"

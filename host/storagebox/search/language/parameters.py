@@ -276,7 +276,21 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("params", Where.REQUEST | Where.SEARCH, TEXT, "", note="parameters, URL-encoded"),
     Parameter("indexName", Where.REQUEST, TEXT),
     Parameter("type", Where.REQUEST, choice("default", "facet"), "default"),
-    Parameter("facet", Where.REQUEST, TEXT),
+    Parameter("facet", Where.REQUEST, TEXT, note="whose values a request of type `facet` asks"),
+    Parameter(
+        "strategy",
+        Where.REQUEST,
+        choice("none", "stopIfEnoughMatches"),
+        "none",
+        note="beside the list of requests",
+    ),
+    Parameter(
+        "extensions",
+        Where.REQUEST,
+        kinds.any_json(MAX_USER_DATA_BYTES),
+        state=_IGNORED,
+        note="queries are not sorted into categories",
+    ),
     # Only in the parameters of a rule's consequence.
     Parameter("automaticFacetFilters", Where.RULE, kinds.any_json(MAX_USER_DATA_BYTES)),
     Parameter("automaticOptionalFacetFilters", Where.RULE, kinds.any_json(MAX_USER_DATA_BYTES)),

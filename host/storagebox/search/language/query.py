@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
+
+import orjson
 
 from storagebox.search.language.attributes import Criterion, Sort
 from storagebox.search.language.errors import LanguageError
@@ -21,13 +23,43 @@ from storagebox.search.language.parameters import Where, allowed
 from storagebox.search.language.settings import Settings, Shared
 
 # These become `Query.filters` and `Query.optional`; the rest are fields under their own names.
-_FILTERS = frozenset(
-    {"filters", "facetFilters", "numericFilters", "tagFilters", "optionalFilters"}
-)
-_ALLOWED = {where: allowed(where) for where in (Where.SEARCH, Where.BROWSE, Where.DELETE_BY)}
-_FIELDS = {name: each for name, each in _ALLOWED[Where.SEARCH].items() if name not in _FILTERS}
-_INITIAL = {each.field: each.initial for each in _FIELDS.values() if each.name != "params"}
+FILTERS = frozenset({"filters", "facetFilters", "numericFilters", "tagFilters", "optionalFilters"})
+# Given on several layers, these add up; of others the topmost counts.
+_ADDED = FILTERS | {"analyticsTags", "ruleContexts"}
+_PLACES = (Where.SEARCH, Where.BROWSE, Where.DELETE_BY, Where.FACET_SEARCH)
+_ALLOWED = {where: allowed(where) for where in _PLACES}
+# A search for facet values takes a search's parameters too: the search whose values are asked for.
+_ALLOWED[Where.FACET_SEARCH].update(_ALLOWED[Where.SEARCH])
+_INITIAL = {
+    each.field: each.initial
+    for name, each in _ALLOWED[Where.SEARCH].items()
+    if name not in FILTERS and name != "params"
+}
 _SHARED = tuple(each.name for each in fields(Shared))
+
+MAX_ENCODED = 1000
+
+# What a browse has no use for: Algolia turns it off whatever is asked.
+_OFF_IN_BROWSE: dict[str, object] = {
+    "advanced_syntax": False,
+    "attributes_to_highlight": (),
+    "attributes_to_snippet": (),
+    "distinct": 0,
+    "enable_rules": False,
+    "facets": (),
+    "get_ranking_info": False,
+    "ignore_plurals": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """A record that a rule puts at `position` (0 is the first), if `filtered` only where it is
+    found by the query's filters."""
+
+    object_id: str
+    position: int
+    filtered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +67,8 @@ class Query(Shared):
     """One search: every parameter at its value for this request, see parameters.PARAMETERS.
 
     `filters` is all of filters, facetFilters, numericFilters and tagFilters, ANDed; `optional` the
-    optionalFilters and what bears a score in filters. `given` is the JSON of what the request
-    itself said, `settings` what it was laid over.
+    optionalFilters and the ORs in filters whose parts bear different scores. `given` is the JSON
+    that was said, `settings` what it was laid over. The last five fields are what rules did.
     """
 
     settings: Settings
@@ -71,25 +103,56 @@ class Query(Shared):
     enable_ab_test: bool
     personalization_impact: int
     cursor: str = ""
+    facet_query: str = ""
+    max_facet_hits: int = 0
+    promoted: tuple[Promoted, ...] = ()
+    hidden: frozenset[str] = frozenset()
+    user_data: tuple[object, ...] = ()
+    applied_rules: tuple[str, ...] = ()
+    query_before_rules: str = ""
 
     @classmethod
     def parse(
-        cls, params: Mapping[str, object], settings: Settings, where: Where = Where.SEARCH
+        cls,
+        params: Mapping[str, object],
+        settings: Settings,
+        where: Where = Where.SEARCH,
+        over: Sequence[Mapping[str, object]] = (),
     ) -> Query:
         """What a request asks; raises LanguageError that names the wrong parameter.
 
-        `where` is SEARCH, BROWSE or DELETE_BY and decides which parameters there are.
+        `where` is SEARCH, BROWSE, DELETE_BY or FACET_SEARCH and decides which parameters there
+        are. `over` are parameters laid over the request's, the last one topmost: what rules and
+        keys add. Filters of all layers have to hold; of other parameters the topmost counts.
         """
-        given = flattened(params, where)
+        layers = [flattened(params, where), *(flattened(each, Where.SEARCH) for each in over)]
+        if where is Where.DELETE_BY and not any(layers[0].values()):
+            raise LanguageError(
+                "deleteBy takes filters, and none is given: use clear to delete all"
+            )
+        given = _merged(layers)
         values: dict[str, Any] = dict(_INITIAL)
         values.update((name, getattr(settings, name)) for name in _SHARED)
+        if where is Where.FACET_SEARCH:
+            values["max_facet_hits"] = settings.max_facet_hits
+        known = _ALLOWED[where]
         for name, value in given.items():
-            if name not in _FILTERS:
-                parameter = _ALLOWED[where][name]
+            if name not in FILTERS:
+                parameter = known.get(name) or _ALLOWED[Where.SEARCH][name]
                 values[parameter.field] = parameter.kind.check(name, value)
-        filters, optional = _filters(given)
         _apply_modes(values)
-        return cls(**values, settings=settings, given=given, filters=filters, optional=optional)
+        filters, optional = _filters(layers, sum_or=values["sum_or_filters_scores"])
+        if where is Where.BROWSE:
+            values.update(_OFF_IN_BROWSE)
+            optional = ()
+        return cls(
+            **values,
+            settings=settings,
+            given=given,
+            filters=filters,
+            optional=optional,
+            query_before_rules=values["query"],
+        )
 
     @property
     def first(self) -> int:
@@ -103,6 +166,10 @@ class Query(Shared):
         """How many hits are asked for."""
         return self.hits_per_page if self.length is None else self.length
 
+    def encoded(self) -> str:
+        """The parameters as a URL-encoded string, as an answer's `params` repeats them."""
+        return urlencode({name: _text_of(value) for name, value in self.given.items()})
+
 
 def flattened(params: Mapping[str, object], where: Where) -> dict[str, object]:
     """The parameters of a request, those of its `params` string among them; nulls are dropped.
@@ -113,36 +180,77 @@ def flattened(params: Mapping[str, object], where: Where) -> dict[str, object]:
     if encoded is not None and not isinstance(encoded, str):
         raise LanguageError('Invalid value for "params" parameter, expected a string')
     beside = {name: value for name, value in params.items() if name != "params"}
-    merged = {**decoded(encoded or "", where), **beside}
+    merged = {**decoded(encoded, where), **beside} if encoded else beside
+    known = _ALLOWED[where]
     for name in merged:
-        if name not in _ALLOWED[where]:
+        if name not in known:
             raise LanguageError(f"Unknown parameter: {name}")
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def decoded(encoded: str, where: Where) -> dict[str, object]:
+def decoded(encoded: str, where: Where = Where.SEARCH) -> dict[str, object]:
     """The JSON values that a URL-encoded string of parameters stands for."""
     found: dict[str, object] = {}
-    for name, text in parse_qsl(encoded, keep_blank_values=True):
+    try:
+        pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=MAX_ENCODED)
+    except ValueError:
+        raise LanguageError(f"params: more than {MAX_ENCODED} parameters") from None
+    for name, text in pairs:
         parameter = _ALLOWED[where].get(name)
         found[name] = text if parameter is None else parameter.kind.from_text(text)
     return found
 
 
-def _filters(given: Mapping[str, object]) -> tuple[Node | None, Groups]:
-    text = given.get("filters", "")
-    if not isinstance(text, str):
-        raise LanguageError('Invalid value for "filters" parameter, expected a string')
-    parsed = parse_filters(text)
-    node = conjunction(
-        (
-            parsed.node,
-            parse_facet_filters(given.get("facetFilters", ())),
+def _text_of(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()
+
+
+def _merged(layers: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """One set of parameters out of layers. Filters are only merged for show: see `_filters`."""
+    merged = dict(layers[0])
+    for layer in layers[1:]:
+        for name, value in layer.items():
+            below = merged.get(name)
+            if name in _ADDED and below is not None and name != "filters":
+                merged[name] = [*_as_list(below), *_as_list(value)]
+            elif name == "filters" and below:
+                merged[name] = f"({below}) AND ({value})"
+            else:
+                merged[name] = value
+    return merged
+
+
+def _as_list(value: object) -> list[object]:
+    if isinstance(value, str):
+        return [each.strip() for each in value.split(",")]
+    return [*cast("Sequence[object]", value)] if isinstance(value, list | tuple) else [value]
+
+
+def _filters(
+    layers: Sequence[Mapping[str, object]], *, sum_or: bool
+) -> tuple[Node | None, Groups]:
+    """All filters of all layers, each read by itself: what one says can't open up another."""
+    nodes: list[Node | None] = []
+    groups: Groups = ()
+    for given in layers:
+        if FILTERS.isdisjoint(given):
+            continue
+        text = given.get("filters", "")
+        if not isinstance(text, str):
+            raise LanguageError('Invalid value for "filters" parameter, expected a string')
+        plain = parse_filters(text)
+        facets = parse_facet_filters(given.get("facetFilters", ()))
+        nodes += (
+            plain.node,
+            facets.node,
             parse_numeric_filters(given.get("numericFilters", ())),
             parse_tag_filters(given.get("tagFilters", ())),
         )
-    )
-    return node, parsed.scored + parse_optional_filters(given.get("optionalFilters", ()))
+        groups += plain.telling(sum_or=sum_or) + facets.telling(sum_or=sum_or)
+        groups += parse_optional_filters(given.get("optionalFilters", ()))
+    return conjunction(nodes), groups
 
 
 def _apply_modes(values: dict[str, Any]) -> None:
@@ -154,6 +262,7 @@ def _apply_modes(values: dict[str, Any]) -> None:
         values["remove_stop_words"] = values["ignore_plurals"] = natural
         values["remove_words_if_no_results"] = "allOptional"
         values["rule_contexts"] = (*values["rule_contexts"], "natural_language")
+        values["analytics_tags"] = (*values["analytics_tags"], "natural_language")
     if values["similar_query"]:
         values["query"] = values["similar_query"]
         values["query_type"] = "prefixNone"
