@@ -1,0 +1,131 @@
+"""An index at one moment: what a search looks at from its beginning to its end."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storagebox.search.engine.layout import Layout
+from storagebox.search.engine.part import Base, Names, Part
+from storagebox.search.engine.ragged import Ragged, Rows
+from storagebox.search.engine.vocabulary import Words
+
+_LOCAL = threading.local()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Rows are numbered through: the tail's stand behind the base's.
+
+    `part` is the base's with the alive rows of this moment.
+    """
+
+    layout: Layout
+    base: Base
+    alive: NDArray[np.bool_]
+    tail: Part
+    tail_words: tuple[str, ...]
+    names: tuple[Names, ...]
+    cache: dict[Any, Any] = field(default_factory=dict[Any, Any])
+
+    @property
+    def base_rows(self) -> int:
+        """How many rows the base has, dead ones included."""
+        return len(self.base.part)
+
+    @property
+    def word_count(self) -> int:
+        """Ids of words are below this."""
+        return len(self.base.words) + len(self.tail_words)
+
+    @cached_property
+    def size(self) -> int:
+        """How many records there are."""
+        return int(np.count_nonzero(self.alive)) + int(np.count_nonzero(self.tail.alive))
+
+    @cached_property
+    def new_words(self) -> tuple[Words, NDArray[np.int64]]:
+        """The tail's own words, sorted, and the id of each."""
+        order = sorted(range(len(self.tail_words)), key=self.tail_words.__getitem__)
+        ids = np.array(order, np.int64) + len(self.base.words)
+        return Words([self.tail_words[at] for at in order]), ids
+
+    @cached_property
+    def tail_owner(self) -> Rows:
+        """For each token of the tail its row there."""
+        ptr = self.tail.tokens.ptr
+        assert ptr is not None
+        return np.repeat(np.arange(len(ptr) - 1), np.diff(ptr))
+
+    @cached_property
+    def all_rows(self) -> Rows:
+        """The rows of all records."""
+        return np.concatenate(
+            [np.flatnonzero(self.alive), np.flatnonzero(self.tail.alive) + self.base_rows]
+        )
+
+    def split(self, rows: Rows) -> tuple[Rows, Rows]:
+        """Ascending rows, the base's and the tail's, the latter numbered from 0."""
+        at = int(np.searchsorted(rows, self.base_rows))
+        return rows[:at], rows[at:] - self.base_rows
+
+    def tokens(
+        self, rows: Rows
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.uint16]]:
+        """All tokens of ascending rows: the index into `rows`, the word's id, the place."""
+        old, new = self.split(rows)
+        part = self.base.part
+        places, owner = part.tokens.where(old)
+        ids, codes = part.tokens.flat[places], part.codes[places]
+        if len(new):
+            places, new_owner = self.tail.tokens.where(new)
+            owner = np.concatenate([owner, new_owner + len(old)])
+            ids = np.concatenate([ids, self.tail.tokens.flat[places]])
+            codes = np.concatenate([codes, self.tail.codes[places]])
+        return owner, ids, codes
+
+    def values(self, old: Ragged, new: Ragged, rows: Rows) -> tuple[NDArray[np.int64], Any]:
+        """All values of ascending rows in a column: the index into `rows`, and the value."""
+        base_rows, tail_rows = self.split(rows)
+        places, owner = old.where(base_rows)
+        flat = old.flat[places]
+        if len(tail_rows):
+            places, new_owner = new.where(tail_rows)
+            owner = np.concatenate([owner, new_owner + len(base_rows)])
+            flat = np.concatenate([flat, new.flat[places]])
+        return owner, flat
+
+    def sort_column(self, at: int, rows: Rows) -> NDArray[np.float64]:
+        """The keys of ascending rows in one of the layout's sorts."""
+        base_rows, tail_rows = self.split(rows)
+        keys = self.base.part.sorts[at][base_rows]
+        if len(tail_rows):
+            keys = np.concatenate([keys, self.tail.sorts[at][tail_rows]])
+        return keys
+
+    def numbers(self, rows: Rows) -> NDArray[np.uint64]:
+        """What the store knows the records of some rows by; rows in any order."""
+        both = np.zeros(len(rows), np.uint64)
+        old = rows < self.base_rows
+        both[old] = self.base.part.numbers[rows[old]]
+        both[~old] = self.tail.numbers[rows[~old] - self.base_rows]
+        return both
+
+    def scratch(self) -> NDArray[np.uint8]:
+        """A zeroed array of a byte for each row of the base, this thread's until given back."""
+        free: dict[int, list[NDArray[np.uint8]]] = _LOCAL.__dict__.setdefault("free", {})
+        arrays = free.get(self.base_rows)
+        if arrays:
+            return arrays.pop()
+        if self.base_rows not in free:
+            free.clear()  # of bases that are gone
+        return np.zeros(self.base_rows, np.uint8)
+
+    def give_back(self, scratch: NDArray[np.uint8]) -> None:
+        """Let `scratch` be used again; it must be zeroed."""
+        _LOCAL.free.setdefault(self.base_rows, []).append(scratch)
