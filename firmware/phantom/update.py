@@ -47,8 +47,9 @@ class Update:
     most, by default what is to spare.
 
     version: what it brings. wanted: numbers of the files that are not here yet, in the order in
-    which their bytes are to come. coming: how many those are. done: it is in flash, whole. fault:
-    why it will never be, or None.
+    which their bytes are to come. coming: how many those are. size: bytes of all files. written:
+    how many of those are in flash. done: it is in flash, whole. fault: why it will never be, or
+    None.
     """
 
     def __init__(self, octets, key, nonce, facts, staged=None):
@@ -68,6 +69,7 @@ class Update:
         self._at = 0  # of the first byte staged
         self.staged = 0
         self.came = 0
+        self.written = 0
         self.done = False
         self.fault = None
         self._steps = self._work()
@@ -96,6 +98,7 @@ class Update:
         if wrong:
             raise RpcError(REFUSED, wrong)
         self.version = found.version
+        self.size = found.size
         return found.files
 
     def _make_room(self):
@@ -195,6 +198,7 @@ class Update:
             hashed.update(piece)
             out.write(piece)
             left -= take
+            self.written += take
             self.staged -= take
             self._at += take
             if self._at == len(self._stage):
@@ -212,6 +216,7 @@ class Update:
                     return
                 hashed.update(piece[:got])
                 out.write(piece[:got])
+                self.written += got
                 yield True
 
 

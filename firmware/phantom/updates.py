@@ -13,7 +13,7 @@ The property update.state is {"state", "version", "done", "of", "reason"}:
     idle
     receiving    `done` of `of` bytes are written or held
     waiting      flash waits for the music to pause; so does what has still to come
-    writing      all has come
+    writing      all has come; `done` of `of` bytes are in flash
     ready        in flash, whole: to be applied
     trial        this is the new code, and has yet to play in time
     proven       it has; that is written down once nothing plays
@@ -258,14 +258,15 @@ class Updates:
 
     def _count(self):
         update = self._update
-        if self._playing() and (update.came == update.coming or update.room() < 4096):
+        state, done, of = "receiving", update.came, update.coming
+        if self._playing() and (done == of or update.room() < 4096):
             state = "waiting"
-        else:
-            state = "writing" if update.came == update.coming else "receiving"
+        elif done == of:
+            state, done, of = "writing", update.written, update.size
         was = self._told
         # A fiftieth more is worth telling.
-        if state != was[0] or update.came - was[2] >= update.coming // 50:
-            self._tell(state, update.version, update.came, update.coming)
+        if state != was[0] or done - was[2] >= of // 50 > 0:
+            self._tell(state, update.version, done, of)
 
     def _drop(self):
         self._update = None

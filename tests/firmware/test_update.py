@@ -81,6 +81,22 @@ def test_an_update_is_written_beside_what_runs_and_begun_when_told():
     _clean(board)
 
 
+def test_writing_tells_how_much_is_in_flash_copies_of_what_did_not_change_included():
+    board = _board()
+    board.send(NEW)
+    writing = board.updates._update
+    while writing.written < 150 + 4096:  # all of it would be done in one chore
+        writing.step()
+    board.updates._count()
+    of = sum([len(octets) for octets in NEW.values()])
+    assert board.state["state"] == "writing"
+    assert (board.state["done"], board.state["of"]) == (writing.written, of)
+    while not writing.done:
+        writing.step()
+    assert writing.written == of
+    _clean(board)
+
+
 def test_flash_is_not_written_while_it_plays_and_no_more_is_let_in_than_memory_holds():
     board = _board()
     files = {"phantom/big.mpy": bytes(40000)}
