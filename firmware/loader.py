@@ -270,8 +270,11 @@ def safe_folder(versions, fault_of):
 # A life
 
 
-def boot():
-    """Choose, tell the serial line, set sys.path; `main` runs it. Raises nothing that is known."""
+def boot(root=""):
+    """Choose, tell the serial line, set sys.path; `main` runs it. Raises nothing that is known.
+
+    root: where the flash is mounted, if not at /.
+    """
     global state
     import machine
 
@@ -279,16 +282,16 @@ def boot():
     cause = machine.reset_cause()
     record = unpack_record(b"" if cause == _POWER_ON else machine.RTC().memory())
     soft = cause == _SOFT_RESET
-    selector = read_selector()
+    selector = read_selector(root)
     versions = {}
     for slot in SLOTS:
-        head = manifest_head("/" + slot)
+        head = manifest_head(root + "/" + slot)
         if head is not None:
             versions[slot] = head["version"]
 
     def fault_of(slot):
         # After a soft reset, as mpremote makes many of, the files are what they were.
-        return None if soft and slot in versions else fault_in("/" + slot)
+        return None if soft and slot in versions else fault_in(root + "/" + slot)
 
     if soft and record["watched"]:
         _feed_meanwhile()
@@ -306,9 +309,10 @@ def boot():
     if not soft:
         _keep(record)
     if slot == SAFE and not _has_frozen():
-        sys.path.insert(0, safe_folder(versions, lambda name: fault_in("/" + name)))
+        folder = safe_folder(versions, lambda name: fault_in(root + "/" + name))
+        sys.path.insert(0, root + folder)
     elif slot in SLOTS:
-        sys.path.insert(0, "/" + slot)
+        sys.path.insert(0, root + "/" + slot)
     _slim()
     gc.collect()
 

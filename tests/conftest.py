@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,8 @@ _HEAP = re.compile(r"^HEAP_KIB = (\d+)", re.MULTILINE)
 # The emulated ESP32's (boards/emulated/profiles.py): twice the chip's objects, its ring, the code.
 _HEAP_KIB = 384
 _FRAME = re.compile(r'^  File "(.+)", line (\d+).*\n', re.MULTILINE)
-_TIMEOUT_S = 120  # for a whole file: far beyond any honest one, short of CI's patience
+# For a whole file: far beyond any honest one, short of CI's patience.
+_TIMEOUT_S = 3600 if os.environ.get("PHANTOM_SWEEP") == "all" else 120
 
 
 def micropython_command() -> str | None:
@@ -77,6 +79,10 @@ class _NotForCPython(pytest.Module):
 class MicroPythonFile(pytest.File):
     """The tests of one portable file, run together in one MicroPython process."""
 
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.printed: dict[str, str] = {}
+
     def collect(self) -> "list[MicroPythonTest]":
         tests = []
         for node in ast.parse(self.path.read_text(encoding="utf-8")).body:
@@ -125,6 +131,7 @@ class MicroPythonFile(pytest.File):
             if line.startswith(portable.MARKER):
                 _, verdict, name = line.split(" ", 2)
                 outcomes[name] = None if verdict == "pass" else _with_lines("\n".join(pending))
+                self.printed[name] = "\n".join(pending)
                 pending = []
             else:
                 pending.append(line)
@@ -157,6 +164,8 @@ class MicroPythonTest(pytest.Item):
         failure = self.parent.outcomes()[self.test_name]
         if failure is not None:
             pytest.fail(failure, pytrace=False)
+        if self.parent.printed[self.test_name]:
+            self.add_report_section("call", "stdout", self.parent.printed[self.test_name])
 
     def reportinfo(self) -> tuple[Path, None, str]:
         return self.path, None, self.name

@@ -87,6 +87,7 @@ class Updates:
         selector = boot.selector or {"active": "a", "failed": []}
         self._active = selector["active"]  # which it goes back to
         self._failed = list(selector["failed"])
+        self._chosen = boot.selector is not None  # whether flash tells the loader what to run
         self._nonce = None
         self._update = None
         self._uploads = None
@@ -242,6 +243,8 @@ class Updates:
     def _go_on(self):
         update = self._update
         if not self._playing():
+            if not self._chosen:
+                self._choose(update)
             began = ticks_ms()
             while update.step():
                 if ticks_diff(ticks_ms(), began) >= _WRITE_MS:
@@ -255,6 +258,15 @@ class Updates:
             self._drop()
         else:
             self._count()
+
+    def _choose(self, update):
+        # Without a selector the loader begins the newest whole slot: one that is only to be, too.
+        try:
+            self._save(self._active_now(), None)
+        except OSError as error:
+            update.fail("the flash can't be written: %s" % error)
+        else:
+            self._chosen = True
 
     def _count(self):
         update = self._update
