@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
+from storagebox.search.language import words
 from storagebox.search.language.attributes import Criterion, Sort
 from storagebox.search.language.errors import LanguageError
 from storagebox.search.language.filter_lists import (
@@ -20,6 +21,7 @@ from storagebox.search.language.filter_lists import (
 from storagebox.search.language.filters import Groups, Node, conjunction, parse_filters
 from storagebox.search.language.geo import Box, Point, Polygon, Radius, Step
 from storagebox.search.language.parameters import Where, allowed
+from storagebox.search.language.query_text import Part, parse_query_text
 from storagebox.search.language.settings import Settings, Shared
 
 # These become `Query.filters` and `Query.optional`; the rest are fields under their own names.
@@ -165,6 +167,25 @@ class Query(Shared):
     def count(self) -> int:
         """How many hits are asked for."""
         return self.hits_per_page if self.length is None else self.length
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The words, phrases and exclusions of `query`, as far as advanced syntax is on."""
+        return parse_query_text(
+            self.query, self.advanced_syntax_features if self.advanced_syntax else ()
+        )
+
+    @property
+    def stop_word_languages(self) -> tuple[str, ...]:
+        """The languages whose stop words don't count; none if that is off."""
+        return words.chosen(
+            self.remove_stop_words, self.query_languages, words.STOP_WORD_LANGUAGES
+        )
+
+    @property
+    def plural_languages(self) -> tuple[str, ...]:
+        """The languages in which singular and plural are alike; none if that is off."""
+        return words.chosen(self.ignore_plurals, self.query_languages, words.PLURAL_LANGUAGES)
 
     def encoded(self) -> str:
         """The parameters as a URL-encoded string, as an answer's `params` repeats them."""
