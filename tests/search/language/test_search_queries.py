@@ -194,7 +194,7 @@ def test_a_browse_turns_off_what_it_has_no_use_for() -> None:
 
 def test_deleting_by_nothing_or_by_text_is_refused() -> None:
     for params in ({}, {"filters": ""}, {"facetFilters": []}):
-        with pytest.raises(LanguageError, match="use clear to delete all"):
+        with pytest.raises(LanguageError, match="clear deletes all"):
             Query.parse(params, DEFAULTS, Where.DELETE_BY)
     with pytest.raises(LanguageError, match="Unknown parameter: query"):
         Query.parse({"query": "x"}, DEFAULTS, Where.DELETE_BY)

@@ -15,9 +15,9 @@ from storagebox.search.language.query import Promoted, Query
 from storagebox.search.language.rule_set import RuleSet
 from storagebox.search.language.rules import Rule
 from storagebox.search.language.settings import DEFAULTS, Settings
-from storagebox.search.language.synonyms import Synonym, Synonyms
 
 NOW_S = 1000
+SYNONYMS = {"laptop": ("notebook",)}
 FACETS = {
     "brand": {"apple": "Apple", "red bull": "Red Bull", "-x": "-X"},
     "color": {"red": "Red", "blue": "Blue"},
@@ -33,10 +33,6 @@ class _Token:
 
 def _tokens(text: str) -> list[_Token]:
     return [_Token(each[0].lower(), *each.span()) for each in re.finditer(r"-?\w+", text)]
-
-
-def _words(text: str) -> list[str]:
-    return [each.word for each in _tokens(text)]
 
 
 def _value(attribute: str, words: tuple[str, ...]) -> str | None:
@@ -62,12 +58,13 @@ def _rule(
 def _applied(
     rules: list[dict[str, object]],
     settings: Settings = DEFAULTS,
-    synonyms: Synonyms | None = None,
     over: tuple[dict[str, object], ...] = (),
     **params: object,
 ) -> Query:
-    return RuleSet(map(Rule.from_json, rules), _tokens).apply(
-        params, settings, now_s=NOW_S, facet_values=_value, synonyms=synonyms, over=over
+    query = Query.parse(params, settings, over=over)
+    rule_set = RuleSet(map(Rule.from_json, rules), _tokens)
+    return rule_set.apply(
+        query, now_s=NOW_S, facet_values=_value, synonyms=lambda word: SYNONYMS.get(word, ())
     )
 
 
@@ -95,24 +92,11 @@ def test_an_empty_pattern_is_met_by_an_empty_query_only() -> None:
 
 
 def test_alternatives_are_one_step_away_plural_typo_or_synonym() -> None:
-    synonyms = Synonyms(
-        [
-            Synonym.from_json(
-                {
-                    "objectID": "s",
-                    "type": "oneWaySynonym",
-                    "input": "laptop",
-                    "synonyms": ["notebook"],
-                }
-            )
-        ],
-        _words,
-    )
     strict, lax = _rule("notebook"), _rule("notebook", alternatives=True)
     for text in ("notebooks", "notbook", "laptop"):
-        assert not _applied([strict], synonyms=synonyms, query=text).applied_rules
-        assert _applied([lax], synonyms=synonyms, query=text).applied_rules == ("r",)
-    assert not _applied([lax], synonyms=synonyms, query="laptops").applied_rules
+        assert not _applied([strict], query=text).applied_rules
+        assert _applied([lax], query=text).applied_rules == ("r",)
+    assert not _applied([lax], query="laptops").applied_rules
 
 
 def test_contexts_filters_and_times_are_conditions_too() -> None:

@@ -12,7 +12,7 @@ from storagebox.search.language.plurals import forms
 from storagebox.search.language.query import Query
 from storagebox.search.language.query_text import Part, parse_query_text
 from storagebox.search.language.settings import DEFAULTS, Settings
-from storagebox.search.language.synonyms import Synonym, Synonyms
+from storagebox.search.language.synonyms import Synonym
 
 BOTH = ("exactPhrase", "excludeWords")
 
@@ -117,43 +117,30 @@ def test_advanced_syntax_is_off_unless_asked_for_and_its_features_apart() -> Non
     assert Query.parse(only, on).parts == (Part("words", 'a "b c"'), Part("excluded", "d"))
 
 
-def _synonyms(*synonyms: dict[str, object]) -> Synonyms:
-    return Synonyms(
-        (Synonym.from_json({"objectID": "x", **each}) for each in synonyms),
-        lambda text: re.findall(r"\w+", text.lower()),
-    )
-
-
-def _found(synonyms: Synonyms, text: str) -> dict[str, int]:
-    query = text.split()
-    return {
-        " ".join(each.words): each.typos
-        for start in range(len(query))
-        for each in synonyms.at(query, start)
-    }
+def _pairs(**synonym: object) -> set[tuple[str, str]]:
+    return set(Synonym.from_json({"objectID": "x", **synonym}).pairs())
 
 
 def test_plain_synonyms_find_each_other_and_one_way_ones_dont() -> None:
-    both = _synonyms({"type": "synonym", "synonyms": ["NY", "New York", "big apple"]})
-    assert _found(both, "ny pizza") == {"new york": 0, "big apple": 0}
-    assert _found(both, "pizza new york") == {"ny": 0, "big apple": 0}
-    assert _found(both, "new pizza") == {}
-    one_way = _synonyms({"type": "oneWaySynonym", "input": "tablet", "synonyms": ["ipad"]})
-    assert _found(one_way, "tablet") == {"ipad": 0}
-    assert _found(one_way, "ipad") == {}
+    assert _pairs(type="synonym", synonyms=["NY", "New York"]) == {
+        ("NY", "New York"),
+        ("New York", "NY"),
+    }
+    assert _pairs(type="oneWaySynonym", input="tablet", synonyms=["ipad", "slate"]) == {
+        ("tablet", "ipad"),
+        ("tablet", "slate"),
+    }
 
 
 def test_alternative_corrections_cost_typos_and_placeholders_stand_in_records() -> None:
-    costly = _synonyms(
-        {"type": "altCorrection1", "word": "car", "corrections": ["vehicle"]},
-        {"type": "altcorrection2", "word": "car", "corrections": ["auto"]},
-    )
-    assert _found(costly, "car") == {"vehicle": 1, "auto": 2}
-    place = _synonyms(
-        {"type": "placeholder", "placeholder": "<Street>", "replacements": ["street", "st"]}
-    )
-    assert _found(place, "st") == {"street": 0}
-    assert not _found(place, "<street>")
+    for number in (1, 2):
+        kind = f"altCorrection{number}"
+        given = {"objectID": "x", "type": kind, "word": "car", "corrections": ["auto"]}
+        costly = Synonym.from_json(given)
+        assert list(costly.pairs()) == [("car", "auto")]
+        assert costly.typos == number
+    street = {"placeholder": "<Street>", "replacements": ["street", "st"]}
+    assert _pairs(type="placeholder", **street) == {("street", "<Street>"), ("st", "<Street>")}
 
 
 @pytest.mark.parametrize("spelling", ["onewaysynonym", "oneWaySynonym"])

@@ -70,10 +70,13 @@ class Query(Shared):
 
     `filters` is all of filters, facetFilters, numericFilters and tagFilters, ANDed; `optional` the
     optionalFilters and the ORs in filters whose parts bear different scores. `given` is the JSON
-    that was said, `settings` what it was laid over. The last five fields are what rules did.
+    that was said, out of `layers`, and `settings` what it was laid over. The last five fields are
+    what rules did.
     """
 
     settings: Settings
+    where: Where
+    layers: tuple[Mapping[str, object], ...]
     given: Mapping[str, object]
     filters: Node | None
     optional: Groups
@@ -127,11 +130,22 @@ class Query(Shared):
         are. `over` are parameters laid over the request's, the last one topmost: what rules and
         keys add. Filters of all layers have to hold; of other parameters the topmost counts.
         """
-        layers = [flattened(params, where), *(flattened(each, Where.SEARCH) for each in over)]
-        if where is Where.DELETE_BY and not any(layers[0].values()):
-            raise LanguageError(
-                "deleteBy takes filters, and none is given: use clear to delete all"
-            )
+        request = flattened(params, where)
+        if where is Where.DELETE_BY and not any(request.values()):
+            raise LanguageError("deleteBy takes filters, and there are none: clear deletes all")
+        layers = (request, *(flattened(each, Where.SEARCH) for each in over))
+        return cls._laid(layers, settings, where)
+
+    def with_beneath(self, layers: Sequence[Mapping[str, object]]) -> Query:
+        """This query with parameters laid right over the request's, beneath all others."""
+        request, *over = self.layers
+        between = (flattened(each, Where.SEARCH) for each in layers)
+        return self._laid((request, *between, *over), self.settings, self.where)
+
+    @classmethod
+    def _laid(
+        cls, layers: tuple[Mapping[str, object], ...], settings: Settings, where: Where
+    ) -> Query:
         given = _merged(layers)
         values: dict[str, Any] = dict(_INITIAL)
         values.update((name, getattr(settings, name)) for name in _SHARED)
@@ -150,6 +164,8 @@ class Query(Shared):
         return cls(
             **values,
             settings=settings,
+            where=where,
+            layers=layers,
             given=given,
             filters=filters,
             optional=optional,

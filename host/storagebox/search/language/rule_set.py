@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from rapidfuzz.distance import OSA
 
 from storagebox.search.language import words
-from storagebox.search.language.parameters import Where
 from storagebox.search.language.query import Promoted, Query
 from storagebox.search.language.rule_matching import (
     Alike,
@@ -23,8 +22,13 @@ from storagebox.search.language.rule_matching import (
     winners,
 )
 from storagebox.search.language.rules import AutomaticFilter, Edit, Placeholder, Rule
-from storagebox.search.language.settings import Settings
-from storagebox.search.language.synonyms import Synonyms
+
+Synonyms = Callable[[str], Collection[str]]
+"""The single words that a query for a word finds too."""
+
+
+def _none(_word: str) -> Collection[str]:
+    return ()
 
 
 class RuleSet:
@@ -49,21 +53,16 @@ class RuleSet:
 
     def apply(
         self,
-        params: Mapping[str, object],
-        settings: Settings,
+        query: Query,
         *,
         now_s: float,
         facet_values: FacetValues,
-        synonyms: Synonyms | None = None,
-        where: Where = Where.SEARCH,
-        over: Sequence[Mapping[str, object]] = (),
+        synonyms: Synonyms = _none,
     ) -> Query:
-        """The query that a request comes to once rules have had their say.
+        """What becomes of a query once rules have had their say; what lay over it still does.
 
-        As Query.parse; `over` stays above what rules say. `now_s` is in seconds since 1970,
-        `facet_values` and `synonyms` are the index's.
+        `now_s` is in seconds since 1970; `facet_values` and `synonyms` are the index's.
         """
-        query = Query.parse(params, settings, where, over)
         if not query.enable_rules or not self:
             return query
         tokens = self._tokens(query.query)
@@ -84,7 +83,7 @@ class RuleSet:
             return query
         # The first wins, and of layers the topmost: so the first lies on top.
         layers = [layer for each in reversed(applied) if (layer := _layer(each))]
-        changed = Query.parse(params, settings, where, (*layers, *over)) if layers else query
+        changed = query.with_beneath(layers) if layers else query
         text = self._edited(query.query, tokens, applied)
         consequences = [each.rule.consequence for each in applied]
         hidden = frozenset[str]().union(*(each.hide for each in consequences))
@@ -147,7 +146,7 @@ class RuleSet:
                 yield start, start + len(wanted)
 
 
-def _alike(query: Query, synonyms: Synonyms | None) -> Alike:
+def _alike(query: Query, synonyms: Synonyms) -> Alike:
     """Plurals, typos and synonyms of one word: one step of one of them, not several."""
     languages = words.chosen(
         True, query.query_languages or query.settings.index_languages, words.PLURAL_LANGUAGES
@@ -159,7 +158,7 @@ def _alike(query: Query, synonyms: Synonyms | None) -> Alike:
         )
         return (
             wanted in words.forms(word, languages)
-            or (synonyms is not None and synonyms.equal(word, wanted))
+            or wanted in synonyms(word)
             or (
                 query.typo_tolerance != "false"
                 and 0 < OSA.distance(word, wanted, score_cutoff=allowed) <= allowed

@@ -12,7 +12,7 @@ Each may be several words. The API spells types in two ways; both are understood
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -39,9 +39,6 @@ _FIELDS: dict[Type, tuple[str, str]] = {
     "placeholder": ("placeholder", "replacements"),
 }
 _TYPOS: dict[Type, int] = {"altCorrection1": 1, "altCorrection2": 2}
-
-Words = Callable[[str], Sequence[str]]
-"""Splits text into words, as the index does with records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +94,11 @@ class Synonym:
         answer[entries_field] = list(self.entries)
         return answer
 
+    @property
+    def typos(self) -> int:
+        """What it costs to find a record by it."""
+        return _TYPOS.get(self.type, 0)
+
     def pairs(self) -> Iterator[tuple[str, str]]:
         """What a query may hold, and what it then finds too."""
         if self.type == "synonym":
@@ -111,47 +113,6 @@ class Synonym:
 def parse_type(text: str) -> Type | None:
     """A type of synonym in either spelling, or None if there is no such type."""
     return _TYPES.get(text.lower())
-
-
-@dataclass(frozen=True, slots=True)
-class Expansion:
-    """In place of `length` words of a query, `words` will do, at the cost of `typos`."""
-
-    length: int
-    words: tuple[str, ...]
-    typos: int
-    type: Type
-
-
-class Synonyms:
-    """All synonyms of an index, ready to be looked up by the words of a query."""
-
-    def __init__(self, synonyms: Iterable[Synonym], words: Words) -> None:
-        # By the first word of what a query has to hold: all of it, and what it finds.
-        self._by_first: dict[str, list[tuple[tuple[str, ...], Expansion]]] = {}
-        for synonym in synonyms:
-            for held, found in synonym.pairs():
-                source, target = tuple(words(held)), tuple(words(found))
-                if source and target and source != target:
-                    expansion = Expansion(
-                        len(source), target, _TYPOS.get(synonym.type, 0), synonym.type
-                    )
-                    self._by_first.setdefault(source[0], []).append((source, expansion))
-
-    def __bool__(self) -> bool:
-        return bool(self._by_first)
-
-    def at(self, words: Sequence[str], start: int) -> tuple[Expansion, ...]:
-        """What may stand in place of the words of a query from `start` on."""
-        return tuple(
-            expansion
-            for source, expansion in self._by_first.get(words[start], ())
-            if tuple(words[start : start + len(source)]) == source
-        )
-
-    def equal(self, one: str, other: str) -> bool:
-        """Whether a query for the word `one` finds the word `other` too."""
-        return any(each.words == (other,) and each.length == 1 for each in self.at((one,), 0))
 
 
 def _text(object_id: str, field: str, value: object) -> str:
