@@ -74,8 +74,10 @@ flash: setup-dev
 	if [ -n "$$PHANTOM_SSID" ]; then set -- "$$@" --ssid "$$PHANTOM_SSID"; else set -- "$$@" --no-wifi; fi; \
 	exec .venv/bin/phantom flash "$$@"
 
+# All of them in two lanes (tests/lanes.py), the one that keeps time first; a part of them one by one.
 test: setup-dev
-	@exec .venv/bin/python -m pytest $${PHANTOM_TESTS:+"$$PHANTOM_TESTS"}
+	@if [ -n "$$PHANTOM_TESTS" ]; then exec .venv/bin/python -m pytest "$$PHANTOM_TESTS"; fi; \
+	exec .venv/bin/python -m pytest --numprocesses 2 --no-loadscope-reorder
 
 lint: setup-dev
 	@exec .venv/bin/python -m tools.lint

@@ -17,7 +17,7 @@ for _folder in (ROOT / "host", ROOT / "firmware", ROOT):
         sys.path.insert(0, str(_folder))  # before any `tests` package that others installed
 
 from phantom.port import cpython  # noqa: E402
-from tests import explained, portable  # noqa: E402
+from tests import explained, lanes, portable  # noqa: E402
 
 cpython.install()
 
@@ -53,6 +53,16 @@ def require_micropython() -> str:
 @pytest.fixture(name="micropython", scope="session")
 def _micropython() -> str:
     return require_micropython()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(lanes.Worker())
+
+
+@pytest.hookimpl(optionalhook=True)  # there is none where xdist is switched off
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> lanes.Lanes:
+    return lanes.Lanes(config, log)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "MicroPythonFile | None":

@@ -44,7 +44,7 @@ class _Shared:
             self._house = None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Shared]:
     require_micropython()
     require_network()

@@ -9,6 +9,8 @@ import pytest
 from tests.networks import require_network
 from tools.bench import control, results
 
+TIMED = True
+
 
 @pytest.mark.usefixtures("micropython")
 def test_control_tells_how_soon_boards_answer_obey_and_tell_amid_uploads(

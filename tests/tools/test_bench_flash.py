@@ -11,6 +11,8 @@ import pytest
 from tools.bench import flash, results
 from tools.demo.house import HouseError
 
+TIMED = True
+
 RETURNED = {
     "unheard": 0,
     "reset_to_registrar_s": flash.spread([0.9]),

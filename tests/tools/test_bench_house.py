@@ -11,6 +11,8 @@ import pytest
 from tools.bench import music, results, start, sync
 from tools.measure.counter import counter
 
+TIMED = True
+
 SUBNET = "127.77.202"  # not the demo's: one may be running
 DISTRIBUTION = {"p50", "p95", "p99", "max"}
 

@@ -13,6 +13,8 @@ from tools.demo import main
 from tools.demo.house import House, HouseError
 from tools.demo.plan import home
 
+TIMED = True
+
 SUBNET = "127.77.201"  # not the demo's: one may be running
 
 

@@ -1,0 +1,53 @@
+"""Two lanes for a whole run: tests that keep time, one by one, and those that don't beside them.
+
+Boards, boxes and whole houses mostly wait for their clocks, and would miss them beside busy
+neighbours. So one worker of pytest-xdist runs all of them in order, while another takes the rest
+at the lowest priority, a file at a time: it gets the processor's leftovers only.
+"""
+
+import functools
+import os
+import re
+from pathlib import Path
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+_ROOT = Path(__file__).resolve().parent
+# Logic whose time is a parameter. A file elsewhere, or one of these that does keep time, says so
+# itself: TIMED = False, or TIMED = True, at the start of a line.
+_UNTIMED = {"coordinator", "firmware", "image", "search", "store", "tools"}
+_SAYS = re.compile(r"^TIMED = (True|False)$", re.MULTILINE)
+_LOWEST_PRIORITY = 19
+
+
+@functools.cache
+def keeps_time(path: Path) -> bool:
+    """Whether the tests of this file depend on real clocks."""
+    says = _SAYS.search(path.read_text(encoding="utf-8"))
+    return says[1] == "True" if says else path.relative_to(_ROOT).parts[0] not in _UNTIMED
+
+
+class Lanes(LoadScopeScheduling):
+    """What is handed to workers: all that keeps time at once and first, the rest file by file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "" if keeps_time(self.config.rootpath / file) else file
+
+
+class Worker:
+    """The plugin in each worker."""
+
+    def __init__(self) -> None:
+        self._gave_way = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: "list[pytest.Item]") -> None:
+        items.sort(key=lambda item: not keeps_time(item.path))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if not self._gave_way and not keeps_time(item.path):
+            os.nice(_LOWEST_PRIORITY)
+            self._gave_way = True
