@@ -77,7 +77,7 @@ flash: setup-dev
 # All of them in two lanes (tests/lanes.py), the one that keeps time first; a part of them one by one.
 test: setup-dev
 	@if [ -n "$$PHANTOM_TESTS" ]; then exec .venv/bin/python -m pytest "$$PHANTOM_TESTS"; fi; \
-	exec .venv/bin/python -m pytest --numprocesses 2 --no-loadscope-reorder
+	exec .venv/bin/python -m pytest --numprocesses 2 --no-loadscope-reorder --durations 25
 
 lint: setup-dev
 	@exec .venv/bin/python -m tools.lint

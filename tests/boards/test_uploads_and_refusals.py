@@ -176,11 +176,16 @@ def test_a_member_that_has_gone_mad_costs_itself_its_link_and_nobody_else_anythi
     heap_before = min(r["heap_free"] for r in driver.reports[-2:])
     heard: list[bytes] = []
     sent = 0
-    while sent < 1500:
+    # What comes after the message that it hangs up on is never read, and how much that is depends
+    # on the machine: so until each kind was refused, within what no honest board would need.
+    wanted = {"malformed", "oversized", "invalid_params", "stray"}
+    while sent < 1500 or (sent < 30000 and not wanted <= set(_refused(driver))):
         mad = Driver(board.address, "mad")
         heard[:] = heard[-50:]
         try:
-            while sent < 1500 and not mad.closed:
+            for _ in range(500):
+                if mad.closed:
+                    break
                 sent += 1
                 mad.socket.sendall(_mad(rng, heard))
         except OSError:
@@ -193,5 +198,4 @@ def test_a_member_that_has_gone_mad_costs_itself_its_link_and_nobody_else_anythi
     wait_for("fresh reports, with uploads let go of", lambda: len(driver.reports) >= seen + 16, 15)
     assert max(r["heap_free"] for r in driver.reports[-6:]) > heap_before - 8192
     counts = _refused(driver)
-    for kind in ("malformed", "oversized", "invalid_params", "stray"):
-        assert counts.get(kind, 0) > 0, counts
+    assert wanted <= set(counts), counts
