@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from storagebox.search.engine.places import Places
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.slots import Slot
 from storagebox.search.engine.snapshot import Snapshot
@@ -35,38 +36,36 @@ class Found:
         return Found(self.rows[chosen], self.grades[chosen])
 
 
-def find(snapshot: Snapshot, slots: Sequence[Slot], allowed: NDArray[np.bool_] | None) -> Found:
+def find(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found:
     """The rows that match all slots that aren't optional, and at least one slot.
 
-    `allowed[code]` says which places count; None lets all count.
+    `places` says where in a record words count.
     """
-    base = _find_in_base(snapshot, slots, allowed)
+    base = _find_in_base(snapshot, slots, places)
     if not len(snapshot.tail):
         return base
-    tail = _find_in_tail(snapshot, slots, allowed)
+    tail = _find_in_tail(snapshot, slots, places)
     return Found(
         np.concatenate([base.rows, tail.rows + snapshot.base_rows]),
         np.concatenate([base.grades, tail.grades]),
     )
 
 
-def _find_in_base(
-    snapshot: Snapshot, slots: Sequence[Slot], allowed: NDArray[np.bool_] | None
-) -> Found:
+def _find_in_base(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found:
     order = sorted(range(len(slots)), key=lambda j: (slots[j].wanted.optional, slots[j].places))
     required = [j for j in order if not slots[j].wanted.optional]
     if not required:
-        return _find_any(snapshot, slots, allowed)
+        return _find_any(snapshot, slots, places)
     rows: Rows = np.zeros(0, np.int64)
     columns: dict[int, NDArray[np.uint8]] = {}
     for j in order:
         slot = slots[j]
         if not columns:
-            rows, column = _rows_of(snapshot, slot, allowed)
+            rows, column = _rows_of(snapshot, slot, places)
         elif slot.places > _TOKENS_WORTH * len(rows) or not len(rows):
-            column = _look_up(snapshot, slot, rows, allowed)
+            column = _look_up(snapshot, slot, rows, places)
         else:
-            column = _spread_over(snapshot, slot, rows, allowed)
+            column = _spread_over(snapshot, slot, rows, places)
         columns[j] = column
         if not slot.wanted.optional and not column.all():
             kept = column > 0
@@ -75,13 +74,11 @@ def _find_in_base(
     return Found(rows, np.stack([columns[j] for j in range(len(slots))], axis=1))
 
 
-def _find_any(
-    snapshot: Snapshot, slots: Sequence[Slot], allowed: NDArray[np.bool_] | None
-) -> Found:
+def _find_any(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found:
     spread: list[NDArray[np.uint8]] = []
     for slot in slots:
         scratch = snapshot.scratch()
-        _spread(snapshot, slot, scratch, allowed)
+        _spread(snapshot, slot, scratch, places)
         spread.append(scratch)
     union = np.zeros(snapshot.base_rows, np.bool_)
     for scratch in spread:
@@ -95,12 +92,10 @@ def _find_any(
     return found
 
 
-def _rows_of(
-    snapshot: Snapshot, slot: Slot, allowed: NDArray[np.bool_] | None
-) -> tuple[Rows, NDArray[np.uint8]]:
+def _rows_of(snapshot: Snapshot, slot: Slot, places: Places) -> tuple[Rows, NDArray[np.uint8]]:
     """The living rows of a slot, ascending, and their grades."""
     scratch = snapshot.scratch()
-    _spread(snapshot, slot, scratch, allowed)
+    _spread(snapshot, slot, scratch, places)
     rows = np.flatnonzero(scratch)
     alive = snapshot.alive[rows]
     if not alive.all():
@@ -115,36 +110,32 @@ def _spread(
     snapshot: Snapshot,
     slot: Slot,
     scratch: NDArray[np.uint8],
-    allowed: NDArray[np.bool_] | None,
+    places: Places,
 ) -> None:
     """Write each row's best grade into its byte."""
     postings = snapshot.base.postings
-    for how, places in slot.runs(postings):
-        rows = postings.rows[places]
-        if allowed is not None:
-            rows = rows[allowed[postings.codes[places]]]
+    for how, run in slot.runs(postings):
+        rows = postings.rows[run]
+        if not places.alike:
+            rows = rows[places.good(how, postings.codes[run])]
         scratch[rows] = how
 
 
-def _spread_over(
-    snapshot: Snapshot, slot: Slot, rows: Rows, allowed: NDArray[np.bool_] | None
-) -> NDArray[np.uint8]:
+def _spread_over(snapshot: Snapshot, slot: Slot, rows: Rows, places: Places) -> NDArray[np.uint8]:
     scratch = snapshot.scratch()
-    _spread(snapshot, slot, scratch, allowed)
+    _spread(snapshot, slot, scratch, places)
     column = scratch[rows]
     scratch.fill(0)
     snapshot.give_back(scratch)
     return column
 
 
-def _look_up(
-    snapshot: Snapshot, slot: Slot, rows: Rows, allowed: NDArray[np.bool_] | None
-) -> NDArray[np.uint8]:
+def _look_up(snapshot: Snapshot, slot: Slot, rows: Rows, places: Places) -> NDArray[np.uint8]:
     part = snapshot.base.part
-    places, owner = part.tokens.where(rows)
-    grades = slot.table[part.tokens.flat[places]]
-    if allowed is not None:
-        grades[~allowed[part.codes[places]]] = 0
+    at, owner = part.tokens.where(rows)
+    grades = slot.table[part.tokens.flat[at]]
+    if not places.alike:
+        places.strike(grades, part.codes[at])
     return _best(owner, grades, len(rows))
 
 
@@ -158,17 +149,15 @@ def _best(owner: Rows, grades: NDArray[np.uint8], rows: int) -> NDArray[np.uint8
     return column
 
 
-def _find_in_tail(
-    snapshot: Snapshot, slots: Sequence[Slot], allowed: NDArray[np.bool_] | None
-) -> Found:
+def _find_in_tail(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found:
     tail = snapshot.tail
     count = len(tail)
     columns: list[NDArray[np.uint8]] = []
     matching = tail.alive.copy()
     for slot in slots:
         grades = slot.table[tail.tokens.flat]
-        if allowed is not None:
-            grades[~allowed[tail.codes[: len(grades)]]] = 0
+        if not places.alike:
+            places.strike(grades, tail.codes)
         columns.append(_best(snapshot.tail_owner, grades, count))
         if not slot.wanted.optional:
             matching &= columns[-1] > 0

@@ -11,7 +11,6 @@ exact: how many words are there whole, negated, for smaller is better.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from storagebox.search.engine.candidates import Found
 from storagebox.search.engine.layout import POSITION_BITS
+from storagebox.search.engine.places import Places
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.slots import Slot
 from storagebox.search.engine.snapshot import Snapshot
@@ -28,40 +28,21 @@ FAR: Final = 8
 NOWHERE: Final = (1 << 31) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """What tells good places from bad ones.
-
-    allowed: by code, whether a place is searched; None if all are. keys: uint32 by code, the
-    attribute criterion; None when it is off. inexact: by code, whether matches there never count
-    as exact; None if all may.
-    """
-
-    allowed: NDArray[np.bool_] | None
-    keys: NDArray[np.uint32] | None
-    inexact: NDArray[np.bool_] | None
-    min_proximity: int
-    single_word: str
-
-
 def closeness(
     snapshot: Snapshot, found: Found, slots: Sequence[Slot], places: Places
 ) -> Mapping[str, NDArray[np.int64]]:
     """The three criteria of each row."""
     count = len(found.rows)
     owner, ids, codes = snapshot.tokens(found.rows)
-    if places.allowed is not None:
-        kept = places.allowed[codes]
-        owner_kept, ids_kept, codes_kept = owner[kept], ids[kept], codes[kept]
-    else:
-        owner_kept, ids_kept, codes_kept = owner, ids, codes
     attribute = np.full(count, NOWHERE, np.int64)
     exact = np.zeros(count, np.int64)
     where: list[tuple[Rows, NDArray[np.int64]]] = []
     for j, slot in enumerate(slots):
-        grades = slot.table[ids_kept]
+        grades = slot.table[ids]
+        if not places.alike:
+            places.strike(grades, codes)
         hits = np.flatnonzero(grades)
-        rows, grades, at = owner_kept[hits], grades[hits], codes_kept[hits]
+        rows, grades, at = owner[hits], grades[hits], codes[hits]
         best = found.grades[rows, j]
         # Equal but for the odd one that makes it exact: the same number of typos.
         same = (grades + 1) >> 1 == (best + 1) >> 1
@@ -77,7 +58,7 @@ def closeness(
             if places.single_word == "none":
                 whole[:] = False
             elif places.single_word == "attribute":
-                whole &= _alone(owner_kept, codes_kept, hits)
+                whole &= _alone(owner, codes, hits)
         exact_rows = np.zeros(count, np.bool_)
         exact_rows[rows[whole]] = True
         exact -= exact_rows

@@ -1,9 +1,9 @@
-"""Shows in a record what matched: `_highlightResult`, in the record's own shape."""
+"""Marks in text what matched a query, and tells how much of the query that is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 from storagebox.search.engine.slots import Wanted
 from storagebox.search.engine.text import Token, Tokenizer
@@ -21,8 +21,7 @@ class Marker:
         after: str,
     ) -> None:
         self._tokenizer = tokenizer
-        self._words = tuple(dict.fromkeys((each.text, each.prefix) for each in words))
-        self._wanted = list({id(each): each for each in words}.values())
+        self._wanted = tuple({id(each): each for each in words}.values())
         self._originals = originals
         self._before, self._after = before, after
         self._known: dict[str, tuple[int, frozenset[int]]] = {}
@@ -44,9 +43,13 @@ class Marker:
             self._known[word] = found
         return found
 
+    def tokens(self, text: str) -> list[Token]:
+        """The words of a text."""
+        return self._tokenizer.tokens(text)
+
     def marked(self, text: str) -> dict[str, Any]:
         """A text with what matched between the tags, and how much of the query that is."""
-        return self.described(text, self._tokenizer.tokens(text))
+        return self.described(text, self.tokens(text))
 
     def described(self, text: str, tokens: Sequence[Token]) -> dict[str, Any]:
         """As `marked`, for a text whose words are known."""
@@ -78,63 +81,3 @@ class Marker:
             "fullyHighlighted": whole,
             "matchedWords": [self._originals[each] for each in sorted(matched)],
         }
-
-
-def highlight(
-    marker: Marker, record: Mapping[str, object], names: Sequence[str]
-) -> dict[str, Any]:
-    """The record's attributes of these names ("*" for all), marked."""
-    if "*" in names:
-        chosen = [name for name in record if name != "objectID"]
-        return {
-            name: found for name in chosen if (found := _shaped(marker, record[name])) is not None
-        }
-    result: dict[str, Any] = {}
-    for name in names:
-        _put(marker, result, record, name.split("."))
-    return result
-
-
-def _put(
-    marker: Marker, result: dict[str, Any], record: Mapping[str, object], names: Sequence[str]
-) -> None:
-    """Mark what is at a path, and put it at the same path of `result`."""
-    joined = ".".join(names)
-    head = joined if joined in record else names[0]
-    value = record.get(head)
-    if value is None:
-        return
-    rest = [] if head == joined else names[1:]
-    if not rest:
-        found = _shaped(marker, value)
-        if found is not None:
-            result[head] = found
-    elif isinstance(value, Mapping):
-        inner = result.setdefault(head, {})
-        _put(marker, inner, cast("Mapping[str, object]", value), rest)
-        if not inner:
-            del result[head]
-    elif isinstance(value, list):
-        elements = cast("list[object]", value)
-        shaped: list[dict[str, Any]] = result.setdefault(head, [{} for _ in elements])
-        for element, into in zip(elements, shaped, strict=True):
-            if isinstance(element, Mapping):
-                _put(marker, into, cast("Mapping[str, object]", element), rest)
-
-
-def _shaped(marker: Marker, value: object) -> Any:
-    if isinstance(value, str):
-        return marker.marked(value)
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, int | float):
-        return marker.marked(str(value))
-    if isinstance(value, list):
-        elements = [_shaped(marker, each) for each in cast("list[object]", value)]
-        return [each for each in elements if each is not None]
-    if isinstance(value, Mapping):
-        items = cast("Mapping[str, object]", value).items()
-        return {
-            name: each for name, inner in items if (each := _shaped(marker, inner)) is not None
-        }
-    return None

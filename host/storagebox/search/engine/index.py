@@ -12,15 +12,22 @@ from typing import Any, Final, Self, cast
 import numpy as np
 import orjson
 
-from storagebox.search.engine.answer import Answer
+from storagebox.search.engine.answer import Answer, Hit
+from storagebox.search.engine.browse import page
 from storagebox.search.engine.build import build
 from storagebox.search.engine.changes import Change, Clear, Delete, Meta, Put
+from storagebox.search.engine.facet_search import FacetAnswer, facet_search
+from storagebox.search.engine.filtering import holds
 from storagebox.search.engine.layout import Layout, Row
+from storagebox.search.engine.matching import match
 from storagebox.search.engine.part import Base, Names, empty_base
-from storagebox.search.engine.search import search
+from storagebox.search.engine.search import search, words_of
 from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.engine.store import Store
+from storagebox.search.engine.synonyms import Synonyms
 from storagebox.search.engine.tail import Tail
+from storagebox.search.language.errors import LanguageError
+from storagebox.search.language.filters import Node
 from storagebox.search.language.query import Query
 from storagebox.search.language.settings import Settings
 
@@ -114,15 +121,57 @@ class Index:
                     self._take_in(self._store.since(0))
                     return
                 self._layout = Layout(settings, self._layout.learnt)
+            if "synonyms" in meta:
+                self._synonyms = Synonyms(meta["synonyms"], self._layout.tokenizer)
             if cleared:
                 self._reset(self._layout.settings)
-            self._bury(gone)
+            if gone:
+                self._bury(gone)
             self._append(parsed)
             self._show()
 
     def search(self, query: Query, *, budget_ms: float | None = None) -> Answer:
         """The answer to a query. Any number of threads may search at once."""
         return search(self._snapshot, query, self._fetch)
+
+    def facet_search(self, facet: str, facet_query: str, query: Query) -> FacetAnswer:
+        """The values of a facet that match `facet_query`, counted in what `query` finds.
+
+        Raises LanguageError if `facet` isn't `searchable(...)` in attributesForFaceting.
+        """
+        declared = query.settings.faceted(facet)
+        if declared is None or not declared.searchable:
+            raise LanguageError(
+                f"Cannot search in `{facet}` attribute, you need to add `searchable({facet})`"
+                " to attributesForFaceting."
+            )
+        snapshot = self._snapshot
+        rows = match(snapshot, query, words_of(snapshot, query)).rows
+        most = query.max_facet_hits or query.settings.max_facet_hits
+        return facet_search(snapshot, facet, facet_query, query, rows, most)
+
+    def browse(
+        self, query: Query, after: str | None, limit: int
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """The next records of what matches, and the cursor behind them; see browse.page."""
+        snapshot = self._snapshot
+        rows, cursor = page(snapshot, query, after, limit)
+        hits = [
+            Hit(str(record["objectID"]), record).to_json(query)
+            for record in self._read(snapshot.numbers(rows).tolist())
+        ]
+        return hits, cursor
+
+    def matching(self, query: Query | Node) -> list[str]:
+        """The objectIDs of all that matches a query or a filter, in no order."""
+        snapshot = self._snapshot
+        if isinstance(query, Query):
+            rows = match(snapshot, query, words_of(snapshot, query)).rows
+        else:
+            rows = snapshot.all_rows
+            rows = rows[holds(snapshot, query, rows)]
+        records = self._read(snapshot.numbers(rows).tolist())
+        return [str(record["objectID"]) for record in records]
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -134,6 +183,7 @@ class Index:
 
     def _reset(self, settings: Settings) -> None:
         self._layout = Layout(settings)
+        self._synonyms = Synonyms(self.meta("synonyms"), self._layout.tokenizer)
         self._names = [Names() for _ in self._layout.facets]
         self._use(empty_base(len(self._layout.facets), len(self._layout.sorts)))
         self._show()
@@ -143,8 +193,7 @@ class Index:
         self._alive = base.part.alive
         self._tail = Tail(base, self._names, self._layout.sorts)
         self._tail_alive = np.zeros(0, np.bool_)
-        order = np.argsort(base.part.keys, kind="stable")
-        self._sorted_keys = base.part.keys[order], order
+        self._finder = _Finder(base, self._tail)
 
     def _take_in(self, records: Iterable[tuple[int, bytes]]) -> None:
         rows: list[tuple[int, int, Row]] = []
@@ -166,21 +215,13 @@ class Index:
 
     def _bury(self, object_ids: Iterable[str]) -> None:
         """Mark the rows of these records as dead, in copies: searches under way see them still."""
-        alive, tail_alive = self._alive, self._tail_alive
-        keys, order = self._sorted_keys
+        alive, tail_alive = self._alive.copy(), self._tail_alive.copy()
         for object_id in object_ids:
-            key = _key(object_id)
-            row = self._tail.rows_by_key.pop(key, None)
-            if row is not None:
-                if tail_alive is self._tail_alive:
-                    tail_alive = tail_alive.copy()
-                tail_alive[row] = False
-                continue
-            at = int(np.searchsorted(keys, np.uint64(key)))
-            if at < len(keys) and int(keys[at]) == key:
-                if alive is self._alive:
-                    alive = alive.copy()
-                alive[order[at]] = False
+            row = self._finder(object_id)
+            if row >= len(alive):
+                tail_alive[row - len(alive)] = False
+            elif row >= 0:
+                alive[row] = False
         self._alive, self._tail_alive = alive, tail_alive
 
     def _compact(self) -> None:
@@ -215,9 +256,13 @@ class Index:
             self._tail.view(self._tail_alive),
             tuple(self._tail.words),
             tuple(self._names),
+            self._synonyms,
+            self._finder,
+            self._tail.have_strings(),
         )
 
     def _fetch(self, numbers: Sequence[int]) -> list[Mapping[str, Any]]:
+        """Records by their numbers; those of late from memory."""
         hot = self._hot
         found: dict[int, Mapping[str, Any]] = {}
         cold: list[int] = []
@@ -227,12 +272,36 @@ class Index:
                 cold.append(number)
             else:
                 found[number] = record
-        for number, body in zip(cold, self._store.bodies(cold), strict=True):
-            if body is not None:
-                found[number] = hot[number] = cast("dict[str, Any]", orjson.loads(body))
+        for record, number in zip(self._read(cold), cold, strict=True):
+            found[number] = hot[number] = record
         while len(hot) > _HOT_RECORDS:
             hot.popitem(last=False)
-        return [found[number] for number in numbers if number in found]
+        return [found[number] for number in numbers]
+
+    def _read(self, numbers: Sequence[int]) -> list[Mapping[str, Any]]:
+        """Records by their numbers."""
+        bodies = self._store.bodies(numbers)
+        return [cast("dict[str, Any]", orjson.loads(body)) for body in bodies if body is not None]
+
+
+class _Finder:
+    """Finds rows by objectID, among a base's and the tail's behind it."""
+
+    def __init__(self, base: Base, tail: Tail) -> None:
+        keys = base.part.keys
+        self._order = np.argsort(keys, kind="stable")
+        self._keys = keys[self._order]
+        self._tail = tail
+
+    def __call__(self, object_id: str) -> int:
+        """The row, which may be dead, or -1."""
+        key = _key(object_id)
+        row = self._tail.rows_by_key.get(key)
+        if row is not None:
+            return len(self._keys) + row
+        at = int(np.searchsorted(self._keys, np.uint64(key)))
+        found = at < len(self._keys) and int(self._keys[at]) == key
+        return int(self._order[at]) if found else -1
 
 
 def _key(object_id: str) -> int:

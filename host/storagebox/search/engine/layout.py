@@ -47,7 +47,9 @@ class Layout:
     def __init__(self, settings: Settings, learnt: Sequence[str] = ()) -> None:
         self.settings = settings
         self.tokenizer = Tokenizer(
-            settings.separators_to_index, settings.keep_diacritics_on_characters
+            settings.separators_to_index,
+            settings.keep_diacritics_on_characters,
+            _normalization(settings),
         )
         self.searchable: tuple[Searchable, ...] = settings.searchable_attributes
         self.facets: tuple[str, ...] = tuple(
@@ -82,6 +84,7 @@ class Layout:
                 sorted(self._camel),
                 settings.separators_to_index,
                 settings.keep_diacritics_on_characters,
+                _normalization(settings),
             ]
         )
 
@@ -158,6 +161,12 @@ class Layout:
                         )
                     else:
                         self._add_numbers(found, {name: each}, above)
+
+
+def _normalization(settings: Settings) -> dict[str, str]:
+    """customNormalization, whatever the language it is listed under."""
+    languages = settings.custom_normalization or {}
+    return {each: instead for pairs in languages.values() for each, instead in pairs.items()}
 
 
 def at_path(record: Mapping[str, object], path: str) -> object:

@@ -1,24 +1,31 @@
 """What a query's text can mean: sequences of wanted words, each with what it costs in typos.
 
 The plain reading is its words one by one, the last (or all, or none) as a beginning. Others join
-neighbouring words ("spider man" as "spiderman") or split one ("spiderman" as "spider man"), if the
-index knows the result; each costs a typo. A record matches if it matches any reading, and counts
-by the one that ranks it best.
+neighbouring words ("spider man" as "spiderman") or split one ("spiderman" as "spider man") if the
+index knows the result, at the cost of a typo each, or put synonyms of several words in place. A
+record matches if it matches any reading, and counts by the one that ranks it best.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from storagebox.search.engine.slots import EXACT, Wanted, grade
+from storagebox.search.engine.grades import BEGINS, EXACT, grade
+from storagebox.search.engine.phrases import Spoken
+from storagebox.search.engine.slots import Wanted
 from storagebox.search.engine.snapshot import Snapshot
+from storagebox.search.engine.synonyms import MAX_SPAN, Synonyms
 from storagebox.search.engine.typos import edits_allowed
+from storagebox.search.language import words as language
 from storagebox.search.language.query import Query
 
 MAX_WORDS: Final = 10
 """Words of a query that are looked for; what comes behind them is ignored."""
+
+MAX_READINGS: Final = 32
+"""Ways to read a query that are tried, the plain one among them."""
 
 _SPLIT_FROM: Final = 4  # characters of a word that may be two
 _SPLIT_FIRST: Final = 12  # at most so many in the first
@@ -32,101 +39,188 @@ class Reading:
     cost: int = 0
 
 
-def readings(snapshot: Snapshot, query: Query, words: Sequence[str]) -> list[Reading]:
-    """The ways to read a query of `words`, the plain one first."""
-    plain = [_wanted(snapshot, query, words, at) for at in range(len(words))]
-    found = [Reading(tuple(plain))]
-    if query.typo_tolerance != "false":
-        found += _joined(snapshot, query, words, plain)
-        found += _split(snapshot, words, plain)
-    return found
+class Reader:
+    """Reads one query against one snapshot. `optional` are the places of words that may be absent.
 
+    Stop words that the query is to do without are left out of all readings.
+    """
 
-def _wanted(snapshot: Snapshot, query: Query, words: Sequence[str], at: int) -> Wanted:
-    word = words[at]
-    prefix = is_prefix(query, at, len(words))
-    return Wanted(word, prefix, at, others=_typos(snapshot, query, word, prefix))
-
-
-def is_prefix(query: Query, at: int, count: int) -> bool:
-    """Whether the word at a place of the query stands for all that begin with it."""
-    return query.query_type == "prefixAll" or (
-        query.query_type == "prefixLast" and at == count - 1
-    )
-
-
-def _typos(
-    snapshot: Snapshot, query: Query, word: str, prefix: bool
-) -> dict[str, tuple[int, int]]:
-    """Words that may be meant: their grade, and how many of their characters."""
-    if query.typo_tolerance == "false" or word in query.settings.disable_typo_tolerance_on_words:
-        return {}
-    if word.isdigit() and not query.allow_typos_on_numeric_tokens:
-        return {}
-    edits = edits_allowed(word, query.min_word_sizefor1_typo, query.min_word_sizefor2_typos)
-    if not edits:
-        return {}
-    key = ("typos", word, prefix, edits)
-    known = snapshot.cache.get(key)
-    if known is None:
-        near = snapshot.base.words.near(word, edits, prefix=prefix)
-        new_words, _ = snapshot.new_words
-        near += new_words.near(word, edits, prefix=prefix)
-        known = {match.word: (grade(match.cost, exact=False), match.length) for _, match in near}
-        snapshot.cache[key] = known
-    return known
-
-
-def _known(snapshot: Snapshot, word: str, *, prefix: bool = False) -> bool:
-    new_words, _ = snapshot.new_words
-    if prefix:
-        return any(
-            low < high
-            for low, high in (snapshot.base.words.beginning(word), new_words.beginning(word))
+    def __init__(
+        self, snapshot: Snapshot, query: Query, synonyms: Synonyms, spoken: Spoken
+    ) -> None:
+        self._snapshot = snapshot
+        self._query = query
+        self._synonyms = synonyms
+        self._spoken = spoken
+        self._words = spoken.words[:MAX_WORDS]
+        self._plurals = language.chosen(
+            query.ignore_plurals, query.query_languages, language.PLURAL_LANGUAGES
         )
-    return snapshot.base.words.find(word) >= 0 or new_words.find(word) >= 0
+        self._wanted: dict[int, Wanted] = {}
 
+    def kept(self) -> list[int]:
+        """The places of the words that are no stop words to be removed; all if none were left."""
+        everything = list(range(len(self._words)))
+        languages = language.chosen(
+            self._query.remove_stop_words,
+            self._query.query_languages,
+            language.STOP_WORD_LANGUAGES,
+        )
+        if not languages:
+            return everything
+        stop_words = language.stop_words(tuple(languages))
+        kept = [
+            at
+            for at in everything
+            if self._words[at] not in stop_words
+            # Who types "the" may be about to type "theatre".
+            or self._is_prefix(at)
+            or self._spoken.in_phrase(at)
+        ]
+        return kept or everything
 
-def _joined(
-    snapshot: Snapshot, query: Query, words: Sequence[str], plain: Sequence[Wanted]
-) -> list[Reading]:
-    spans = [(at, 2) for at in range(len(words) - 1)]
-    if len(words) > 2:
-        spans.append((0, len(words)))
-    found: list[Reading] = []
-    for at, span in spans:
-        word = "".join(words[at : at + span])
-        prefix = is_prefix(query, at + span - 1, len(words))
-        if _known(snapshot, word, prefix=prefix):
-            joined = Wanted(word, prefix, at, span)
-            found.append(Reading((*plain[:at], joined, *plain[at + span :]), 1))
-    return found
+    def optional(self) -> frozenset[int]:
+        """The places of the words that `optionalWords` names."""
+        named = {
+            word
+            for text in self._query.optional_words
+            for word in self._snapshot.layout.tokenizer.words(text)
+        }
+        return frozenset(at for at, word in enumerate(self._words) if word in named)
 
+    def readings(self, kept: Sequence[int], optional: Collection[int]) -> list[Reading]:
+        """The ways to read the words at the places `kept`, the plain one first."""
+        plain = [self._word(at, optional=at in optional) for at in kept]
+        found = [Reading(tuple(plain))]
+        if self._synonyms and self._query.synonyms:
+            found += self._with_synonyms(plain)
+        if self._query.typo_tolerance != "false":
+            found += self._joined(plain)
+            found += self._split(plain)
+        return found[:MAX_READINGS]
 
-def _split(snapshot: Snapshot, words: Sequence[str], plain: Sequence[Wanted]) -> list[Reading]:
-    found: list[Reading] = []
-    for at, word in enumerate(words):
-        if len(word) < _SPLIT_FROM:
-            continue
-        best: tuple[int, Wanted, Wanted] | None = None
-        for cut in range(1, min(len(word) - 1, _SPLIT_FIRST) + 1):
-            first, second = word[:cut], word[cut:]
-            prefix = plain[at].prefix
-            if not _known(snapshot, first) or not _known(snapshot, second, prefix=prefix):
+    def _is_prefix(self, at: int) -> bool:
+        if self._spoken.in_phrase(at):
+            return False
+        kind = self._query.query_type
+        return kind == "prefixAll" or (kind == "prefixLast" and at == len(self._words) - 1)
+
+    def _word(self, at: int, *, optional: bool) -> Wanted:
+        known = self._wanted.get(at)
+        if known is None:
+            word = self._words[at]
+            prefix = self._is_prefix(at)
+            others = {} if self._spoken.in_phrase(at) else self._others(word, prefix)
+            known = self._wanted[at] = Wanted(word, prefix, at, others=others)
+        return replace(known, optional=True) if optional else known
+
+    def _others(self, word: str, prefix: bool) -> dict[str, tuple[int, int]]:
+        """Other words that may be meant: their grade, and how many of their characters."""
+        others = self._typos(word, prefix)
+        alternatives: list[tuple[str, int, str]] = [
+            (form, 0, "ignorePlurals") for form in language.forms(word, self._plurals)
+        ]
+        if self._query.synonyms:
+            alternatives += [
+                (instead.words[0], instead.cost, "singleWordSynonym")
+                for instead in self._synonyms.instead((word,))
+                if len(instead.words) == 1
+            ]
+        if alternatives:
+            others = dict(others)
+        for other, cost, kind in alternatives:
+            exact = cost == 0 and kind in self._query.alternatives_as_exact
+            how = grade(cost, exact=exact)
+            if other not in others or how < others[other][0]:
+                others[other] = how, len(other)
+        return others
+
+    def _typos(self, word: str, prefix: bool) -> dict[str, tuple[int, int]]:
+        query = self._query
+        if query.typo_tolerance == "false" or word in _folded_words(self._snapshot):
+            return {}
+        if word.isdigit() and not query.allow_typos_on_numeric_tokens:
+            return {}
+        edits = edits_allowed(word, query.min_word_sizefor1_typo, query.min_word_sizefor2_typos)
+        return self._snapshot.near(word, edits, prefix=prefix) if edits else {}
+
+    def _with_synonyms(self, plain: Sequence[Wanted]) -> list[Reading]:
+        """Readings with synonyms where they, or what they stand for, are several words."""
+        exact = "multiWordsSynonym" in self._query.alternatives_as_exact
+        found: list[Reading] = []
+        for first in range(len(plain)):
+            for end in range(first + 1, min(len(plain), first + MAX_SPAN) + 1):
+                said = tuple(word.text for word in plain[first:end])
+                span = plain[end - 1].at + 1 - plain[first].at
+                for instead in self._synonyms.instead(said):
+                    if len(said) == len(instead.words) == 1:
+                        continue
+                    meant = tuple(
+                        Wanted(
+                            word,
+                            False,
+                            plain[first].at,
+                            span,
+                            optional=all(each.optional for each in plain[first:end]),
+                            own=EXACT if exact else BEGINS,
+                        )
+                        for word in instead.words
+                    )
+                    words = (*plain[:first], *meant, *plain[end:])
+                    found.append(Reading(words, instead.cost))
+        return found
+
+    def _joined(self, plain: Sequence[Wanted]) -> list[Reading]:
+        spans = [(at, 2) for at in range(len(plain) - 1)]
+        if len(plain) > 2:
+            spans.append((0, len(plain)))
+        found: list[Reading] = []
+        for first, span in spans:
+            parts = plain[first : first + span]
+            if any(self._spoken.in_phrase(part.at) for part in parts):
                 continue
-            count = min(_count(snapshot, first), _count(snapshot, second))
-            if best is None or count > best[0]:
-                head = replace(plain[at], text=first, prefix=False, others={})
-                best = count, head, replace(head, text=second, prefix=prefix)
-        if best is not None:
-            found.append(Reading((*plain[:at], best[1], best[2], *plain[at + 1 :]), 1))
-    return found
+            word = "".join(part.text for part in parts)
+            prefix = parts[-1].prefix
+            if self._snapshot.knows(word, prefix=prefix):
+                stands_for = parts[-1].at + 1 - parts[0].at
+                optional = all(part.optional for part in parts)
+                joined = Wanted(word, prefix, parts[0].at, stands_for, optional)
+                found.append(Reading((*plain[:first], joined, *plain[first + span :]), 1))
+        return found
+
+    def _split(self, plain: Sequence[Wanted]) -> list[Reading]:
+        """Each word as two, cut where the rarer of them is most frequent."""
+        snapshot = self._snapshot
+        found: list[Reading] = []
+        for place, wanted in enumerate(plain):
+            word, prefix = wanted.text, wanted.prefix
+            if len(word) < _SPLIT_FROM or self._spoken.in_phrase(wanted.at):
+                continue
+            best: tuple[int, int] | None = None
+            for cut in range(1, min(len(word) - 1, _SPLIT_FIRST) + 1):
+                first, second = word[:cut], word[cut:]
+                if snapshot.knows(first) and snapshot.knows(second, prefix=prefix):
+                    count = min(
+                        snapshot.places_of(first), snapshot.places_of(second, prefix=prefix)
+                    )
+                    if best is None or count > best[0]:
+                        best = count, cut
+            if best is not None:
+                cut = best[1]
+                head = replace(wanted, text=word[:cut], prefix=False, others={})
+                rest = replace(head, text=word[cut:], prefix=prefix)
+                found.append(Reading((*plain[:place], head, rest, *plain[place + 1 :]), 1))
+        return found
 
 
-def _count(snapshot: Snapshot, word: str) -> int:
-    """About how often a word occurs."""
-    place = snapshot.base.words.find(word)
-    return snapshot.base.postings.count(place, place + 1) if place >= 0 else 0
-
-
-__all__ = ["EXACT", "MAX_WORDS", "Reading", "is_prefix", "readings"]
+def _folded_words(snapshot: Snapshot) -> frozenset[str]:
+    """disableTypoToleranceOnWords, as words of the index."""
+    known: frozenset[str] | None = snapshot.cache.get("words without typos")
+    if known is None:
+        layout = snapshot.layout
+        known = snapshot.cache["words without typos"] = frozenset(
+            word
+            for text in layout.settings.disable_typo_tolerance_on_words
+            for word in layout.tokenizer.words(text)
+        )
+    return known

@@ -1,44 +1,26 @@
-"""A query's words: for each, which words of the index will do for it, and how well.
-
-How well is one small number, a grade: 1 is the word itself, 2 a word that begins with it; one more
-typo is two more. Words that count as exact are odd, others even. 0 is no match.
-"""
+"""A query's words: for each, which words of the index will do for it, and how well."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from storagebox.search.engine.grades import BEGINS, EXACT
 from storagebox.search.engine.part import Postings
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.snapshot import Snapshot
-
-EXACT: Final = 1
-BEGINS: Final = 2
-NOTHING: Final = 255
-
-
-def grade(cost: int, *, exact: bool) -> int:
-    """The grade of a match at `cost` typos."""
-    return 2 * cost + (EXACT if exact else BEGINS)
-
-
-def cost_of(grades: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The typos in grades other than 0."""
-    return (grades - np.uint8(1)) >> np.uint8(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One word as a query means it.
 
-    `others`: word -> (grade, how many of its characters are meant), besides `text` itself and, if
-    `prefix`, whatever begins with it. `at` is the first word of the query it stands for and `span`
-    how many it stands for.
+    `own` is the grade of `text` itself, 0 if it won't do; `others`: word -> (grade, how many of
+    its characters are meant), besides `text` itself and, if `prefix`, whatever begins with it.
+    `at` is the first word of the query it stands for and `span` how many it stands for.
     """
 
     text: str
@@ -46,12 +28,13 @@ class Wanted:
     at: int
     span: int = 1
     optional: bool = False
+    own: int = EXACT
     others: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
     def match(self, word: str) -> tuple[int, int]:
         """The grade of a word of a record, and how many of its characters are meant."""
-        if word == self.text:
-            return EXACT, len(word)
+        if word == self.text and self.own:
+            return self.own, len(word)
         best = (BEGINS, len(self.text)) if self.prefix and word.startswith(self.text) else (0, 0)
         other = self.others.get(word)
         if other is not None and (best[0] == 0 or other[0] < best[0]):
@@ -68,8 +51,9 @@ class Slot:
         new_words, new_ids = snapshot.new_words
         by_grade: dict[int, list[int]] = {}
         for word, (how, _) in wanted.others.items():
-            _add(by_grade, how, _ids_of(snapshot, word))
-        _add(by_grade, EXACT, _ids_of(snapshot, wanted.text))
+            _add(by_grade, how, snapshot.ids(word))
+        if wanted.own:
+            _add(by_grade, wanted.own, snapshot.ids(wanted.text))
         self.low = self.high = 0
         new_beginning: NDArray[np.int64] = np.zeros(0, np.int64)
         if wanted.prefix:
@@ -117,15 +101,6 @@ class Slot:
                 yield how, postings.of(ids)
         if not beginning and self.high > self.low:
             yield BEGINS, postings.within(self.low, self.high)
-
-
-def _ids_of(snapshot: Snapshot, word: str) -> list[int]:
-    found = snapshot.base.words.find(word)
-    if found >= 0:
-        return [found]
-    new_words, new_ids = snapshot.new_words
-    found = new_words.find(word)
-    return [int(new_ids[found])] if found >= 0 else []
 
 
 def _add(by_grade: dict[int, list[int]], how: int, ids: list[int]) -> None:

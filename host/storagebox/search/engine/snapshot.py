@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storagebox.search.engine.grades import grade
 from storagebox.search.engine.layout import Layout
 from storagebox.search.engine.part import Base, Names, Part
 from storagebox.search.engine.ragged import Ragged, Rows
+from storagebox.search.engine.synonyms import Synonyms
 from storagebox.search.engine.vocabulary import Words
 
 _LOCAL = threading.local()
@@ -22,7 +25,8 @@ _LOCAL = threading.local()
 class Snapshot:
     """Rows are numbered through: the tail's stand behind the base's.
 
-    `part` is the base's with the alive rows of this moment.
+    `alive` are the base's living rows of this moment. `find` gives a record's row, or -1.
+    `tail_strings` says of each of the layout's sorts whether the tail has strings in it.
     """
 
     layout: Layout
@@ -31,6 +35,9 @@ class Snapshot:
     tail: Part
     tail_words: tuple[str, ...]
     names: tuple[Names, ...]
+    synonyms: Synonyms
+    find: Callable[[str], int]
+    tail_strings: tuple[bool, ...] = ()
     cache: dict[Any, Any] = field(default_factory=dict[Any, Any])
 
     @property
@@ -42,6 +49,11 @@ class Snapshot:
     def word_count(self) -> int:
         """Ids of words are below this."""
         return len(self.base.words) + len(self.tail_words)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are, dead ones included."""
+        return self.base_rows + len(self.tail)
 
     @cached_property
     def size(self) -> int:
@@ -100,6 +112,17 @@ class Snapshot:
             flat = np.concatenate([flat, new.flat[places]])
         return owner, flat
 
+    def rows_of(self, object_ids: Iterable[str]) -> Rows:
+        """The rows of the records with these ids, ascending; of those that there are."""
+        rows = sorted(row for each in object_ids if (row := self.find(each)) >= 0)
+        return np.array([row for row in rows if self._is_alive(row)], np.int64)
+
+    def _is_alive(self, row: int) -> bool:
+        if row < self.base_rows:
+            return bool(self.alive[row])
+        # A row behind the tail came after this moment.
+        return row < self.row_count and bool(self.tail.alive[row - self.base_rows])
+
     def sort_column(self, at: int, rows: Rows) -> NDArray[np.float64]:
         """The keys of ascending rows in one of the layout's sorts."""
         base_rows, tail_rows = self.split(rows)
@@ -115,6 +138,42 @@ class Snapshot:
         both[old] = self.base.part.numbers[rows[old]]
         both[~old] = self.tail.numbers[rows[~old] - self.base_rows]
         return both
+
+    def ids(self, word: str) -> list[int]:
+        """The id of a word, or none."""
+        found = self.base.words.find(word)
+        if found >= 0:
+            return [found]
+        new_words, new_ids = self.new_words
+        found = new_words.find(word)
+        return [int(new_ids[found])] if found >= 0 else []
+
+    def knows(self, word: str, *, prefix: bool = False) -> bool:
+        """Whether there is such a word, or with `prefix` one that begins so."""
+        if not prefix:
+            return bool(self.ids(word))
+        new_words, _ = self.new_words
+        ranges = self.base.words.beginning(word), new_words.beginning(word)
+        return any(low < high for low, high in ranges)
+
+    def places_of(self, word: str, *, prefix: bool = False) -> int:
+        """About how often a word occurs, or with `prefix` those that begin so."""
+        if prefix:
+            return self.base.postings.count(*self.base.words.beginning(word))
+        place = self.base.words.find(word)
+        return self.base.postings.count(place, place + 1) if place >= 0 else 0
+
+    def near(self, word: str, edits: int, *, prefix: bool) -> dict[str, tuple[int, int]]:
+        """Words some typos away: their grade (see grades), and how many characters are meant."""
+        key = ("near", word, edits, prefix)
+        known = self.cache.get(key)
+        if known is None:
+            near = self.base.words.near(word, edits, prefix=prefix)
+            near += self.new_words[0].near(word, edits, prefix=prefix)
+            known = self.cache[key] = {
+                match.word: (grade(match.cost, exact=False), match.length) for _, match in near
+            }
+        return known
 
     def scratch(self) -> NDArray[np.uint8]:
         """A zeroed array of a byte for each row of the base, this thread's until given back."""

@@ -120,6 +120,10 @@ class Tail:
         """What the rows have for a sort, as records say it."""
         return self._sort_values[at]
 
+    def have_strings(self) -> tuple[bool, ...]:
+        """Whether any row has a string, by sort."""
+        return tuple(self._have_strings)
+
     def _id(self, word: str) -> int:
         found = self._base.words.find(word)
         if found < 0:

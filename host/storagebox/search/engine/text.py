@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,18 +37,25 @@ class Token:
 class Tokenizer:
     """Splits text as an index's settings say. Threads may share one."""
 
-    def __init__(self, separators: str = "", kept_diacritics: str = "") -> None:
+    def __init__(
+        self,
+        separators: str = "",
+        kept_diacritics: str = "",
+        normalization: Mapping[str, str] | None = None,
+    ) -> None:
         extra = "".join(re.escape(each) for each in separators if not each.isspace())
         sign = f"|[{extra}]" if extra else ""
         self._plain = re.compile(rf"[a-z0-9]+{sign}")
         self._any = re.compile(
             rf"{_ACRONYM}|{_LETTER}(?:{_LETTER}|[{_MARKS}])*|[{_UNSPACED}]{sign}"
         )
-        self._folding = _Folding(kept_diacritics)
+        self._folding = _Folding(kept_diacritics, normalization or {})
+        # Nothing of ASCII is normalised away, so its words can be taken as they are.
+        self._is_plain = not any(each.isascii() for each in normalization or ())
 
     def words(self, text: str) -> list[str]:
         """The words of `text` in order."""
-        if text.isascii() and "." not in text:
+        if self._is_plain and text.isascii() and "." not in text:
             words = self._plain.findall(text.lower())
             if len(text) <= MAX_WORD:
                 return words
@@ -57,7 +65,7 @@ class Tokenizer:
 
     def tokens(self, text: str) -> list[Token]:
         """The words of `text` and where each stands."""
-        if text.isascii() and "." not in text:
+        if self._is_plain and text.isascii() and "." not in text:
             found = self._plain.finditer(text.lower())
             return [Token(each[0][:MAX_WORD], each.start(), each.end()) for each in found]
         fold = self.fold
@@ -67,7 +75,7 @@ class Tokenizer:
 
     def fold(self, word: str) -> str:
         """One word of a text without case, diacritics and dots."""
-        if word.isascii():
+        if self._is_plain and word.isascii():
             folded = word.lower()
         else:
             folded = word.translate(self._folding)
@@ -75,7 +83,7 @@ class Tokenizer:
 
     def covered(self, text: str, length: int) -> int:
         """How many characters of a word as it is written make up `length` of it when folded."""
-        if text.isascii() and "." not in text:
+        if self._is_plain and text.isascii() and "." not in text:
             return min(length, len(text))
         taken = 0
         for at, character in enumerate(text):
@@ -100,9 +108,12 @@ _LIGATURES: Final = {
 class _Folding(dict[int, str]):
     """A table for str.translate that fills itself: each character without case and marks."""
 
-    def __init__(self, kept: str) -> None:
+    def __init__(self, kept: str, normalization: Mapping[str, str]) -> None:
         super().__init__()
         self._kept = frozenset(kept.lower())
+        for character, replacement in normalization.items():
+            if len(character) == 1:
+                self[ord(character.lower())] = self[ord(character.upper())] = replacement.lower()
 
     def __missing__(self, code: int) -> str:
         character = chr(code).lower()

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storagebox.search.engine.candidates import Found
+from storagebox.search.engine.grades import cost_of
 from storagebox.search.engine.ragged import Rows
-from storagebox.search.engine.slots import cost_of
 from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.language.attributes import Criterion, Sort
 
@@ -31,12 +31,15 @@ TEXTUAL: Final = frozenset({"proximity", "attribute", "exact"})
 class Ranked:
     """Rows from best to worst, and each criterion's number for them.
 
-    `cut` says that rows which might have been among them were left out for want of time.
+    `cut` says that rows which might have been among them were left out for want of time. Rules
+    `promoted` some rows, of which `added` don't match.
     """
 
     rows: Rows
     criteria: Mapping[str, Column]
     cut: bool
+    added: int = 0
+    promoted: frozenset[int] = frozenset()
 
 
 def rank(

@@ -1,0 +1,76 @@
+"""`distinct`: of records with the same value of `attributeForDistinct`, only the best are shown.
+
+Groups stand in the order of their best records, and the records of one group one after the other.
+A record without a value is a group of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storagebox.search.engine.matching import Matches
+from storagebox.search.engine.ordering import best
+from storagebox.search.engine.part import NO_VALUE
+from storagebox.search.engine.ragged import Rows
+from storagebox.search.engine.snapshot import Snapshot
+from storagebox.search.engine.tiebreak import Ranked
+from storagebox.search.language.query import Query
+
+_AHEAD: Final = 4  # rows ranked for each group wanted, at first
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """The rows to be shown in order, and for each how many of its group stand before it."""
+
+    ranked: Ranked
+    sequence: NDArray[np.int64]
+
+
+def groups(snapshot: Snapshot, attribute: str, rows: Rows) -> NDArray[np.int64]:
+    """The group of each of some rows in any order: equal numbers, equal groups."""
+    at = snapshot.layout.facets.index(attribute)
+    old, new = snapshot.base.part.facets[at], snapshot.tail.facets[at]
+    order = np.argsort(rows, kind="stable")
+    owner, values = snapshot.values(old, new, rows[order])
+    # Of several values the first counts; the last written stays.
+    found = np.zeros(len(rows), np.int64)
+    found[order[owner[::-1]]] = values[::-1]
+    return np.where(found == NO_VALUE, -1 - rows, found)
+
+
+def grouped(
+    snapshot: Snapshot, query: Query, matches: Matches, attribute: str, first: int, end: int
+) -> Grouped:
+    """The groups from number `first` up to `end`, `query.distinct` records of each at most."""
+    total = len(matches.rows)
+    count = min(max(end * _AHEAD, 1), total)
+    while True:
+        ranked = best(snapshot, query, matches, count)
+        found = groups(snapshot, attribute, ranked.rows)
+        _, heads = np.unique(found, return_index=True)
+        heads.sort()
+        if len(heads) >= end or count >= total:
+            break
+        count = min(count * 4, total)
+    chosen = found[heads[first:end]]
+    if query.distinct > 1 and len(chosen):
+        # The others of a group may stand far behind its best.
+        all_groups = groups(snapshot, attribute, matches.rows)
+        members = matches.rows[np.isin(all_groups, chosen)]
+        ranked = best(snapshot, query, matches.pick(members), len(members))
+        found = groups(snapshot, attribute, ranked.rows)
+    rank_of = {group: order for order, group in enumerate(chosen.tolist())}
+    taken: dict[int, list[int]] = {}
+    for at, group in enumerate(found.tolist()):
+        if group in rank_of and len(taken.setdefault(group, [])) < query.distinct:
+            taken[group].append(at)
+    picked = [at for group in chosen.tolist() for at in taken[group]]
+    sequence = [number for group in chosen.tolist() for number in range(len(taken[group]))]
+    order = np.array(picked, np.int64)
+    criteria = {name: column[order] for name, column in ranked.criteria.items()}
+    return Grouped(Ranked(ranked.rows[order], criteria, ranked.cut), np.array(sequence, np.int64))

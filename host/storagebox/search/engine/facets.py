@@ -1,0 +1,92 @@
+"""How often each value of a facet occurs among some records, and what numbers come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storagebox.search.engine.ragged import Ragged, Rows
+from storagebox.search.engine.snapshot import Snapshot
+
+_NONE = Ragged(np.zeros(1, np.int64), np.zeros(0))
+
+
+def counted(snapshot: Snapshot, asked: Sequence[str]) -> tuple[str, ...]:
+    """The facets that are counted when `asked` are asked for; "*" is all that may be shown."""
+    shown = [
+        each.name
+        for each in snapshot.layout.settings.attributes_for_faceting
+        if not each.filter_only
+    ]
+    if "*" in asked:
+        return tuple(dict.fromkeys(shown))
+    return tuple(name for name in dict.fromkeys(asked) if name in shown)
+
+
+def counts(snapshot: Snapshot, facet: str, rows: Rows) -> NDArray[np.int64]:
+    """How many of some ascending rows have each value, by the value's id."""
+    at = snapshot.layout.facets.index(facet)
+    old, new = snapshot.base.part.facets[at], snapshot.tail.facets[at]
+    if rows is snapshot.all_rows:
+        key = ("counts", facet)
+        known = snapshot.cache.get(key)
+        if known is None:
+            known = snapshot.cache[key] = _count(snapshot, at, old, new, rows)
+        return known
+    return _count(snapshot, at, old, new, rows)
+
+
+def _count(snapshot: Snapshot, at: int, old: Ragged, new: Ragged, rows: Rows) -> NDArray[np.int64]:
+    _, values = snapshot.values(old, new, rows)
+    found = np.bincount(values, minlength=len(snapshot.names[at].values))
+    found[0] = 0  # of those without a value
+    return found
+
+
+def listed(
+    snapshot: Snapshot, facet: str, found: NDArray[np.int64], most: int, order: str
+) -> dict[str, int]:
+    """The values that occur, at most `most` of them, most frequent or ("alpha") first in order."""
+    values = snapshot.names[snapshot.layout.facets.index(facet)].values
+    return {values[each]: int(found[each]) for each in ordered(values, found, most, order)}
+
+
+def ordered(values: Sequence[str], found: NDArray[np.int64], most: int, order: str) -> list[int]:
+    """The ids of the values that occur, as `listed` lists them."""
+    ids = np.flatnonzero(found)
+    if order == "count" and len(ids) > most > 0:
+        last = np.partition(found[ids], len(ids) - most)[len(ids) - most]
+        ids = ids[found[ids] >= last]
+    if order == "alpha":
+        chosen = sorted(ids.tolist(), key=values.__getitem__)
+    else:
+        chosen = sorted(ids.tolist(), key=lambda each: (-int(found[each]), values[each]))
+    return chosen[:most]
+
+
+def stats(snapshot: Snapshot, facet: str, rows: Rows) -> Mapping[str, float] | None:
+    """The least, greatest, mean and sum of an attribute's numbers; None if it has none."""
+    old = snapshot.base.part.numerics.get(facet, _empty(snapshot.base_rows))
+    new = snapshot.tail.numerics.get(facet, _empty(len(snapshot.tail)))
+    _, numbers = snapshot.values(old, new, rows)
+    numbers = numbers[~np.isnan(numbers)]
+    if not len(numbers):
+        return None
+    total = float(numbers.sum())
+    return {
+        "min": _plain(float(numbers.min())),
+        "max": _plain(float(numbers.max())),
+        "avg": _plain(total / len(numbers)),
+        "sum": _plain(total),
+    }
+
+
+def _empty(rows: int) -> Ragged:
+    return Ragged(np.zeros(rows + 1, np.int64), np.zeros(0))
+
+
+def _plain(number: float) -> float:
+    """A whole number without its point."""
+    return int(number) if number.is_integer() else number

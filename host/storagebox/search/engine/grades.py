@@ -1,0 +1,25 @@
+"""How well a word matches, as one small number, a grade.
+
+1 is the word itself, 2 a word that begins with it; one more typo is two more. Words that count as
+exact are odd, others even. 0 is no match.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+EXACT: Final = 1
+BEGINS: Final = 2
+
+
+def grade(cost: int, *, exact: bool) -> int:
+    """The grade of a match at `cost` typos."""
+    return 2 * cost + (EXACT if exact else BEGINS)
+
+
+def cost_of(grades: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The typos in grades other than 0."""
+    return (grades - np.uint8(1)) >> np.uint8(1)

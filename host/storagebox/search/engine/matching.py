@@ -1,0 +1,214 @@
+"""Everything that matches a query: by its words in any reading, and by all that filters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storagebox.search.engine import phrases
+from storagebox.search.engine.candidates import Found, find
+from storagebox.search.engine.filtering import holds
+from storagebox.search.engine.geo import (
+    NOWHERE,
+    Distances,
+    automatic_radius_m,
+    distances,
+    within_areas,
+)
+from storagebox.search.engine.meaning import Reader, Reading
+from storagebox.search.engine.phrases import Spoken
+from storagebox.search.engine.places import Places, places_of
+from storagebox.search.engine.ragged import Rows
+from storagebox.search.engine.slots import Slot, Wanted
+from storagebox.search.engine.snapshot import Snapshot
+from storagebox.search.engine.tiebreak import typos
+from storagebox.search.language.query import Query
+
+_DEMANDING_FROM: Final = 4  # words, all optional, from which many results make more of them needed
+_MANY: Final = 1000
+_FIVES_FROM: Final = 10
+_REMOVED: Final = 5  # words at most that are taken away when nothing matches
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """The rows that match one reading of the query."""
+
+    reading: Reading
+    slots: tuple[Slot, ...]
+    found: Found
+
+
+@dataclass(frozen=True)
+class Matches:
+    """What matches a query.
+
+    `removed` are the places of the words that had to be taken away for anything to match.
+    `around`: how far the matching records are, for a query around a point; `radius` in metres is
+    the automatic one, if the query left it to us.
+    """
+
+    spoken: Spoken
+    places: Places
+    matched: tuple[Matched, ...]
+    removed: tuple[int, ...] = ()
+    around: Distances | None = None
+    radius: int | None = None
+
+    @cached_property
+    def rows(self) -> Rows:
+        """All rows that match, ascending."""
+        rows = [each.found.rows for each in self.matched]
+        if len(rows) == 1:
+            return rows[0]
+        return np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
+
+    @cached_property
+    def words(self) -> tuple[Wanted, ...]:
+        """The wanted words of all readings that matched anything."""
+        return tuple(word for each in self.matched for word in each.reading.words)
+
+    def pick(self, rows: Rows) -> Matches:
+        """Only those of the matches that are among some ascending rows."""
+        picked = [
+            replace(each, found=each.found.pick(np.isin(each.found.rows, rows)))
+            for each in self.matched
+        ]
+        return replace(self, matched=tuple(each for each in picked if len(each.found.rows)))
+
+
+def match(snapshot: Snapshot, query: Query, spoken: Spoken) -> Matches:
+    """All records that match, words taken away if the query says so and nothing would else."""
+    places = places_of(snapshot, query)
+    reader = Reader(snapshot, query, snapshot.synonyms, spoken)
+    kept = reader.kept()
+    optional = reader.optional()
+    matched = _matching(snapshot, query, spoken, places, reader.readings(kept, optional))
+    removed: tuple[int, ...] = ()
+    if not matched and len(kept) > 1:
+        for remaining, may_miss in _retreats(query.remove_words_if_no_results, kept):
+            readings = reader.readings(remaining, may_miss or optional)
+            matched = _matching(snapshot, query, spoken, places, readings)
+            if matched:
+                removed = tuple(at for at in kept if at not in remaining)
+                break
+    result = Matches(spoken, places, tuple(_few_typos(matched, query.typo_tolerance)), removed)
+    return _around(snapshot, query, result)
+
+
+def _retreats(mode: str, kept: list[int]) -> list[tuple[list[int], frozenset[int]]]:
+    """What to look for instead, the least changed first: places of words, and the optional."""
+    fewest = max(1, len(kept) - _REMOVED)
+    match mode:
+        case "lastWords":
+            return [(kept[:count], frozenset()) for count in range(len(kept) - 1, fewest - 1, -1)]
+        case "firstWords":
+            return [(kept[-count:], frozenset()) for count in range(len(kept) - 1, fewest - 1, -1)]
+        case "allOptional":
+            return [(kept, frozenset(kept))]
+        case _:
+            return []
+
+
+def _matching(
+    snapshot: Snapshot,
+    query: Query,
+    spoken: Spoken,
+    places: Places,
+    readings: Sequence[Reading],
+) -> list[Matched]:
+    slots: dict[int, Slot] = {}
+    result: list[Matched] = []
+    for reading in readings:
+        for word in reading.words:
+            if id(word) not in slots:
+                slots[id(word)] = Slot(snapshot, word)
+        chosen = tuple(slots[id(word)] for word in reading.words)
+        if any(slot.empty and not slot.wanted.optional for slot in chosen):
+            continue
+        found = find(snapshot, chosen, places) if chosen else _everything(snapshot)
+        found = _demanding(found, chosen)
+        found = _filtered(snapshot, query, spoken, found)
+        if len(found.rows):
+            result.append(Matched(reading, chosen, found))
+    return result
+
+
+def _everything(snapshot: Snapshot) -> Found:
+    rows = snapshot.all_rows
+    return Found(rows, np.zeros((len(rows), 0), np.uint8))
+
+
+def _demanding(found: Found, slots: Sequence[Slot]) -> Found:
+    """With all words optional and many results, only those that match more of the words."""
+    count = len(slots)
+    if count < _DEMANDING_FROM or not all(slot.wanted.optional for slot in slots):
+        return found
+    step = count // 5 if count >= _FIVES_FROM else 1
+    matching = (found.grades > 0).sum(axis=1)
+    needed = 1
+    while needed + step <= count and np.count_nonzero(matching >= needed) > _MANY:
+        needed += step
+    while needed > 1 and not (matching >= needed).any():
+        needed -= 1
+    return found.pick(matching >= needed) if needed > 1 else found
+
+
+def _filtered(snapshot: Snapshot, query: Query, spoken: Spoken, found: Found) -> Found:
+    def keep(chosen: NDArray[np.bool_]) -> None:
+        nonlocal found
+        if not chosen.all():
+            found = found.pick(chosen)
+
+    if query.filters is not None:
+        keep(holds(snapshot, query.filters, found.rows))
+    inside = within_areas(snapshot, query, found.rows)
+    if inside is not None:
+        keep(inside)
+    if query.around_lat_lng is not None and isinstance(query.around_radius, int):
+        near = distances(snapshot, found.rows, query.around_lat_lng).metres
+        keep(near <= query.around_radius)
+    for first, count in spoken.phrases:
+        if count > 1:
+            keep(phrases.holding(snapshot, found.rows, spoken.words[first : first + count]))
+    for excluded in spoken.excluded:
+        keep(~phrases.holding(snapshot, found.rows, excluded))
+    hidden = snapshot.rows_of(query.hidden) if query.hidden else None
+    if hidden is not None and len(hidden):
+        keep(~np.isin(found.rows, hidden))
+    return found
+
+
+def _few_typos(matched: list[Matched], tolerance: str) -> list[Matched]:
+    """What `min` (the fewest typos there are) and `strict` (the two fewest) leave."""
+    levels = {"min": 1, "strict": 2}.get(tolerance)
+    if levels is None or not matched:
+        return matched
+    counts = [typos(each.found) + each.reading.cost for each in matched]
+    best = np.unique(np.concatenate(counts))[:levels]
+    picked = [
+        replace(each, found=each.found.pick(count <= best[-1]))
+        for each, count in zip(matched, counts, strict=True)
+    ]
+    return [each for each in picked if len(each.found.rows)]
+
+
+def _around(snapshot: Snapshot, query: Query, matches: Matches) -> Matches:
+    """The distances of what matches, and without a radius given, only what is near enough."""
+    if query.around_lat_lng is None:
+        return matches
+    around = distances(snapshot, matches.rows, query.around_lat_lng)
+    if query.around_radius is not None:
+        return replace(matches, around=around)
+    radius = automatic_radius_m(around.metres, query.minimum_around_radius)
+    near = around.metres <= radius
+    if not near.all() or (around.metres == NOWHERE).any():
+        rows = matches.rows[near]
+        matches = matches.pick(rows)
+        around = Distances(rows, around.metres[near], around.degrees[near])
+    return replace(matches, around=around, radius=radius)
