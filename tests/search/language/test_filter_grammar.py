@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from storagebox.search.language.errors import LanguageError
 from storagebox.search.language.filters import (
@@ -119,3 +123,61 @@ def test_scores_of_groups_add_up_and_within_one_the_best_counts(sum_or: bool, to
 def test_nesting_without_bound_is_refused() -> None:
     with pytest.raises(LanguageError, match="parentheses within each other"):
         parse_filters("(" * 100_000)
+
+
+_NAMES = st.text(min_size=1, max_size=6) | st.sampled_from(["a", "AND", "x:y", 'say "hi"', "\\"])
+_NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32) | st.integers(-9, 9)
+_FACETS = st.builds(Facet, _NAMES.filter(lambda name: name != "_tags"), _NAMES)
+_TAGS = st.builds(Tag, _NAMES)
+_NUMERICS = st.builds(
+    Numeric, _NAMES, st.sampled_from(["<", "<=", "=", "!=", ">=", ">"]), _NUMBERS
+) | st.builds(Between, _NAMES, _NUMBERS, _NUMBERS)
+
+
+def _ors(leaves: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    signed = leaves | st.builds(Not, leaves)
+    return signed | st.lists(signed, min_size=2, max_size=4).map(lambda parts: Or(tuple(parts)))
+
+
+_DISJUNCTIONS = _ors(_FACETS) | _ors(_TAGS) | _ors(_NUMERICS)
+_FILTERS = _DISJUNCTIONS | st.lists(_DISJUNCTIONS, min_size=2, max_size=4).map(
+    lambda parts: And(tuple(parts))
+)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _written(node: Node) -> str:
+    match node:
+        case And(parts):
+            return " AND ".join(map(_written, parts))
+        case Or(parts):
+            return "(" + " OR ".join(map(_written, parts)) + ")"
+        case Not(part):
+            return f"NOT {_written(part)}"
+        case Facet(attribute, value):
+            return f"{_quoted(attribute)}:{_quoted(value)}"
+        case Tag(value):
+            return _quoted(value)
+        case Numeric(attribute, op, number):
+            return f"{_quoted(attribute)}{op}{number}"
+        case Between(attribute, low, high):
+            return f"{_quoted(attribute)}:{low} TO {high}"
+
+
+@given(_FILTERS)
+def test_whatever_filter_is_written_is_read_as_it_was_meant(node: Node) -> None:
+    assert parse_filters(_written(node)).node == node
+
+
+@given(
+    st.text() | st.lists(st.sampled_from([*"():<>=!'\" ab-1\\", "AND", "<score=1>"])).map("".join)
+)
+def test_no_text_does_worse_than_be_refused_at_a_column_in_it(text: str) -> None:
+    try:
+        parse_filters(text)
+    except LanguageError as error:
+        columns = re.findall(r"at col (\d+)", error.message)
+        assert all(int(each) <= len(text) for each in columns)

@@ -264,13 +264,21 @@ def _is_shallow(value: object, depth: int = MAX_OBJECT_DEPTH) -> bool:
     return True
 
 
+def json_bytes(value: object) -> float:
+    """How long a value's compact JSON is; infinite if it has none (an integer over 64 bits)."""
+    try:
+        return len(orjson.dumps(value))
+    except orjson.JSONEncodeError:
+        return float("inf")
+
+
 def json_object(max_bytes: int) -> Kind:
     """Any JSON object whose compact form takes at most `max_bytes`."""
 
     def check(name: str, value: object) -> object:
         if not isinstance(value, Mapping) or not _is_shallow(cast(object, value)):
             refuse(name, expected)
-        if len(orjson.dumps(value)) > max_bytes:
+        if json_bytes(value) > max_bytes:
             refuse(name, f"an object of at most {max_bytes} bytes")
         return cast(object, value)
 
@@ -284,7 +292,7 @@ def any_json(max_bytes: int) -> Kind:
     def check(name: str, value: object) -> object:
         if not _is_shallow(value):
             refuse(name, f"at most {MAX_OBJECT_DEPTH} levels of nesting")
-        if len(orjson.dumps(value)) > max_bytes:
+        if json_bytes(value) > max_bytes:
             refuse(name, f"at most {max_bytes} bytes")
         return value
 
@@ -294,12 +302,19 @@ def any_json(max_bytes: int) -> Kind:
 def _filter_lists() -> Kind:
     """Old-style filters: strings, and lists of them in each other. `filter_lists` reads them."""
 
-    def check(name: str, value: object) -> object:
-        if not isinstance(value, str | list | tuple):
-            refuse(name, expected)
-        return cast(object, value)
+    def holds(value: object, depth: int) -> bool:
+        if isinstance(value, list | tuple):
+            return depth > 0 and all(
+                holds(each, depth - 1) for each in cast("list[object]", value)
+            )
+        return isinstance(value, str)
 
-    expected = "a string or an array of strings and arrays"
+    def check(name: str, value: object) -> object:
+        if not holds(value, 2):
+            refuse(name, expected)
+        return value
+
+    expected = "a string or an array of strings and arrays of strings"
     return Kind(expected, check, _json_or_text)
 
 

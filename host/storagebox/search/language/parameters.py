@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Flag, StrEnum, auto
+from functools import cache
 
 from storagebox.search.language import attributes, geo, kinds
 from storagebox.search.language.kinds import BOOLEAN, STRINGS, TEXT, Kind, choice, integer
@@ -68,6 +69,7 @@ class Parameter:
         return None if self.default is None else self.kind.check(self.name, self.default)
 
 
+@cache
 def field_name(name: str) -> str:
     """`aroundLatLngViaIP` → `around_lat_lng_via_ip`."""
     apart = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
@@ -175,7 +177,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         note="kept and returned; a user interface acts on it",
     ),
     # Typos.
-    Parameter("typoTolerance", _BOTH, kinds.TYPO_TOLERANCE, "true"),
+    Parameter("typoTolerance", _BOTH, kinds.TYPO_TOLERANCE, True),
     Parameter("minWordSizefor1Typo", _BOTH, integer(0, 1000), 4),
     Parameter("minWordSizefor2Typos", _BOTH, integer(0, 1000), 8),
     Parameter("allowTyposOnNumericTokens", _BOTH, BOOLEAN, True),

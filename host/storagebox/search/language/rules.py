@@ -10,11 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, cast
 
-import orjson
-
 from storagebox.search.language.errors import LanguageError
 from storagebox.search.language.filters import And, Facet, Node, Not, Tag, parse_filters
-from storagebox.search.language.kinds import BOOLEAN, integer
+from storagebox.search.language.kinds import BOOLEAN, integer, json_bytes
 from storagebox.search.language.parameters import Where, allowed
 from storagebox.search.language.query import Query
 from storagebox.search.language.settings import DEFAULTS
@@ -218,7 +216,7 @@ class _Reader:
             self._fail(f"params: {error.message}")
         text, edits = self._query(params.get("query"))
         user_data = given.get("userData")
-        if user_data is not None and len(orjson.dumps(user_data)) > MAX_USER_DATA_BYTES:
+        if user_data is not None and json_bytes(user_data) > MAX_USER_DATA_BYTES:
             self._fail(f"userData takes more than {MAX_USER_DATA_BYTES} bytes")
         return Consequence(
             plain,
