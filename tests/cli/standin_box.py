@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -184,13 +184,13 @@ def busy_board() -> RpcError:
 
 
 @contextmanager
-def standin_box(path: Path) -> Iterator[StandinBox]:
-    """Serves at `path`, in a thread of its own."""
+def standin_box(path: Path, **more: Callable[..., Any]) -> Iterator[StandinBox]:
+    """Serves at `path`, in a thread of its own; `more` are methods that it has besides."""
     box = StandinBox()
     loop = asyncio.new_event_loop()
     faults: list[str] = []
     server = ControlServer(
-        path, box.methods(), lambda where, _: faults.append(where), {"watch": box.watch}
+        path, box.methods() | more, lambda where, _: faults.append(where), {"watch": box.watch}
     )
     loop.run_until_complete(server.start())
     thread = threading.Thread(target=loop.run_forever)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from storagebox.cli import app
+from storagebox.cli.commands import app
 from tests.cli.standin_box import StandinBox, busy_board, standin_box, unknown_room
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from storagebox.cli import app
+from storagebox.cli.commands import app
 from storagebox.control import CONTROL_SOCKET
 from storagebox.journal import Journal
 from storagebox.pins.beside import beside
@@ -198,7 +198,7 @@ def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch
 
 NOBODY_ASKED = """
 import sys
-import storagebox.box, storagebox.cli
+import storagebox.box, storagebox.cli.commands
 import storagebox.pins.blinka, storagebox.pins.panel
 print({"board", "digitalio", "adafruit_blinka", "gpiod"} & sys.modules.keys())
 """

@@ -68,8 +68,12 @@ class Steps:
         """Show a step from its start to its end, whichever way it ends."""
         step = Step(title)
         if self._shown and self._console.is_terminal:
-            with Live(step, console=self._console, refresh_per_second=8):
+            live = Live(step, console=self._console, refresh_per_second=8)
+            try:  # not `with`: Ctrl-C amid its start must give the cursor back, too
+                live.start()
                 yield from self._kept(step)
+            finally:
+                live.stop()
             return
         try:
             yield from self._kept(step)
@@ -84,8 +88,8 @@ class Steps:
     def _kept(self, step: Step) -> Generator[Step, None, None]:
         try:
             yield step
-        except BaseException:
+        except BaseException as fault:
             step.mark = "✗"
-            step.detail = "failed"
+            step.detail = "interrupted" if isinstance(fault, KeyboardInterrupt) else "failed"
             raise
         step.mark = "✓"

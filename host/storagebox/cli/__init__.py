@@ -1,41 +1,13 @@
-"""The command `phantom`: a module for each thing people do, tables apart from the asking.
+"""The command `phantom`: a module for each thing people do, tables apart from the asking."""
 
-Commands import what they need when they run: `phantom status` must not wait for numpy, and the
-emulated boards and benches in `tools` are no part of a box.
-"""
-
-from . import (
-    boards,
-    development,
-    hardware,
-    levels,
-    looking,
-    peers,
-    pins,
-    playing,
-    rooms,
-    services,
-    updating,
-)
-from .app import app
-
-# Each has put its commands into `app`, in the order of the help.
-__all__ = ["app", "main"]
-_COMMANDS = (
-    looking,
-    playing,
-    levels,
-    rooms,
-    boards,
-    updating,
-    hardware,
-    peers,
-    services,
-    pins,
-    development,
-)
+import sys
 
 
 def main() -> None:
     """Entry point of the distribution."""
+    try:
+        from .commands import app
+    except KeyboardInterrupt:  # a small machine takes seconds over it
+        print("phantom: interrupted", file=sys.stderr)
+        sys.exit(130)
     app()

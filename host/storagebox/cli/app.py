@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -28,6 +29,14 @@ def fail(text: str, status: int = BAD_INPUT) -> NoReturn:
 def interrupted(text: str = "interrupted") -> NoReturn:
     """End after Ctrl-C, with one line on stderr."""
     fail(text, INTERRUPTED)
+
+
+@contextmanager
+def _ctrl_c() -> Generator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        interrupted()
 
 
 # The parts of the help, in its order.
@@ -54,12 +63,15 @@ class Commands(TyperGroup):
 
         return sorted(super().list_commands(ctx), key=panel)
 
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        """Read the command line; Ctrl-C ends it by one line."""
+        with _ctrl_c():
+            return super().make_context(*args, **more)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; Ctrl-C ends it by one line, unless it has seen to that itself."""
-        try:
+        with _ctrl_c():
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            interrupted()
 
     def main(
         self,

@@ -75,13 +75,17 @@ class Shown:
 
     def __enter__(self) -> Self:
         if self._console.is_terminal and not self._quiet:
-            self._live = Live(console=self._console, auto_refresh=False)
-            self._live.__enter__()
+            self._live = live = Live(console=self._console, auto_refresh=False)
+            try:
+                live.start()
+            except BaseException:  # Ctrl-C: give the cursor back
+                live.stop()
+                raise
         return self
 
     def __exit__(self, *exc: Any) -> None:
         if self._live is not None:
-            self._live.__exit__(*exc)
+            self._live.stop()
 
     def show(self, job: Json) -> None:
         """The job as it is now."""

@@ -1,0 +1,36 @@
+"""All commands of `phantom`, put into one application.
+
+They import what they need when they run: `phantom status` must not wait for numpy, and the
+emulated boards and benches in `tools` are no part of a box.
+"""
+
+from . import (
+    boards,
+    development,
+    hardware,
+    levels,
+    looking,
+    peers,
+    pins,
+    playing,
+    rooms,
+    services,
+    updating,
+)
+from .app import app
+
+# Each has put its commands into `app`, in the order of the help.
+__all__ = ["app"]
+_COMMANDS = (
+    looking,
+    playing,
+    levels,
+    rooms,
+    boards,
+    updating,
+    hardware,
+    peers,
+    services,
+    pins,
+    development,
+)
