@@ -13,9 +13,10 @@ from rich.text import Text
 
 Json = Mapping[str, Any]
 
-# What a row's state is called, and its colour.
-_SAID = {
+# What a row's state (`coordinator.updates.job`) is called, and its colour.
+STATES = {
     "pending": ("", "dim"),
+    "idle": ("", ""),
     "asking": ("asks what it has", "cyan"),
     "receiving": ("sending", "cyan"),
     "waiting": ("waits for the music to pause", "yellow"),
@@ -25,6 +26,7 @@ _SAID = {
     "restarting": ("restarting", "cyan"),
     "trial": ("on trial", "cyan"),
     "proven": ("plays in time, keeps it once the music pauses", "green"),
+    "rolled-back": ("goes back", "red"),
     "confirmed": ("confirmed", "green"),
     "done": ("updated", "green"),
     "current": ("has it", "green"),
@@ -37,7 +39,7 @@ _SAID = {
 
 def said(row: Json) -> str:
     """A row's state in words."""
-    words, _ = _SAID.get(row["state"], (str(row["state"]), ""))
+    words, _ = STATES.get(row["state"], (str(row["state"]), ""))
     if row["state"] in ("receiving", "writing", "waiting") and row["of"]:
         words += f", {row['done'] * 100 // row['of']} %"
     if row["reason"]:
@@ -53,7 +55,7 @@ def table(job: Json) -> Table:
     for name in ("room", "device", "from", "to", "state"):
         grid.add_column(name, overflow="fold", no_wrap=name != "state")
     for row in job["boards"]:
-        _, style = _SAID.get(row["state"], ("", ""))
+        _, style = STATES.get(row["state"], ("", ""))
         grid.add_row(
             Text(row["room"], style="bold"),
             row["device"],

@@ -95,6 +95,8 @@ def _stop(client: ControlClient, as_json: bool) -> None:
     stopped = ask_of(client, "cancel_update")
     if as_json:
         show_json(stopped)
+    elif stopped:
+        print("stopped: no further board is begun")
     if not stopped:
         fail("update: none is under way", FAILED)
 
@@ -104,7 +106,7 @@ def _watch(client: ControlClient, as_json: bool) -> dict[str, Any]:
     from .update_table import Shown
 
     job = ask_of(client, "updates")["job"]
-    if not job["boards"]:
+    if not job["boards"] and not job["running"]:
         fail("update: none is under way, and there was none since the box has started", FAILED)
     with Shown(quiet=as_json) as shown:
         try:
