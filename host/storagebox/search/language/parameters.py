@@ -86,6 +86,7 @@ _IGNORED = State.IGNORED
 _ANALYTICS = "there is no analytics service to tell"
 _PERSONAL = "there are no user profiles to personalise with"
 _RE_RANKING = "there is no click model to re-rank with"
+_BEST_PLACE = "it is always computed by `best`: the best place of any word"
 _COMPOUNDS = "words are not taken apart by language"
 
 PARAMETERS: tuple[Parameter, ...] = (
@@ -164,7 +165,14 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("highlightPostTag", _BOTH, TEXT, "</em>"),
     Parameter("snippetEllipsisText", _BOTH, TEXT, "…"),
     Parameter("restrictHighlightAndSnippetArrays", _BOTH, BOOLEAN, False),
-    Parameter("replaceSynonymsInHighlight", _BOTH, BOOLEAN, False),
+    Parameter(
+        "replaceSynonymsInHighlight",
+        _BOTH,
+        BOOLEAN,
+        False,
+        _IGNORED,
+        "highlights show the record's own words",
+    ),
     Parameter("responseFields", _BOTH, STRINGS, ("*",)),
     Parameter("getRankingInfo", _SEARCH, BOOLEAN, False),
     Parameter(
@@ -212,7 +220,14 @@ PARAMETERS: tuple[Parameter, ...] = (
     # Ranking.
     Parameter("ranking", _BOTH, attributes.RANKING, attributes.CRITERIA),
     Parameter("customRanking", _SETTINGS, attributes.CUSTOM_RANKING, ()),
-    Parameter("relevancyStrictness", _BOTH, integer(0, 100), 100),
+    Parameter(
+        "relevancyStrictness",
+        _BOTH,
+        integer(0, 100),
+        100,
+        _IGNORED,
+        "a virtual replica shows all that matches",
+    ),
     Parameter("disablePrefixOnAttributes", _SETTINGS, STRINGS, ()),
     Parameter("disableExactOnAttributes", _BOTH, STRINGS, ()),
     Parameter("exactOnSingleWordQuery", _BOTH, choice("attribute", "none", "word"), "attribute"),
@@ -226,12 +241,15 @@ PARAMETERS: tuple[Parameter, ...] = (
         note="`ignoreConjugations` is accepted and ignored",
     ),
     Parameter("minProximity", _BOTH, integer(1, 7), 1),
-    Parameter("attributeCriteriaComputedByMinProximity", _BOTH, BOOLEAN, False),
+    Parameter(
+        "attributeCriteriaComputedByMinProximity", _BOTH, BOOLEAN, False, _IGNORED, _BEST_PLACE
+    ),
     Parameter(
         "attributeCriteriaComputedBy",
         _BOTH,
         choice("minProximity", "best", "sum"),
-        note="wins over `attributeCriteriaComputedByMinProximity`",
+        state=_IGNORED,
+        note=_BEST_PLACE,
     ),
     Parameter("distinct", _BOTH, kinds.DISTINCT, 0),
     Parameter("attributeForDistinct", _SETTINGS, TEXT),
