@@ -1,0 +1,76 @@
+"""Files that are either as they were or as they were meant to be, whenever the power goes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import zlib
+from pathlib import Path
+from typing import Final
+
+from storagebox.search.writes.refused import Refused
+
+# Below this a disk counts as full, whatever the error said.
+_FULL_BYTES: Final = 1 << 20
+
+
+class DamagedFileError(Exception):
+    """A file is not what was written."""
+
+
+def write(path: Path, data: bytes) -> None:
+    """Put `data` and its checksum at `path`; it lasts when this returns. Raises OSError."""
+    new = path.with_name(path.name + ".new")
+    with new.open("wb") as file:
+        file.write(data + b"\n%08x\n" % zlib.crc32(data))
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    sync_folder(path.parent)
+
+
+def read(path: Path) -> bytes:
+    """What `write` put there. Raises DamagedFileError, or OSError."""
+    whole = path.read_bytes()
+    data, _, checksum = whole.removesuffix(b"\n").rpartition(b"\n")
+    if checksum != b"%08x" % zlib.crc32(data):
+        raise DamagedFileError(f"{path}: it is damaged: its checksum does not fit")
+    return data
+
+
+def sync_folder(folder: Path) -> None:
+    """Have what was created, renamed and deleted in a folder last."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def is_full(folder: Path, fault: BaseException | None) -> bool:
+    """Whether `fault` came of a full disk, whatever library says so in its own way."""
+    while fault is not None:
+        if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if "No space left" in str(fault) or "disk is full" in str(fault):
+            return True
+        fault = fault.__cause__ or fault.__context__
+    return room_bytes(folder) < _FULL_BYTES
+
+
+def room_bytes(folder: Path) -> int:
+    """How much an ordinary user may still write to the disk under `folder`."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
+def check_room(folder: Path, reserve_bytes: int) -> None:
+    """Raises Refused if the disk under `folder` has no more than the reserve."""
+    free = room_bytes(folder)
+    if free < reserve_bytes:
+        raise Refused(
+            f"disk almost full: {free >> 20} MB are free, {reserve_bytes >> 20} MB are kept back:"
+            " free some, and try again",
+            429,
+            30,
+        )
