@@ -220,6 +220,8 @@ def test_parameters_that_stand_for_several_set_them_all() -> None:
     assert natural.ignore_plurals == natural.remove_stop_words == ("en",)
     assert natural.remove_words_if_no_results == "allOptional"
     assert natural.rule_contexts == ("x", "natural_language")
+    itself = _asked(naturalLanguages=["en"], removeWordsIfNoResults="firstWords")
+    assert itself.remove_words_if_no_results == "firstWords"
     assert _asked(typoTolerance="strict", ranking=["desc(x)", "typo"]).ranking == (
         "typo",
         Sort("x", True),

@@ -172,6 +172,17 @@ def test_edits_change_the_text_of_the_query(edits: object, text: str) -> None:
     assert ("query", text) in query.given.items()
 
 
+def test_a_pattern_without_an_anchoring_may_be_anywhere_and_signs_left_over_are_no_query() -> None:
+    consequence = {"params": {"query": {"remove": ["brand:", "{facet:brand}"]}}}
+    rule = {
+        "objectID": "r",
+        "conditions": [{"pattern": "brand: {facet:brand}"}],
+        "consequence": consequence,
+    }
+    assert _applied([rule], query="a brand: Apple").query == "a :"
+    assert _applied([rule], query="brand: Apple").query == ""
+
+
 def test_what_stands_for_a_word_of_the_pattern_is_edited_in_its_place() -> None:
     edits = {"params": {"query": {"remove": ["shoe"]}}}
     rules = [_rule("shoe", alternatives=True, consequence=edits)]
@@ -248,8 +259,8 @@ def test_rules_about_different_words_or_none_apply_together() -> None:
         (_rule("x", "somewhere"), "rule r: condition: anchoring must be one of is, startsWith"),
         (_rule(anchoring="is", pattern=None, context="a b"), "context 'a b' may hold letters"),
         (
-            {"objectID": "r", "conditions": [{"pattern": "x"}], "consequence": {}},
-            "rule r: condition: pattern and anchoring go together",
+            {"objectID": "r", "conditions": [{"anchoring": "is"}], "consequence": {}},
+            "rule r: condition: anchoring needs a pattern",
         ),
         (_rule(" ", "contains"), "rule r: condition: an empty pattern needs the anchoring is"),
         (_rule("x", filters="a:1 OR b:1"), "rule r: condition: filters can't hold OR or numbers"),

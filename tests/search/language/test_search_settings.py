@@ -125,6 +125,7 @@ def test_what_is_answered_fits_the_clients_model_and_can_be_sent_back() -> None:
         ({"attributesToSnippet": ["a:many"]}, "behind the colon stands a number of words"),
         ({"customNormalization": {"default": {"a": 1}}}, "expected an object such as"),
         ({"userData": "x" * 40_000}, "expected at most 32768 bytes"),
+        ({"mode": "neuralSearch"}, "neuralSearch is not enabled here"),
         ({"userData": 1 << 64}, "expected at most 32768 bytes"),
     ],
 )

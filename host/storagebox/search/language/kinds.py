@@ -128,6 +128,18 @@ def choice(*values: str) -> Kind:
     return Kind(expected, check, _text_of)
 
 
+def _mode() -> Kind:
+    def check(name: str, value: object) -> str:
+        if value == "neuralSearch":
+            raise LanguageError(
+                f"{name}: neuralSearch is not enabled here: use keywordSearch", 402
+            )
+        return cast(str, words.check(name, value))
+
+    words = choice("keywordSearch", "neuralSearch")
+    return Kind(words.expected, check, _text_of)
+
+
 def _strings_of(value: object) -> tuple[str, ...] | None:
     """A list of strings; a bare string is a list of what stands between its commas."""
     if isinstance(value, str):
@@ -335,6 +347,7 @@ def _normalization() -> Kind:
     return Kind(expected, check, _json_or_text)
 
 
+MODE = _mode()
 TEXT = _text()
 BOOLEAN = _boolean()
 STRINGS = _strings()

@@ -109,7 +109,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "mode",
         _BOTH,
-        choice("keywordSearch", "neuralSearch"),
+        kinds.MODE,
         "keywordSearch",
         note="`neuralSearch` is refused with status 402: it needs a language model",
     ),

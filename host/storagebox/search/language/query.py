@@ -156,7 +156,7 @@ class Query(Shared):
             if name not in FILTERS:
                 parameter = known.get(name) or _ALLOWED[Where.SEARCH][name]
                 values[parameter.field] = parameter.kind.check(name, value)
-        _apply_modes(values)
+        _apply_modes(values, given)
         filters, optional = _filters(layers, sum_or=values["sum_or_filters_scores"])
         if where is Where.BROWSE:
             values.update(_OFF_IN_BROWSE)
@@ -290,14 +290,17 @@ def _filters(
     return conjunction(nodes), groups
 
 
-def _apply_modes(values: dict[str, Any]) -> None:
+def _apply_modes(values: dict[str, Any], given: Mapping[str, object]) -> None:
     """Let the parameters that stand for several others have their say."""
-    if values["mode"] == "neuralSearch":
-        raise LanguageError("mode: neuralSearch is not enabled here: use keywordSearch", 402)
     natural = values["natural_languages"]
     if natural:
-        values["remove_stop_words"] = values["ignore_plurals"] = natural
-        values["remove_words_if_no_results"] = "allOptional"
+        # What the request says itself, it means.
+        if "removeStopWords" not in given:
+            values["remove_stop_words"] = natural
+        if "ignorePlurals" not in given:
+            values["ignore_plurals"] = natural
+        if "removeWordsIfNoResults" not in given:
+            values["remove_words_if_no_results"] = "allOptional"
         values["rule_contexts"] = (*values["rule_contexts"], "natural_language")
         values["analytics_tags"] = (*values["analytics_tags"], "natural_language")
     if values["similar_query"]:

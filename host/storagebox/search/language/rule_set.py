@@ -124,7 +124,9 @@ class RuleSet:
             pieces += (text[after : tokens[start].start], insert)
             after = tokens[end - 1].end
         pieces.append(text[after:])
-        return " ".join("".join(pieces).split())
+        edited = " ".join("".join(pieces).split())
+        # Signs alone are no query.
+        return edited if self._tokens(edited) else ""
 
     def _places(
         self, edit: Edit, tokens: Sequence[Token], match: Match

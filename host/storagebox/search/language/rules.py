@@ -169,8 +169,8 @@ class _Reader:
     def _condition(self, value: object) -> Condition:
         given = self._object(value, "condition")
         pattern, anchoring = given.get("pattern"), given.get("anchoring")
-        if (pattern is None) != (anchoring is None):
-            self._fail("condition: pattern and anchoring go together")
+        if pattern is None and anchoring is not None:
+            self._fail("condition: anchoring needs a pattern")
         context = self._text(given, "context")
         if context and _CONTEXT.fullmatch(context) is None:
             self._fail(f"condition: context {context!r} may hold letters, digits, _ and -")
@@ -178,6 +178,7 @@ class _Reader:
             return Condition(context=context, filters=self._selected(given))
         if not isinstance(pattern, str) or len(pattern.encode()) > MAX_PATTERN_BYTES:
             self._fail(f"condition: pattern must be text of up to {MAX_PATTERN_BYTES} bytes")
+        anchoring = "contains" if anchoring is None else anchoring
         anchor = ANCHORINGS.get(anchoring) if isinstance(anchoring, str) else None
         if anchor is None:
             self._fail(f"condition: anchoring must be one of {', '.join(ANCHORINGS)}")
