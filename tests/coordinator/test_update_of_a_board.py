@@ -317,10 +317,13 @@ def test_a_board_that_disappears_on_trial_has_failed_and_what_it_does_is_said(up
     assert fault.left == f"on trial with {NEW_VERSION}, or away"
 
 
-def test_a_board_that_never_writes_is_given_up(update: Update, monkeypatch: pytest.MonkeyPatch):
-    update.board.answers["properties.read"] = {"values": {"update.state": {"state": "writing"}}}
+def test_a_board_that_gets_no_further_is_given_up_and_a_slow_one_is_not(update: Update):
+    said: dict[str, Any] = {"state": "writing", "done": 1}
+    update.board.answers["properties.read"] = {"values": {"update.state": said}}
+    update.clock.after(50, lambda: said.update(done=2))
     fault = update.fails()
-    assert fault.why == "it has not written it within 60 s of silence"
+    assert fault.why == "it has written nothing for 60 s"
+    assert 110 < update.clock.now_s - 1000 < 115
 
 
 def test_a_board_that_can_not_write_says_why(update: Update):

@@ -10,12 +10,13 @@ import tempfile
 from pathlib import Path
 
 from boards.image import firmware
-from boards.image.manifest import BYTECODE, Manifest
+from boards.image.manifest import Manifest
 from phantom.manifest import MAX_TOTAL_BYTES
 from storagebox.coordinator.updates.bundle import SUFFIX
 
-# What mpy-cross compiles for and boards have; the rest of its list has never run Phantom.
-ARCHITECTURES = ("xtensawin", "rv32imc", "x64", BYTECODE)
+# What mpy-cross compiles for and boards have; the rest of its list has never run Phantom, and
+# without an architecture it compiles no kernels.
+ARCHITECTURES = ("xtensawin", "rv32imc", "x64")
 _VERSION = re.compile(r'^VERSION = "([0-9A-Za-z.+-]{1,64})"$', re.MULTILINE)
 
 
@@ -32,8 +33,7 @@ def sources(folder: Path) -> Path:
         if (package / "device.py").exists() and (package / "__init__.py").exists():
             return package
     raise BundlingError(
-        f"{folder}: no firmware in it: name a checkout of Phantom, its folder firmware, "
-        "or a bundle"
+        f"{folder}: no firmware in it: name a checkout of Phantom, or its folder firmware"
     )
 
 
@@ -54,10 +54,9 @@ def build(arch: str, into: Path, package: Path | None = None) -> Path:
         raise BundlingError(f"--arch {arch}: choose of {', '.join(ARCHITECTURES)}")
     package = package or firmware.installed_package()
     version = version_of(package)
-    march = None if arch == BYTECODE else arch
     with tempfile.TemporaryDirectory(prefix="phantom-bundle-") as scratch:
         try:
-            compiled = firmware.compile_firmware(Path(scratch), march, package)
+            compiled = firmware.compile_firmware(Path(scratch), arch, package)
         except firmware.FirmwareError as fault:
             raise BundlingError(str(fault)) from None
         files = firmware.slot_files(compiled)
@@ -66,7 +65,7 @@ def build(arch: str, into: Path, package: Path | None = None) -> Path:
         raise BundlingError(
             f"{package}: {size} bytes of code are too many: a board's slot holds {MAX_TOTAL_BYTES}"
         )
-    manifest = Manifest.of(files, version, march)
+    manifest = Manifest.of(files, version, arch)
     path = into / f"phantom-{version}-{arch}{SUFFIX}" if into.is_dir() else into
     try:
         path.write_bytes(

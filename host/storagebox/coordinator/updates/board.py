@@ -19,8 +19,8 @@ from .candidate import Candidate
 TRIES = 3
 # A link that is lost comes back within seconds, or the board has lost power.
 BACK_S = 60.0
-# A slot full of code is 256 sectors of some 130 ms; a silent board that takes longer is stuck.
-WRITTEN_S = 60.0
+# Writing takes some 130 ms a sector; a board that is silent and gets no further is stuck.
+STUCK_S = 60.0
 # What a board says of itself may be behind what it is by a report or two.
 LAG_S = 3.0
 # Three starts that each wait three minutes for a chance to play in time; and some to join Wi-Fi.
@@ -155,15 +155,15 @@ class BoardUpdate:
     async def _written(self) -> None:
         """Until all is in flash, which waits for silence. Raises RpcError."""
         board = self._board
-        since_s = self._now_s()
+        since_s, done = self._now_s(), None
         # What it has told without being asked may be of before.
         while (said := await self._ask_state()).get("state") != "ready":
             if said.get("state") == "failed":
                 raise RpcError(REFUSED, str(said.get("reason") or "it does not say why"))
-            if not board.idle:
-                since_s = self._now_s()
-            elif self._now_s() - since_s > WRITTEN_S:
-                raise RpcError(REFUSED, f"it has not written it within {WRITTEN_S:g} s of silence")
+            if not board.idle or said.get("done") != done:
+                since_s, done = self._now_s(), said.get("done")
+            elif self._now_s() - since_s > STUCK_S:
+                raise RpcError(REFUSED, f"it has written nothing for {STUCK_S:g} s")
             self._tell()
             await self._sleep(_ASK_S)
 
