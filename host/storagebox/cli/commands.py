@@ -14,6 +14,7 @@ from . import (
     pins,
     playing,
     rooms,
+    search,
     services,
     updating,
 )
@@ -31,6 +32,7 @@ _COMMANDS = (
     hardware,
     peers,
     services,
+    search,
     pins,
     development,
 )

@@ -1,0 +1,94 @@
+"""`phantom search`: the search API, for any data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import RUN, Commands, app, default_state, fail
+
+search = typer.Typer(
+    cls=Commands,
+    help="The search API: run it, and manage what is in it.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(search, name="search", rich_help_panel=RUN)
+
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--folder",
+        help="Where applications are kept.",
+        show_default="~/.local/state/phantom/search",
+    ),
+]
+
+
+@search.command()
+def serve(
+    application: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--app",
+            help="An application to serve, made if there is none; may be repeated.",
+            show_default="all there are, or one called phantom",
+        ),
+    ] = None,
+    admin_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file with the admin key of the one application. Default: one is made."
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="The port; 0 is any free one.", min=0, max=65535)
+    ] = 7700,
+    folder: Folder = None,
+    rate: Annotated[
+        float, typer.Option(help="Requests a second that one application may make; 0: any.", min=0)
+    ] = 0,
+    drain: Annotated[
+        float, typer.Option(help="Seconds to answer 503 for when told to end.", min=0)
+    ] = 2,
+) -> None:
+    """Serve the search API until told to end."""
+    from storagebox.journal import Journal
+    from storagebox.search.server import serving
+    from storagebox.search.server.app import create
+    from storagebox.search.server.tenant import Share
+
+    journal = Journal()
+    key: str | None = None
+    if admin_key_file is not None:
+        try:
+            key = admin_key_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as fault:
+            fail(f"search serve: {admin_key_file}: {fault}")
+        if not key:
+            fail(f"search serve: {admin_key_file}: it is empty: write a key into it")
+    try:
+        applications = serving.open_all(
+            folder or default_state() / "search", application or (), key, journal.emit
+        )
+    except serving.CannotServe as fault:
+        fail(f"search serve: {fault}")
+    for name, admin_key in applications.made.items():
+        print(f"application {name} admin key {admin_key}", flush=True)
+    served, service = create(applications, share=Share(requests_per_s=rate), report=journal.emit)
+
+    def started(address: str, port: int) -> None:
+        shown = f"[{address}]" if ":" in address else address
+        names = " ".join(applications.names)
+        print(f"search http://{shown}:{port} serves {names}", flush=True)
+
+    try:
+        serving.run(serving.Server(served, service, host, port, started, drain))
+    except serving.CannotServe as fault:
+        fail(f"search serve: {fault}")
+    finally:
+        applications.close()
+        service.turns.close()

@@ -1,0 +1,14 @@
+"""The search API over HTTP (docs/search-api.md).
+
+app.py          all routes, as one ASGI application; routes.py: what answers which
+endpoint.py     a request from its headers to its answer: admitted, answered, logged
+call.py         a request that was admitted, as what answers it sees it
+body.py         what a client sent, read and unpacked
+credentials.py  who asks; secured.py: keys that clients made; grants.py: what a key may do
+tenant.py       an application as it is served: what it has cached, waits for and has used up
+turns.py        whose search is next
+rates.py        how often somebody may ask
+recent.py       the latest requests, for GET /1/logs
+resources/      a module for each thing the API is about
+serving.py      the process: sockets, signals, the end
+"""

@@ -1,0 +1,86 @@
+"""What a client sent: read up to a limit, unpacked up to the same, and as JSON."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+import orjson
+
+from storagebox.search.writes.refused import Refused
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+# What is too long is read to its end all the same, within reason: a client that is still sending
+# doesn't see an answer.
+_READ_ON_BYTES: Final = 256 << 20
+
+
+class Gone(Exception):
+    """The client went away amid its request."""
+
+
+async def read(receive: Receive, encoding: str, limit: int) -> bytes:
+    """The body, unpacked. Raises Refused for one of more than `limit` bytes; Gone."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Gone
+    data: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        data = await _rest(receive, data, limit)
+    elif len(data) > limit:
+        raise _too_long(limit)
+    if not encoding or encoding == "identity":
+        return data
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise Refused(f"Content-Encoding {encoding} is not understood: use gzip", 415)
+    return _unpacked(data, limit)
+
+
+async def _rest(receive: Receive, first: bytes, limit: int) -> bytes:
+    parts, size = [first], len(first)
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size <= limit:
+            parts.append(part)
+        else:
+            parts.clear()
+        if not message.get("more_body") or size > limit + _READ_ON_BYTES:
+            break
+    if size > limit:
+        raise _too_long(limit)
+    return b"".join(parts)
+
+
+def _unpacked(data: bytes, limit: int) -> bytes:
+    unpack = zlib.decompressobj(wbits=47)  # gzip or zlib, as it says itself
+    try:
+        result = unpack.decompress(data, limit + 1)
+    except zlib.error as fault:
+        raise Refused(f"the body can't be decompressed: {fault}") from None
+    if len(result) > limit:
+        raise _too_long(limit)
+    if not unpack.eof:
+        raise Refused("the body can't be decompressed: it ends early")
+    return result
+
+
+def parse(body: bytes) -> Any:
+    """JSON. Raises Refused."""
+    if not body:
+        raise Refused("No content in POST request")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as fault:
+        raise Refused(
+            f"Invalid JSON: {fault.msg} near line:{fault.lineno} column:{fault.colno}"
+        ) from None
+
+
+def _too_long(limit: int) -> Refused:
+    return Refused(f"the body is over {limit} bytes: cut it up", 413)

@@ -1,0 +1,1 @@
+"""What the API is about, a module each: handlers of calls, see routes.py for their paths."""

@@ -1,0 +1,24 @@
+"""The latest requests."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any, Final
+
+from storagebox.search.server import recent
+from storagebox.search.server.call import Call
+from storagebox.search.writes.refused import Refused
+
+_DEFAULT: Final = 10
+
+
+async def latest(call: Call) -> Any:
+    """GET /1/logs."""
+    offset = call.number("offset", 0, recent.KEPT)
+    length = call.number("length", _DEFAULT, recent.KEPT)
+    kind = call.query.get("type") or "all"
+    if kind not in ("all", recent.QUERY, recent.BUILD, recent.ERROR):
+        raise Refused("type: expected all, query, build or error")
+    entries = call.tenant.recent.latest(call.now_s, kind, call.query.get("indexName", ""))
+    seen = (entry for entry in entries if not entry.index or call.grant.sees(entry.index))
+    return {"logs": [entry.to_json() for entry in islice(seen, offset, offset + length)]}

@@ -1,0 +1,144 @@
+"""Searches: one, or several in one request."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any, Final
+
+from storagebox.search.language.parameters import Where
+from storagebox.search.language.query import Query
+from storagebox.search.server.call import Call
+from storagebox.search.server.resources import facet_values
+from storagebox.search.writes.refused import Refused
+
+_MAX_QUERIES: Final = 50
+# What stands beside the parameters of one of several searches.
+_BESIDE: Final = frozenset({"indexName", "type", "extensions"})
+# A search that took longer of late is done in a thread: others' requests don't wait for it.
+_LONG_S: Final = 0.004
+_SMOOTHED: Final = 0.9
+
+
+async def query(call: Call) -> Any:
+    """POST …/query."""
+    fields = call.fields(optional=True)
+    fields.pop("apiKey", None)
+    return await search(call, call.index, fields)
+
+
+async def query_in_address(call: Call) -> Any:
+    """GET …/query and GET …: parameters in the address."""
+    return await search(call, call.index, {"params": _encoded(call)})
+
+
+async def queries(call: Call) -> Any:
+    """POST /1/indexes/*/queries."""
+    fields = call.fields()
+    requests, strategy = fields.get("requests"), fields.get("strategy") or "none"
+    if not isinstance(requests, list):
+        raise Refused("requests: expected a list of searches")
+    if len(requests) > _MAX_QUERIES:
+        raise Refused(f"requests: {len(requests)} in one request are over {_MAX_QUERIES}")
+    if strategy not in ("none", "stopIfEnoughMatches"):
+        raise Refused("strategy: expected none or stopIfEnoughMatches")
+    call.queries = len(requests)
+    results: list[Any] = []
+    enough = False
+    for position, request in enumerate(requests):
+        if not isinstance(request, dict) or not isinstance(request.get("indexName"), str):
+            raise Refused(f"requests: number {position} has no indexName")
+        name = request["indexName"]
+        params = {key: value for key, value in request.items() if key not in _BESIDE}
+        if request.get("type") == "facet":
+            facet = params.pop("facet", None)
+            if not isinstance(facet, str):
+                raise Refused(f"requests: number {position} is of type facet and names no facet")
+            results.append(await facet_values.found(call, name, facet, params))
+            continue
+        params.pop("facet", None)
+        if enough:
+            results.append(_unprocessed(call, name, params))
+            continue
+        result = await search(call, name, params)
+        results.append(result)
+        if strategy == "stopIfEnoughMatches":
+            enough = len(result.get("hits", ())) >= result.get("hitsPerPage", 1)
+    return {"results": results}
+
+
+async def search(call: Call, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """One search of an index, as its answer."""
+    view = call.view(name)
+    tenant = call.tenant
+
+    def found() -> dict[str, Any]:
+        began_s = perf_counter()
+        query = parsed(call, name, params)
+        answer = view.index.search(query)
+        body = answer.to_json(query)
+        took_s = perf_counter() - began_s
+        known = tenant.took_s.get(name)
+        tenant.took_s.put(
+            name, took_s if known is None else known * _SMOOTHED + took_s * (1 - _SMOOTHED)
+        )
+        call.hits = (call.hits or 0) + answer.nb_hits
+        return _told(body, call, name, query, took_s)
+
+    took_s = tenant.took_s.get(name)
+    if took_s is not None and took_s < _LONG_S:
+        return await call.turns.short(tenant.line, found)
+    return await call.turns.long(tenant.line, found)
+
+
+def parsed(call: Call, name: str, params: Mapping[str, Any], where: Where = Where.SEARCH) -> Query:
+    """What a request asks of an index, and what its key adds. Raises LanguageError."""
+    query = Query.parse(params, call.settings(name), where, call.grant.over)
+    return call.grant.limited(query)
+
+
+def _told(
+    body: dict[str, Any], call: Call, name: str, query: Query, took_s: float
+) -> dict[str, Any]:
+    """An answer with what only who was asked knows."""
+    wanted = query.response_fields
+    beside: dict[str, Any] = {
+        "index": name,
+        "params": query.encoded(),
+        "processingTimeMS": int(took_s * 1000),
+        "serverTimeMS": int((perf_counter() - call.began_s) * 1000),
+    }
+    if query.click_analytics:
+        beside["queryID"] = secrets.token_hex(16)
+    if query.rendering_content:
+        beside["renderingContent"] = query.rendering_content
+    for field, value in beside.items():
+        if "*" in wanted or field in wanted:
+            body[field] = value
+    return body
+
+
+def _unprocessed(call: Call, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """In place of a search that wasn't done, since one before found enough."""
+    call.view(name)
+    query = parsed(call, name, params)
+    return {
+        "hits": [],
+        "nbHits": 0,
+        "page": query.page,
+        "nbPages": 0,
+        "hitsPerPage": query.hits_per_page,
+        "processed": False,
+        "exhaustiveNbHits": False,
+        "query": query.query,
+        "params": query.encoded(),
+        "index": name,
+        "processingTimeMS": 0,
+    }
+
+
+def _encoded(call: Call) -> str:
+    from urllib.parse import urlencode
+
+    return urlencode(call.query)

@@ -1,0 +1,135 @@
+"""An application as it is served: what it may take of the machine, what is remembered of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, TypeVar, cast
+from uuid import uuid4
+
+from storagebox.search.language.settings import Settings
+from storagebox.search.server import grants, secured
+from storagebox.search.server.credentials import INVALID, Asked
+from storagebox.search.server.grants import Grant
+from storagebox.search.server.rates import Bucket, HourlyCounts
+from storagebox.search.server.recent import Recent
+from storagebox.search.server.turns import Line
+from storagebox.search.writes.application import Application
+from storagebox.search.writes.operations import SETTINGS
+from storagebox.search.writes.refused import Refused
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_KEYS_CACHED: Final = 4096
+_INDICES_CACHED: Final = 256
+_REPEATS_KNOWN: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one application may take of the machine. Rates are per second, 0 for no limit."""
+
+    requests_per_s: float = 0
+    # Work that waits for its turn; beyond it, answers are 429.
+    waiting: int = 500
+    # Of the threads for what takes long.
+    threads: int = 1
+
+
+class Latest(Generic[K, V]):
+    """A mapping of bounded size: what was longest unused is forgotten."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        """What is kept under `key`."""
+        value = self._kept.get(key)
+        if value is not None:
+            self._kept.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        """Keep it."""
+        self._kept[key] = value
+        self._kept.move_to_end(key)
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+
+class Tenant:
+    """One application. Used within the event loop alone."""
+
+    def __init__(self, application: Application, share: Share) -> None:
+        self.application = application
+        self.line = Line(share.waiting, share.threads)
+        self.bucket = Bucket(share.requests_per_s)
+        self.hourly = HourlyCounts()
+        self.recent = Recent()
+        # How long a search of an index took of late, in seconds.
+        self.took_s: Latest[str, float] = Latest(_INDICES_CACHED)
+        self._secured: Latest[str, tuple[object, Grant]] = Latest(_KEYS_CACHED)
+        self._grants: Latest[str, tuple[object, Grant]] = Latest(_KEYS_CACHED)
+        self._settings: Latest[tuple[str, bool], tuple[Any, Settings]] = Latest(_INDICES_CACHED)
+        self._answered: Latest[str, tuple[int, tuple[str, int]]] = Latest(_REPEATS_KNOWN)
+
+    def grant(self, value: str, now_s: float) -> Grant:
+        """What a key, registered or secured, may do. Raises Refused for one that is none."""
+        app, now_ms = self.application, int(now_s * 1000)
+        if not value:
+            raise Refused(INVALID, 403)
+        if secured.same(value, app.admin_key):
+            return grants.of_admin(value)
+        key = app.keys.get(value, now_ms)
+        if key is not None:
+            known = self._grants.get(value)
+            if known is None or known[0] is not key:
+                known = key, grants.of_key(key)
+                self._grants.put(value, known)
+            return known[1]
+        known = self._secured.get(value)
+        if known is not None:
+            parent = cast("Grant", known[0])
+            if self.grant(parent.key, now_s) is parent:
+                return known[1]
+        found = secured.verify(value, app.keys.all(now_ms))
+        if found is None:
+            raise Refused(INVALID, 403)
+        parent = self.grant(found.parent.value, now_s)
+        grant = grants.of_secured(parent, found)
+        self._secured.put(value, (parent, grant))
+        return grant
+
+    def settings(self, index: str, *, all_seen: bool) -> Settings:
+        """An index's settings; with `all_seen`, no attribute is unretrievable."""
+        given: Any = self.application.meta(index, SETTINGS) or {}
+        known = self._settings.get((index, all_seen))
+        if known is not None and (known[0] is given or known[0] == given):
+            return known[1]
+        settings = Settings.from_json(given)
+        if all_seen:
+            settings = replace(settings, unretrievable_attributes=())
+        self._settings.put((index, all_seen), (given, settings))
+        return settings
+
+    def operation_id(self, asked: Asked, grant: Grant, target: str, body: bytes) -> str:
+        """What a write is known by: the same for all tries of it.
+
+        Clients have one Request-ID for all that one call of a method sends, tries and several
+        requests alike, which may even be equal. A try that follows another comes on a connection
+        of its own, since the one before was given up; the next request comes on the same one.
+        """
+        if not asked.request_id:
+            return uuid4().hex
+        about = "\n".join((grant.key, asked.request_id, target)).encode()
+        known = hashlib.blake2b(about + b"\n" + body, digest_size=20).hexdigest()
+        client = asked.address, asked.port
+        number, answered_to = self._answered.get(known) or (0, ("", 0))
+        if answered_to == client:
+            number += 1
+        self._answered.put(known, (number, client))
+        return f"{known}-{number}"
