@@ -108,7 +108,7 @@ def test_what_is_wrong_is_named(params: dict[str, object], message: str) -> None
 
 def test_old_style_filters_mean_the_same_as_the_grammar() -> None:
     assert _asked(
-        facetFilters=[["a:1", "a:-2"], "b:\\-3", "_tags:x", "url:http://x:80", "-c:4"],
+        facetFilters=[["a:1", "a:-2"], "b:\\-3", "_tags:x", "url:http://x:80", "-c:4", "-d:-5"],
         numericFilters=["x>=-3", ["y=2", "y:1 TO 4"], "z:5", "price  !=  1.5"],
         tagFilters="p,(q,-r)",
     ).filters == And(
@@ -118,6 +118,7 @@ def test_old_style_filters_mean_the_same_as_the_grammar() -> None:
             Tag("x"),
             Facet("url", "http://x:80"),
             Not(Facet("c", "4")),
+            Facet("d", "5"),
             Numeric("x", ">=", -3),
             Or((Numeric("y", "=", 2), Between("y", 1, 4))),
             Numeric("z", "=", 5),

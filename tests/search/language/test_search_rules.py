@@ -111,6 +111,7 @@ def test_contexts_filters_and_times_are_conditions_too() -> None:
         ([{"from": 900, "until": 1100}], True),
         ([{"until": 999}, {"from": 1000}], True),
         ([{"from": 1001}], False),
+        ([{"from": 900, "until": 999}], False),
     ):
         rule = {**_rule("x"), "validity": validity}
         assert bool(_applied([rule], query="x").applied_rules) is active

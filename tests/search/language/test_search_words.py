@@ -57,6 +57,7 @@ def test_words_that_only_look_like_plurals_have_no_singular() -> None:
     for word in ("news", "series", "species", "gas", "yes", "abba2", "is"):
         assert not forms(word, "en")
     assert "clas" not in forms("class", "en")
+    assert forms("cats", "en") == {"cat"}
     assert not forms("temps", "fr")
     assert not forms("cats", "ja")
 
