@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from rapidfuzz.distance import OSA
-
-from storagebox.search.language import words
+from storagebox.search.language.alternatives import Alternatives, Synonyms
 from storagebox.search.language.query import Promoted, Query
 from storagebox.search.language.rule_matching import (
-    Alike,
     CompiledCondition,
     FacetValues,
     Match,
@@ -22,9 +19,6 @@ from storagebox.search.language.rule_matching import (
     winners,
 )
 from storagebox.search.language.rules import AutomaticFilter, Edit, Placeholder, Rule
-
-Synonyms = Callable[[str], Collection[str]]
-"""The single words that a query for a word finds too."""
 
 
 def _none(_word: str) -> Collection[str]:
@@ -39,17 +33,21 @@ class RuleSet:
         # A pattern that begins with a word can only be met by a query with that word, so most
         # rules need no look at most queries.
         self._by_first: dict[str, list[CompiledCondition]] = {}
+        # With that word or an alternative of it.
+        self._by_alternative: dict[str, list[CompiledCondition]] = {}
         self._others: list[CompiledCondition] = []
         for rule in rules:
             for each in compiled(rule, tokens):
                 first = each.elements[0] if each.elements else None
-                if isinstance(first, str) and not each.condition.alternatives:
-                    self._by_first.setdefault(first, []).append(each)
+                if isinstance(first, str):
+                    loose = each.condition.alternatives
+                    listed = self._by_alternative if loose else self._by_first
+                    listed.setdefault(first, []).append(each)
                 else:
                     self._others.append(each)
 
     def __bool__(self) -> bool:
-        return bool(self._by_first or self._others)
+        return bool(self._by_first or self._by_alternative or self._others)
 
     def apply(
         self,
@@ -66,16 +64,17 @@ class RuleSet:
         if not query.enable_rules or not self:
             return query
         tokens = self._tokens(query.query)
+        alternatives = Alternatives(query, synonyms)
         search = Search(
             tuple(each.word for each in tokens),
             frozenset(query.rule_contexts),
             selected(query.filters),
             facet_values,
-            _alike(query, synonyms),
+            alternatives.alike,
         )
         met = (
             search.match(each)
-            for each in self._candidates(search.words)
+            for each in self._candidates(search.words, alternatives)
             if each.rule.active(now_s)
         )
         applied = winners(each for each in met if each is not None)
@@ -97,10 +96,19 @@ class RuleSet:
             applied_rules=tuple(each.rule.object_id for each in applied),
         )
 
-    def _candidates(self, words: Sequence[str]) -> Iterable[CompiledCondition]:
+    def _candidates(
+        self, words: Sequence[str], alternatives: Alternatives
+    ) -> Iterator[CompiledCondition]:
         yield from self._others
-        for word in dict.fromkeys(words):
+        distinct = dict.fromkeys(words)
+        for word in distinct:
             yield from self._by_first.get(word, ())
+        if self._by_alternative:
+            firsts = {word for word in distinct if word in self._by_alternative}
+            for word in distinct:
+                firsts |= alternatives.among(word, self._by_alternative.keys())
+            for first in firsts:
+                yield from self._by_alternative[first]
 
     def _edited(self, text: str, tokens: Sequence[Token], applied: Sequence[Match]) -> str:
         """A query's text as rules rewrite it: a whole new text wins over edits of the old one."""
@@ -146,28 +154,6 @@ class RuleSet:
         for start in range(len(standing) - len(wanted) + 1):
             if standing[start : start + len(wanted)] == wanted:
                 yield start, start + len(wanted)
-
-
-def _alike(query: Query, synonyms: Synonyms) -> Alike:
-    """Plurals, typos and synonyms of one word: one step of one of them, not several."""
-    languages = words.chosen(
-        True, query.query_languages or query.settings.index_languages, words.PLURAL_LANGUAGES
-    )
-
-    def alike(word: str, wanted: str) -> bool:
-        allowed = (len(word) >= query.min_word_sizefor1_typo) + (
-            len(word) >= query.min_word_sizefor2_typos
-        )
-        return (
-            wanted in words.forms(word, languages)
-            or wanted in synonyms(word)
-            or (
-                query.typo_tolerance != "false"
-                and 0 < OSA.distance(word, wanted, score_cutoff=allowed) <= allowed
-            )
-        )
-
-    return alike
 
 
 def _layer(match: Match) -> dict[str, object]:
