@@ -54,7 +54,8 @@ class State:
     slot: "a", "b", "frozen" or "safe". reason: why it is that and not the first choice, or None.
     faults: texts for people. selector: as read, or None. trial: whether the slot has yet to prove
     itself. given_up: the slot of an update that did not, or None: the selector still names it.
-    record: what RTC memory holds.
+    frozen: whether its code is in the image, with none in flash that could be replaced. record:
+    what RTC memory holds.
     """
 
     def __init__(self, slot, reason, faults, selector, record):
@@ -65,6 +66,7 @@ class State:
         self.selector = selector
         self.trial = trial is not None and slot == trial
         self.given_up = trial if slot != trial else None
+        self.frozen = slot == FROZEN
         self.record = record
 
     def steady(self):
@@ -299,6 +301,8 @@ def boot(root=""):
 
     slot, reason, faults = choose(selector, record, cause, versions, fault_of, _has_frozen)
     state = State(slot, reason, faults, selector, record)
+    if slot == SAFE and not versions:
+        state.frozen = _has_frozen()
     for fault in faults:
         print("loader:", fault)
     if slot == SAFE:

@@ -98,7 +98,7 @@ class Updates:
         self._underruns = 0
         self._told = ("idle", "", 0, 0, "")
         properties.declare("update.state", _as_value(self._told))
-        properties.declare("update.slot", boot.slot, constant=True)
+        properties.declare("update.slot", FROZEN if boot.frozen else boot.slot, constant=True)
         properties.declare("update.arch", own_arch(), constant=True)
         properties.declare("update.failed", list(self._failed))
         if boot.trial:
@@ -151,7 +151,7 @@ class Updates:
     # Calls
 
     def _begin(self):
-        if self._boot.slot == FROZEN:
+        if self._boot.frozen:
             raise RpcError(REFUSED, FROZEN_REMEDY)
         if self._boot.trial:
             raise RpcError(REFUSED, "the update before this has yet to prove itself")

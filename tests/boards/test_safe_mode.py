@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from boards.emulated.board import EmulatedBoard
+from boards.image.manifest import Manifest
 from tests.boards.driver import Driver, wait_for
 
 MakeBoard = Callable[..., EmulatedBoard]
@@ -54,6 +55,25 @@ def test_safe_mode_that_was_asked_for_tells_serves_and_ends_with_a_restart(
     assert "music.wav" not in driver.call("storage.list")["result"]["files"]
     say(board, "device.restart")
     assert "mode" not in info(board)
+
+
+def test_a_board_whose_code_is_in_its_image_takes_no_update_in_safe_mode_either(
+    make_board: MakeBoard,
+) -> None:
+    board = make_board(**FAST)
+    board.flash()
+    # What is found where no loader looks stands for what an image has.
+    slot = Manifest.parse(board.flash_file("/a/manifest") or b"")
+    image = {f"/lib/{e.name}": board.flash_file(f"/a/{e.name}") for e in slot.entries}
+    board.edit_flash({**image, "/a/manifest": None, "/safe/manifest": None})
+    board.start()
+    assert "mode" not in info(board)
+    say(board, "device.restart", safe=True)
+    assert info(board)["mode"] == "safe"
+    driver = Driver(board.address)
+    told = driver.call("properties.read", names=["update.slot"])["result"]["values"]
+    assert told == {"update.slot": "frozen"}
+    assert "`phantom flash`" in driver.call("update.begin")["error"]["message"]
 
 
 # A module in source goes before the compiled one beside it.

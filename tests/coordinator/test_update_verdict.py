@@ -19,16 +19,13 @@ class Known:
 
     version: str = "0.1.0"
     slot: str = "a"
+    safe: bool = False
     connected: bool = True
     why_away: str = "switched off"
     board: str = "esp32_generic"
     arch: str = "xtensawin"
     failed: list[str] = field(default_factory=list[str])
     update: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def safe(self) -> bool:
-        return self.slot == "safe"
 
 
 def judge(tmp_path: Path, sent: str, force: bool = False, **known: Any) -> tuple[str, str]:
@@ -53,8 +50,9 @@ def judge(tmp_path: Path, sent: str, force: bool = False, **known: Any) -> tuple
         ("0.1.0", {"update": {"state": "trial"}}, "pending"),
         ("0.1.0", {"update": {"state": "proven"}}, "pending"),
         ("0.1.0", {"update": {"state": "confirmed"}}, "current"),
-        ("0.1.0", {"slot": "safe"}, "pending"),
-        ("0.0.9", {"slot": "safe", "failed": ["0.0.9"]}, "pending"),
+        ("0.1.0", {"slot": "safe", "safe": True}, "pending"),
+        ("0.0.9", {"slot": "safe", "safe": True, "failed": ["0.0.9"]}, "pending"),
+        ("0.1.0", {"slot": "frozen", "safe": True}, "skipped"),
     ],
 )
 def test_a_version_is_new_the_same_or_not_to_be(

@@ -33,6 +33,7 @@ class Boot:
 
     def __init__(self, slot="a", trial=False, given_up=None, selector=None, reason=None):
         self.slot = slot
+        self.frozen = slot == "frozen"
         self.trial = trial
         self.given_up = given_up
         self.selector = selector

@@ -50,7 +50,8 @@ class Candidate(Protocol):
 
     @property
     def slot(self) -> str:
-        """Where that is: "a", "b", "safe", "frozen"; empty if it takes no updates."""
+        """Where that is: "a", "b", "safe", or "frozen", in safe mode too; empty if it takes no
+        updates."""
         ...
 
     @property

@@ -80,7 +80,7 @@ class DeviceCandidate:
     @property
     def safe(self) -> bool:
         """It is in safe mode."""
-        return self.slot == "safe"
+        return self._value("device.info.mode") == "safe"
 
     @property
     def idle(self) -> bool:

@@ -33,7 +33,8 @@ def verdict(board: Candidate, bundle: Bundle | None, force: bool) -> tuple[str, 
         return SKIPPED, f"no bundle for {board.board}, which runs {board.arch}: {make}"
     has_it = board.version == bundle.version
     if board.slot == FROZEN:
-        return (CURRENT, "") if has_it and not force else (SKIPPED, FROZEN_REMEDY)
+        well = has_it and not force and not board.safe
+        return (CURRENT, "") if well else (SKIPPED, FROZEN_REMEDY)
     resumed = has_it and board.update.get("state") in ON_TRIAL
     if resumed or force or board.safe:
         return PENDING, ""
