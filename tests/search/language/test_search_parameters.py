@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 import typing
 from collections.abc import Callable
 from dataclasses import fields
@@ -148,3 +149,21 @@ def test_the_documentation_lists_every_parameter_and_no_other() -> None:
 def test_what_is_ignored_says_why() -> None:
     for parameter in PARAMETERS:
         assert parameter.state is not State.IGNORED or parameter.note
+
+
+def test_what_is_called_supported_is_read_by_something() -> None:
+    """A field of Query or Settings, or a name in a request, outside where it is declared."""
+    search = DOCUMENT.parents[1] / "host" / "storagebox" / "search"
+    declared = {"parameters.py", "settings.py"}
+    code = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in search.rglob("*.py")
+        if path.name not in declared
+    )
+    unread = [
+        parameter.name
+        for parameter in PARAMETERS
+        if parameter.state is State.SUPPORTED
+        and not re.search(rf'[."]{parameter.field}\b|"{parameter.name}"', code)
+    ]
+    assert not unread
