@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -181,3 +182,15 @@ def test_no_text_does_worse_than_be_refused_at_a_column_in_it(text: str) -> None
     except LanguageError as error:
         columns = re.findall(r"at col (\d+)", error.message)
         assert all(int(each) <= len(text) for each in columns)
+
+
+def test_the_documentations_refusals_are_the_real_ones() -> None:
+    document = Path(__file__).parents[3] / "docs" / "search-api.md"
+    lines = document.read_text(encoding="utf-8").splitlines()
+    start = lines.index("| filter | answer |") + 2
+    rows = [line.split("`") for line in lines[start : lines.index("", start)]]
+    assert len(rows) > 3
+    for _, text, _, answer, _ in rows:
+        with pytest.raises(LanguageError) as caught:
+            parse_filters(text)
+        assert caught.value.message == answer
