@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
@@ -72,7 +73,7 @@ class Indices:
         try:
             if not path.is_dir():
                 raise FileNotFoundError(f"{path} is missing")
-            self._open[folder] = Index.open(path)
+            self._open[folder] = _open(path)
             self.damaged.pop(folder, None)
         except Exception as fault:  # whatever a library makes of garbage
             self.mark_damaged(folder, _told(fault))
@@ -154,7 +155,7 @@ class Indices:
         if path.is_dir():
             # Of a time before that was cut off; one commit made it whole, or it is empty.
             try:
-                index = Index.open(path)
+                index = _open(path)
                 if index.applied >= position:
                     return index
                 index.close()
@@ -162,7 +163,7 @@ class Indices:
                 self._report("index.begun_anew", folder=path.name, reason=_told(fault))
             _remove(path)
         path.mkdir(parents=True)
-        index = Index.open(path)
+        index = _open(path)
         if position:
             try:
                 self._apply(index, changes, position)
@@ -211,7 +212,8 @@ class Indices:
 
     def _close(self, index: Index) -> None:
         try:
-            index.close()
+            with _contained():
+                index.close()
         except Exception as fault:  # a damaged one may not even be closed
             self._report("index.not_closed", reason=_told(fault))
 
@@ -244,11 +246,28 @@ class Indices:
 
     def _apply(self, index: Index, changes: Iterable[Change], position: int) -> None:
         try:
-            index.apply(changes, position)
+            with _contained():
+                index.apply(changes, position)
         except Exception as fault:
             if durable.is_full(self.root, fault):
                 raise NoRoom(f"{self.root}: {fault}") from fault
             raise
+
+
+@contextmanager
+def _contained() -> Generator[None]:
+    """A library that panics has failed, and that is all: it takes nobody else along."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as panic:  # pyo3's PanicException is no Exception
+        raise RuntimeError(f"{type(panic).__name__}: {panic}") from panic
+
+
+def _open(path: Path) -> Index:
+    with _contained():
+        return Index.open(path)
 
 
 def bodies(index: Index) -> Iterator[bytes]:

@@ -330,6 +330,7 @@ class State:
         place = self.catalog.places.get(name)
         if place is not None and place.lost:
             self.catalog.put(name, Place(place.folder, place.created_ms, place.updated_ms))
+            self.publish()
 
     # Settings, synonyms, rules
 
