@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from storagebox.search.engine.candidates import Found
+from storagebox.search.engine.candidates import Found, Grades
 from storagebox.search.engine.layout import POSITION_BITS
 from storagebox.search.engine.places import Places
 from storagebox.search.engine.ragged import Rows
@@ -25,7 +25,27 @@ from storagebox.search.engine.slots import Slot
 from storagebox.search.engine.snapshot import Snapshot
 
 FAR: Final = 8
-NOWHERE: Final = (1 << 31) - 1
+NOWHERE: Final = (1 << 16) - 1
+
+
+def least(slots: Sequence[Slot], places: Places) -> dict[str, int]:
+    """What each of the three is at best."""
+    pairs = max(len(slots) - 1, 0)
+    return {"proximity": pairs * places.min_proximity, "attribute": 0, "exact": -len(slots)}
+
+
+def span(slots: Sequence[Slot]) -> dict[str, int]:
+    """How many numbers each of the three can be, from the best on."""
+    pairs = max(len(slots) - 1, 0)
+    return {"proximity": pairs * FAR + 1, "attribute": NOWHERE + 1, "exact": len(slots) + 1}
+
+
+def inexact(found: Found) -> NDArray[np.uint8]:
+    """How many words of each row can't count as exact: those whose grade says they are not."""
+    total = np.full(len(found.rows), len(found.grades), np.uint8)
+    for column in found.grades:
+        total -= column & np.uint8(1)
+    return total
 
 
 def closeness(
@@ -34,90 +54,114 @@ def closeness(
     """The three criteria of each row."""
     count = len(found.rows)
     owner, ids, codes = snapshot.tokens(found.rows)
-    attribute = np.full(count, NOWHERE, np.int64)
+    attribute = np.full(count, NOWHERE if places.keys is not None else 0, np.int64)
     exact = np.zeros(count, np.int64)
-    where: list[tuple[Rows, NDArray[np.int64]]] = []
-    for j, slot in enumerate(slots):
-        grades = slot.table[ids]
-        if not places.alike:
-            places.strike(grades, codes)
-        hits = np.flatnonzero(grades)
-        rows, grades, at = owner[hits], grades[hits], codes[hits]
-        best = found.grades[rows, j]
-        # Equal but for the odd one that makes it exact: the same number of typos.
-        same = (grades + 1) >> 1 == (best + 1) >> 1
-        if not same.all():
-            hits, rows, at, grades = hits[same], rows[same], at[same], grades[same]
-        where.append((rows, at.astype(np.int64)))
+    where: list[NDArray[np.int64]] = []
+    for slot, best in zip(slots, found.grades, strict=True):
+        hits, grades = _hits(slot, owner, ids, codes, best, places)
+        rows, at = owner[hits], codes[hits]
+        where.append((rows << 16) | at)
         if places.keys is not None:
             _lower(attribute, rows, places.keys[at].astype(np.int64))
-        whole = (grades & 1) == 1
+        whole = (grades & 1) != 0
         if places.inexact is not None:
             whole &= ~places.inexact[at]
-        if len(slots) == 1:
-            if places.single_word == "none":
-                whole[:] = False
-            elif places.single_word == "attribute":
-                whole &= _alone(owner, codes, hits)
-        exact_rows = np.zeros(count, np.bool_)
-        exact_rows[rows[whole]] = True
-        exact -= exact_rows
+        if whole.any():
+            if len(slots) == 1:
+                whole = hits[whole]
+                if places.single_word == "none":
+                    whole = whole[:0]
+                elif places.single_word == "attribute":
+                    whole = whole[_alone(owner, codes, whole)]
+                exact[owner[whole]] = -1
+            else:
+                exact_rows = np.zeros(count, np.bool_)
+                exact_rows[rows[whole]] = True
+                exact -= exact_rows
     proximity = np.zeros(count, np.int64)
-    for (rows_a, codes_a), (rows_b, codes_b) in pairwise(where):
-        proximity += _distance(count, rows_a, codes_a, rows_b, codes_b, places.min_proximity)
-    if places.keys is None:
-        attribute[:] = 0
+    for first, second in pairwise(where):
+        proximity += _distance(count, first, second, places.min_proximity)
     return {"proximity": proximity, "attribute": attribute, "exact": exact}
+
+
+def _hits(
+    slot: Slot,
+    owner: Rows,
+    ids: NDArray[np.int64],
+    codes: NDArray[np.uint16],
+    best: Grades,
+    places: Places,
+) -> tuple[NDArray[np.int64], Grades]:
+    """The tokens at which a slot matches with the fewest typos of its row, and their grades."""
+    grades = slot.table[ids]
+    if not places.alike:
+        places.strike(grades, codes)
+    hits = np.flatnonzero(grades != 0)
+    grades = grades[hits]
+    if len(hits) and grades.max() > 2:
+        # Equal but for the odd one that makes it exact: the same number of typos.
+        same = (grades + 1) >> 1 == (best[owner[hits]] + 1) >> 1
+        if not same.all():
+            hits, grades = hits[same], grades[same]
+    return hits, grades
 
 
 def _lower(best: NDArray[np.int64], rows: Rows, values: NDArray[np.int64]) -> None:
     """best[rows] = the least of it and `values`; `rows` ascend."""
     if not len(rows):
         return
-    starts = np.flatnonzero(np.diff(rows, prepend=-1))
-    first = rows[starts]
-    best[first] = np.minimum(best[first], np.minimum.reduceat(values, starts))
+    first = np.flatnonzero(_changes(rows))
+    if len(first) < len(rows):
+        values = np.minimum.reduceat(values, first)
+        rows = rows[first]
+    best[rows] = np.minimum(best[rows], values)
+
+
+def _changes(rows: Rows) -> NDArray[np.bool_]:
+    """Where a row differs from the one before."""
+    changes = np.ones(len(rows), np.bool_)
+    np.not_equal(rows[1:], rows[:-1], out=changes[1:])
+    return changes
 
 
 def _alone(owner: Rows, codes: NDArray[np.uint16], hits: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether tokens are the only words of their attribute, or of their element of an array."""
-    wide = codes.astype(np.int64)
-    place = wide[hits]
-    behind = np.minimum(hits + 1, len(wide) - 1)
-    followed = (
-        (hits + 1 < len(wide)) & (owner[behind] == owner[hits]) & (wide[behind] == place + 1)
-    )
+    place = codes[hits].astype(np.int64)
+    behind = np.minimum(hits + 1, len(codes) - 1)
     before = np.maximum(hits - 1, 0)
-    preceded = (hits > 0) & (owner[before] == owner[hits]) & (wide[before] == place - 1)
+    followed = (owner[behind] == owner[hits]) & (codes[behind] == place + 1)
+    preceded = (owner[before] == owner[hits]) & (codes[before] == place - 1)
     return ~(followed | preceded)
 
 
 def _distance(
-    count: int,
-    rows_a: Rows,
-    codes_a: NDArray[np.int64],
-    rows_b: Rows,
-    codes_b: NDArray[np.int64],
-    least: int,
+    count: int, first: NDArray[np.int64], second: NDArray[np.int64], at_least: int
 ) -> NDArray[np.int64]:
-    """How close two words come in each row, `least` to FAR; places ascend within rows."""
+    """How close two words come in each row, `at_least` to FAR.
+
+    Their places are row << 16 | code, ascending.
+    """
     best = np.full(count, FAR, np.int64)
-    if len(rows_a) and len(rows_b):
-        a = (rows_a << 16) | codes_a
-        b = (rows_b << 16) | codes_b
-        behind = np.searchsorted(b, a, side="right")
-        following = b[np.minimum(behind, len(b) - 1)]
-        forward = np.where(
-            (behind < len(b)) & (following >> POSITION_BITS == a >> POSITION_BITS),
-            following - a,
-            FAR,
-        )
-        before = np.searchsorted(b, a, side="left") - 1
-        preceding = b[np.maximum(before, 0)]
-        backward = np.where(
-            (before >= 0) & (preceding >> POSITION_BITS == a >> POSITION_BITS),
-            a - preceding + 1,
-            FAR,
-        )
-        _lower(best, rows_a, np.minimum(forward, backward))
-    return np.maximum(best, least)
+    if len(first) and len(second):
+        if len(first) == len(second) == count:
+            # One place of each in every row.
+            rows = np.arange(count)
+            nearest = _apart(first, second)
+        else:
+            rows = first >> 16
+            behind = np.searchsorted(second, first, side="right")
+            following = second[np.minimum(behind, len(second) - 1)]
+            before = np.searchsorted(second, first, side="left") - 1
+            preceding = second[np.maximum(before, 0)]
+            nearest = np.minimum(_apart(first, following), _apart(first, preceding))
+        _lower(best, rows, nearest)
+    return np.maximum(best, at_least)
+
+
+def _apart(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How far the second place is behind the first, one more if before it, at most FAR."""
+    gap = second - first
+    # At equal places it is one word, which can't be both.
+    gap = np.where(gap > 0, gap, np.where(gap == 0, FAR, 1 - gap))
+    gap[(first ^ second) >> POSITION_BITS != 0] = FAR
+    return np.minimum(gap, FAR)

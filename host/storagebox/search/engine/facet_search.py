@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storagebox.search.engine.facets import counts, ordered
-from storagebox.search.engine.grades import grade
 from storagebox.search.engine.highlight import Marker
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.slots import Wanted
@@ -100,19 +99,16 @@ def _value_words(snapshot: Snapshot, at: int) -> _ValueWords:
 
 
 def _wanted(index: _ValueWords, query: Query, word: str, at: int, *, last: bool) -> Wanted:
-    others: dict[str, tuple[int, int]] = {}
+    edits = 0
     if query.typo_tolerance != "false":
         edits = edits_allowed(word, query.min_word_sizefor1_typo, query.min_word_sizefor2_typos)
-        for _, match in index.words.near(word, edits, prefix=last):
-            others[match.word] = grade(match.cost, exact=False), match.length
-    return Wanted(word, last, at, others=others)
+    return Wanted(word, last, at, old=index.words.near(word, edits, prefix=last))
 
 
 def _holding(index: _ValueWords, wanted: Wanted) -> NDArray[np.bool_]:
     """Which values hold a word that will do."""
     result = np.zeros(index.count, np.bool_)
-    places = [index.words.find(word) for word in (wanted.text, *wanted.others)]
-    for place in places:
+    for place in (index.words.find(wanted.text), *wanted.old.places.tolist()):
         if place >= 0:
             result[index.values[index.ptr[place] : index.ptr[place + 1]]] = True
     if wanted.prefix:

@@ -141,7 +141,7 @@ def _matching(
 
 def _everything(snapshot: Snapshot) -> Found:
     rows = snapshot.all_rows
-    return Found(rows, np.zeros((len(rows), 0), np.uint8))
+    return Found(rows, ())
 
 
 def _demanding(found: Found, slots: Sequence[Slot]) -> Found:
@@ -150,7 +150,7 @@ def _demanding(found: Found, slots: Sequence[Slot]) -> Found:
     if count < _DEMANDING_FROM or not all(slot.wanted.optional for slot in slots):
         return found
     step = count // 5 if count >= _FIVES_FROM else 1
-    matching = (found.grades > 0).sum(axis=1)
+    matching = np.sum([column != 0 for column in found.grades], axis=0)
     needed = 1
     while needed + step <= count and np.count_nonzero(matching >= needed) > _MANY:
         needed += step

@@ -14,10 +14,11 @@ from typing import Final
 
 from storagebox.search.engine.grades import BEGINS, EXACT, grade
 from storagebox.search.engine.phrases import Spoken
-from storagebox.search.engine.slots import Wanted
+from storagebox.search.engine.slots import Meant, Wanted
 from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.engine.synonyms import MAX_SPAN, Synonyms
 from storagebox.search.engine.typos import edits_allowed
+from storagebox.search.engine.vocabulary import NOTHING_NEAR
 from storagebox.search.language import words as language
 from storagebox.search.language.query import Query
 
@@ -109,25 +110,37 @@ class Reader:
         known = self._wanted.get(at)
         if known is None:
             word = self._words[at]
-            prefix = self._is_prefix(at)
-            others = {} if self._spoken.in_phrase(at) else self._others(word, prefix)
-            known = self._wanted[at] = Wanted(word, prefix, at, others=others)
+            if self._spoken.in_phrase(at):
+                known = Wanted(word, False, at)
+            else:
+                prefix = self._is_prefix(at)
+                edits = self._edits(word)
+                snapshot = self._snapshot
+                known = Wanted(
+                    word,
+                    prefix,
+                    at,
+                    old=snapshot.base.words.near(word, edits, prefix=prefix),
+                    new=snapshot.new_words[0].near(word, edits, prefix=prefix),
+                    others=self._others(word),
+                )
+            self._wanted[at] = known
         return replace(known, optional=True) if optional else known
 
-    def _others(self, word: str, prefix: bool) -> dict[str, tuple[int, int]]:
-        """Other words that may be meant: their grade, and how many of their characters."""
-        others = self._typos(word, prefix)
-        alternatives: list[tuple[str, int, str]] = [
-            (form, 0, "ignorePlurals") for form in language.forms(word, self._plurals)
-        ]
-        if self._query.synonyms:
+    def _others(self, word: str) -> dict[str, Meant]:
+        """Plurals and synonyms of a word."""
+        alternatives: list[tuple[str, int, str]] = []
+        if self._plurals:
+            alternatives += [
+                (form, 0, "ignorePlurals") for form in language.forms(word, self._plurals)
+            ]
+        if self._synonyms and self._query.synonyms:
             alternatives += [
                 (instead.words[0], instead.cost, "singleWordSynonym")
                 for instead in self._synonyms.instead((word,))
                 if len(instead.words) == 1
             ]
-        if alternatives:
-            others = dict(others)
+        others: dict[str, Meant] = {}
         for other, cost, kind in alternatives:
             exact = cost == 0 and kind in self._query.alternatives_as_exact
             how = grade(cost, exact=exact)
@@ -135,14 +148,14 @@ class Reader:
                 others[other] = how, len(other)
         return others
 
-    def _typos(self, word: str, prefix: bool) -> dict[str, tuple[int, int]]:
+    def _edits(self, word: str) -> int:
+        """How many typos the query forgives in a word."""
         query = self._query
         if query.typo_tolerance == "false" or word in _folded_words(self._snapshot):
-            return {}
-        if word.isdigit() and not query.allow_typos_on_numeric_tokens:
-            return {}
-        edits = edits_allowed(word, query.min_word_sizefor1_typo, query.min_word_sizefor2_typos)
-        return self._snapshot.near(word, edits, prefix=prefix) if edits else {}
+            return 0
+        if not query.allow_typos_on_numeric_tokens and word.isdigit():
+            return 0
+        return edits_allowed(word, query.min_word_sizefor1_typo, query.min_word_sizefor2_typos)
 
     def _with_synonyms(self, plain: Sequence[Wanted]) -> list[Reading]:
         """Readings with synonyms where they, or what they stand for, are several words."""
@@ -207,7 +220,14 @@ class Reader:
                         best = count, cut
             if best is not None:
                 cut = best[1]
-                head = replace(wanted, text=word[:cut], prefix=False, others={})
+                head = replace(
+                    wanted,
+                    text=word[:cut],
+                    prefix=False,
+                    others={},
+                    old=NOTHING_NEAR,
+                    new=NOTHING_NEAR,
+                )
                 rest = replace(head, text=word[cut:], prefix=prefix)
                 found.append(Reading((*plain[:place], head, rest, *plain[place + 1 :]), 1))
         return found

@@ -3,44 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storagebox.search.engine import tiebreak
-from storagebox.search.engine.candidates import Found
-from storagebox.search.engine.closeness import closeness
+from storagebox.search.engine.candidates import Found, Grades
+from storagebox.search.engine.closeness import closeness, inexact, least, span
 from storagebox.search.engine.filtering import holds
 from storagebox.search.engine.geo import steps
 from storagebox.search.engine.matching import Matches
 from storagebox.search.engine.meaning import Reading
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.snapshot import Snapshot
-from storagebox.search.engine.tiebreak import Column, Ranked
+from storagebox.search.engine.tiebreak import Column, Measures, Ranked
+from storagebox.search.language.attributes import Criterion, Sort
 from storagebox.search.language.query import Query
 
-MOST_RANKED: Final = 20_000
-"""Rows equal so far of which the places of words are looked at; further ones in custom order."""
 
-
-def best(snapshot: Snapshot, query: Query, matches: Matches, count: int) -> Ranked:
+def best(
+    snapshot: Snapshot,
+    query: Query,
+    matches: Matches,
+    count: int,
+    deadline: float = float("inf"),
+) -> Ranked:
     """The best `count` rows in order."""
-    ranked = [
-        tiebreak.rank(
-            snapshot,
-            each.found,
-            query.ranking,
-            query.settings.custom_ranking,
-            partial(_cheap, snapshot, query, matches, each.reading),
-            partial(closeness, snapshot, slots=each.slots, places=matches.places),
-            count,
-            MOST_RANKED,
+    ranking = _expanded(query)
+    ranked: list[Ranked] = []
+    for each in matches.matched:
+        if _is_hopeless(ranking, ranked, each.reading, count):
+            continue
+        measures = Measures(
+            cheap=partial(_cheap, snapshot, query, matches, each.reading),
+            textual=partial(closeness, snapshot, slots=each.slots, places=matches.places),
+            least=least(each.slots, matches.places),
+            span=span(each.slots),
+            inexact=inexact,
         )
-        for each in matches.matched
-    ]
-    return _merged(snapshot, ranked, count)
+        best_rows = tiebreak.rank(snapshot, each.found, ranking, measures, count, deadline)
+        if "words" in ranking and "words" not in best_rows.criteria:
+            words = np.full(len(best_rows.rows), -sum(_spans(each.reading).values()))
+            best_rows = replace(best_rows, criteria={**best_rows.criteria, "words": words})
+        ranked.append(best_rows)
+    return _merged(snapshot, ranking, ranked, count)
+
+
+def _expanded(query: Query) -> list[Criterion | Sort]:
+    """The ranking with the sorts of customRanking in place of "custom"."""
+    ranking: list[Criterion | Sort] = []
+    for each in query.ranking:
+        ranking += query.settings.custom_ranking if each == "custom" else (each,)
+    return list(dict.fromkeys(ranking))
+
+
+def _is_hopeless(
+    ranking: Sequence[Criterion | Sort], ranked: Sequence[Ranked], reading: Reading, count: int
+) -> bool:
+    """Whether what other readings found is better than whatever this one can find."""
+    if not ranked or not ranking or ranking[0] != "typo":
+        return False
+    return any(
+        len(each.rows) >= count and (not count or each.typos_at_most < reading.cost)
+        for each in ranked
+    )
 
 
 def _cheap(
@@ -50,29 +78,33 @@ def _cheap(
     reading: Reading,
     criterion: str,
     found: Found,
-) -> Column:
-    """The criteria that are known without looking at where words stand."""
+) -> Column | None:
+    """The criteria that are known without looking at where words stand; None if all are equal."""
     match criterion:
         case "typo":
-            return tiebreak.typos(found) + reading.cost
+            return tiebreak.typos(found) + np.uint8(reading.cost)
         case "geo" if matches.around is not None:
             return steps(matches.around.of(found.rows), query.around_precision)
-        case "words":
+        case "words" if any(word.optional for word in reading.words):
             return -_words(reading, found.grades)
         case "filters" if query.optional:
             return -_scores(snapshot, query, found.rows)
         case _:
-            return np.zeros(len(found.rows), np.int64)
+            return None
 
 
-def _words(reading: Reading, grades: NDArray[np.uint8]) -> NDArray[np.int64]:
+def _words(reading: Reading, grades: Sequence[Grades]) -> NDArray[np.int64]:
     """How many words of the query matched; one that is several here counts if any of them did."""
-    total = np.zeros(len(grades), np.int64)
-    spans = {word.at: word.span for word in reading.words}
-    for at, span in spans.items():
-        columns = [j for j, word in enumerate(reading.words) if word.at == at]
-        total += span * (grades[:, columns] > 0).any(axis=1)
+    total = np.zeros(len(grades[0]), np.int64)
+    for at, span_ in _spans(reading).items():
+        columns = [grades[j] for j, word in enumerate(reading.words) if word.at == at]
+        total += span_ * np.logical_or.reduce([column != 0 for column in columns])
     return total
+
+
+def _spans(reading: Reading) -> dict[int, int]:
+    """How many words of the query each of its words stands for, by the first of these."""
+    return {word.at: word.span for word in reading.words}
 
 
 def _scores(snapshot: Snapshot, query: Query, rows: Rows) -> NDArray[np.int64]:
@@ -87,17 +119,25 @@ def _scores(snapshot: Snapshot, query: Query, rows: Rows) -> NDArray[np.int64]:
     return total
 
 
-def _merged(snapshot: Snapshot, ranked: Sequence[Ranked], count: int) -> Ranked:
+def _merged(
+    snapshot: Snapshot,
+    ranking: Sequence[Criterion | Sort],
+    ranked: Sequence[Ranked],
+    count: int,
+) -> Ranked:
     """Each row by the reading that ranks it best."""
     if not ranked:
-        return Ranked(np.zeros(0, np.int64), {}, False)
+        return Ranked(np.zeros(0, np.int64), {})
     if len(ranked) == 1:
         return ranked[0]
     rows = np.concatenate([each.rows for each in ranked])
-    columns: dict[str, Column] = {
-        name: np.concatenate([each.criteria[name] for each in ranked])
-        for name in ranked[0].criteria
-    }
+    columns: dict[str, Column] = {}
+    for name in (tiebreak.name_of(each) for each in ranking):
+        if any(name in each.criteria for each in ranked):
+            # Where all rows of a reading are equal it has no column.
+            columns[name] = np.concatenate(
+                [each.criteria.get(name, np.zeros(len(each.rows), np.int64)) for each in ranked]
+            )
     order = np.lexsort((snapshot.numbers(rows), *reversed(columns.values())))
     first = np.unique(rows[order], return_index=True)[1]
     order = order[np.sort(first)][:count]

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storagebox.search.engine.grades import BEGINS, EXACT
 from storagebox.search.engine.part import Postings
-from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.snapshot import Snapshot
+from storagebox.search.engine.vocabulary import NOTHING_NEAR, Near
+
+Meant = tuple[int, int]
+"""The grade of a word, and how many of its characters are what was meant."""
+
+Run = tuple[int, "slice | NDArray[np.int64]"]
+"""A grade, and where in the postings the places of the words that have it stand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One word as a query means it.
 
-    `own` is the grade of `text` itself, 0 if it won't do; `others`: word -> (grade, how many of
-    its characters are meant), besides `text` itself and, if `prefix`, whatever begins with it.
+    `own` is the grade of `text` itself, 0 if it won't do; if `prefix`, whatever begins with it
+    will. `old` and `new` are words of the base and of the tail with typos, `others` further ones.
     `at` is the first word of the query it stands for and `span` how many it stands for.
     """
 
@@ -29,80 +36,101 @@ class Wanted:
     span: int = 1
     optional: bool = False
     own: int = EXACT
-    others: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    old: Near = NOTHING_NEAR
+    new: Near = NOTHING_NEAR
+    others: Mapping[str, Meant] = field(default_factory=dict[str, Meant])
 
-    def match(self, word: str) -> tuple[int, int]:
-        """The grade of a word of a record, and how many of its characters are meant."""
+    def match(self, word: str) -> Meant:
+        """How a word of a record matches; (0, 0) if it doesn't."""
         if word == self.text and self.own:
             return self.own, len(word)
         best = (BEGINS, len(self.text)) if self.prefix and word.startswith(self.text) else (0, 0)
-        other = self.others.get(word)
-        if other is not None and (best[0] == 0 or other[0] < best[0]):
-            return other
+        for meant in (self.others, self.old.meant, self.new.meant):
+            other = meant.get(word)
+            if other is not None and (best[0] == 0 or other[0] < best[0]):
+                best = other
         return best
 
 
 class Slot:
-    """A wanted word in the terms of one snapshot: ids of words, by grade, best last."""
+    """A wanted word in the terms of one snapshot."""
 
     def __init__(self, snapshot: Snapshot, wanted: Wanted) -> None:
         self.wanted = wanted
-        words = snapshot.base.words
-        new_words, new_ids = snapshot.new_words
+        self._snapshot = snapshot
+        postings = snapshot.base.postings
+        ptr = postings.ptr
+        self.low = self.high = 0
+        if wanted.prefix:
+            self.low, self.high = snapshot.base.words.beginning(wanted.text)
+        # By grade, best last, words of the base and of the tail.
+        self._single: list[tuple[int, list[int]]] = self._singled()
+        old = wanted.old.places
+        self.places = postings.count(self.low, self.high)
+        self.places += int((ptr[old + 1] - ptr[old]).sum()) if len(old) else 0
+        known = len(snapshot.base.words)
+        for _, ids in self._single:
+            self.places += sum(postings.count(each, each + 1) for each in ids if each < known)
+
+    def _singled(self) -> list[tuple[int, list[int]]]:
+        snapshot, wanted = self._snapshot, self.wanted
         by_grade: dict[int, list[int]] = {}
         for word, (how, _) in wanted.others.items():
-            _add(by_grade, how, snapshot.ids(word))
+            for each in snapshot.ids(word):
+                by_grade.setdefault(how, []).append(each)
         if wanted.own:
-            _add(by_grade, wanted.own, snapshot.ids(wanted.text))
-        self.low = self.high = 0
-        new_beginning: NDArray[np.int64] = np.zeros(0, np.int64)
-        if wanted.prefix:
-            self.low, self.high = words.beginning(wanted.text)
-            low, high = new_words.beginning(wanted.text)
-            new_beginning = new_ids[low:high]
-        # Grades from worst to best, so that the best of a row is written last.
-        self.graded: list[tuple[int, Rows]] = [
-            (how, np.array(sorted(by_grade[how]), np.int64))
-            for how in sorted(by_grade, reverse=True)
-        ]
-        self.table = np.zeros(snapshot.word_count, np.uint8)
-        for how, ids in self.graded:
-            if how > BEGINS:
-                self.table[ids] = how
-        self.table[self.low : self.high] = BEGINS
-        self.table[new_beginning] = BEGINS
-        for how, ids in self.graded:
-            if how <= BEGINS:
-                self.table[ids] = how
-        self.graded = [(how, ids[ids < len(words)]) for how, ids in self.graded]
-        self._has_new = bool(self.table[len(words) :].any())
-        postings = snapshot.base.postings
-        self.places = postings.count(self.low, self.high) + sum(
-            int((postings.ptr[ids + 1] - postings.ptr[ids]).sum()) for _, ids in self.graded
-        )
+            for each in snapshot.ids(wanted.text):
+                by_grade.setdefault(wanted.own, []).append(each)
+        return sorted(by_grade.items(), reverse=True)
+
+    @cached_property
+    def table(self) -> NDArray[np.uint8]:
+        """The grade of every word, by its id; 0 for those that won't do."""
+        snapshot, wanted = self._snapshot, self.wanted
+        table = np.zeros(snapshot.word_count, np.uint8)
+        table[wanted.old.places] = wanted.old.grades
+        if snapshot.tail_words:
+            new_words, new_ids = snapshot.new_words
+            table[new_ids[wanted.new.places]] = wanted.new.grades
+            if wanted.prefix:
+                low, high = new_words.beginning(wanted.text)
+                table[new_ids[low:high]] = BEGINS
+        table[self.low : self.high] = BEGINS
+        for how, ids in self._single:
+            for each in ids:
+                if not 0 < table[each] < how:
+                    table[each] = how
+        return table
+
+    @cached_property
+    def has_new(self) -> bool:
+        """Whether any word that only the tail has will do."""
+        known = len(self._snapshot.base.words)
+        return bool(self._snapshot.tail_words) and bool(self.table[known:].any())
 
     @property
     def empty(self) -> bool:
         """Whether no word of the index will do."""
-        return self.places == 0 and not self._has_new
+        return self.places == 0 and not self.has_new
 
-    def runs(self, postings: Postings) -> Iterable[tuple[int, slice | NDArray[np.int64]]]:
-        """Where in the postings the places of its words stand, worst grade first."""
-        beginning = False
-        for how, ids in self.graded:
-            if how <= BEGINS and not beginning:
-                beginning = True
-                if self.high > self.low:
-                    yield BEGINS, postings.within(self.low, self.high)
-            if len(ids) == 1:
-                first = int(ids[0])
-                yield how, postings.within(first, first + 1)
-            elif len(ids):
-                yield how, postings.of(ids)
-        if not beginning and self.high > self.low:
-            yield BEGINS, postings.within(self.low, self.high)
-
-
-def _add(by_grade: dict[int, list[int]], how: int, ids: list[int]) -> None:
-    if ids:
-        by_grade.setdefault(how, []).extend(ids)
+    @cached_property
+    def runs(self) -> list[Run]:
+        """Where in the base's postings the places of its words stand, best grade last."""
+        postings: Postings = self._snapshot.base.postings
+        near = self.wanted.old
+        found: list[Run] = []
+        if len(near.places):
+            # The grades descend; each stretch of equal ones is a run.
+            ends = np.flatnonzero(near.grades[1:] != near.grades[:-1]) + 1
+            for first, end in zip([0, *ends], [*ends, len(near.grades)], strict=True):
+                found.append((int(near.grades[first]), postings.of(near.places[first:end])))
+        if self.high > self.low:
+            found.append((BEGINS, postings.within(self.low, self.high)))
+        known = len(self._snapshot.base.words)
+        for how, ids in self._single:
+            for each in ids:
+                if each < known:
+                    found.append((how, postings.within(each, each + 1)))
+        if self.wanted.others:
+            found.sort(key=lambda run: -run[0])
+        return found

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storagebox.search.engine.grades import grade
 from storagebox.search.engine.layout import Layout
 from storagebox.search.engine.part import Base, Names, Part
 from storagebox.search.engine.ragged import Ragged, Rows
@@ -88,7 +87,7 @@ class Snapshot:
 
     def tokens(
         self, rows: Rows
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.uint16]]:
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]:
         """All tokens of ascending rows: the index into `rows`, the word's id, the place."""
         old, new = self.split(rows)
         part = self.base.part
@@ -99,7 +98,8 @@ class Snapshot:
             owner = np.concatenate([owner, new_owner + len(old)])
             ids = np.concatenate([ids, self.tail.tokens.flat[places]])
             codes = np.concatenate([codes, self.tail.codes[places]])
-        return owner, ids, codes
+        # numpy turns what isn't int64 into it at every use as an index.
+        return owner, ids.astype(np.int64), codes
 
     def values(self, old: Ragged, new: Ragged, rows: Rows) -> tuple[NDArray[np.int64], Any]:
         """All values of ascending rows in a column: the index into `rows`, and the value."""
@@ -163,18 +163,6 @@ class Snapshot:
         place = self.base.words.find(word)
         return self.base.postings.count(place, place + 1) if place >= 0 else 0
 
-    def near(self, word: str, edits: int, *, prefix: bool) -> dict[str, tuple[int, int]]:
-        """Words some typos away: their grade (see grades), and how many characters are meant."""
-        key = ("near", word, edits, prefix)
-        known = self.cache.get(key)
-        if known is None:
-            near = self.base.words.near(word, edits, prefix=prefix)
-            near += self.new_words[0].near(word, edits, prefix=prefix)
-            known = self.cache[key] = {
-                match.word: (grade(match.cost, exact=False), match.length) for _, match in near
-            }
-        return known
-
     def scratch(self) -> NDArray[np.uint8]:
         """A zeroed array of a byte for each row of the base, this thread's until given back."""
         free: dict[int, list[NDArray[np.uint8]]] = _LOCAL.__dict__.setdefault("free", {})
@@ -186,5 +174,6 @@ class Snapshot:
         return np.zeros(self.base_rows, np.uint8)
 
     def give_back(self, scratch: NDArray[np.uint8]) -> None:
-        """Let `scratch` be used again; it must be zeroed."""
+        """Let `scratch` be used again."""
+        scratch.fill(0)
         _LOCAL.free.setdefault(self.base_rows, []).append(scratch)

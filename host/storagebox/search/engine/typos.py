@@ -9,21 +9,7 @@ the cheapest beginning of the word counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from rapidfuzz import process
 from rapidfuzz.distance import OSA
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """`length` characters of a word are what a query's word was meant to be, at `cost` typos."""
-
-    word: str
-    cost: int
-    length: int
 
 
 def edits_allowed(word: str, min_for_1: int, min_for_2: int) -> int:
@@ -33,48 +19,37 @@ def edits_allowed(word: str, min_for_1: int, min_for_2: int) -> int:
     return 1 if len(word) >= min_for_1 else 0
 
 
-def matches(query: str, words: Sequence[str], edits: int, *, prefix: bool) -> list[Match]:
-    """Those of `words` that are 1 to `edits` edits away from `query`, first letters considered.
+class Measure:
+    """Measures words against one of a query, of which `edits` edits are forgiven."""
 
-    With `prefix`, a word of which any beginning is near enough; words that begin with `query` cost
-    nothing and aren't among the results, nor is `query` itself.
-    """
-    if not words:
-        return []
-    if not prefix:
-        distances = process.cdist(
-            [query], words, scorer=OSA.distance, score_cutoff=edits, dtype=np.uint8
-        )[0]
-        near = np.flatnonzero((distances <= edits) & (distances > 0)).tolist()
-        return [
-            Match(word, cost, len(word))
-            for word, cost in (
-                (words[at], int(distances[at]) + (words[at][0] != query[0])) for at in near
-            )
-            if cost <= edits or (edits == 2 and cost == 3)
-        ]
-    low, high = max(1, len(query) - edits), len(query) + edits
-    beginnings: dict[str, int] = {}
-    for word in words:
-        for length in range(low, min(high, len(word)) + 1):
-            beginnings.setdefault(word[:length], 0)
-    candidates = list(beginnings)
-    distances = process.cdist(
-        [query], candidates, scorer=OSA.distance, score_cutoff=edits, dtype=np.uint8
-    )[0]
-    near = np.flatnonzero(distances <= edits).tolist()
-    cheapest = {candidates[at]: int(distances[at]) for at in near}
-    found: list[Match] = []
-    for word in words:
-        best = edits + 1
-        matched = 0
-        for length in range(low, min(high, len(word)) + 1):
-            cost = cheapest.get(word[:length], edits + 1)
-            if cost < best:
-                best, matched = cost, length
+    def __init__(self, query: str, edits: int, *, prefix: bool) -> None:
+        self._query = query
+        self._edits = edits
+        self._prefix = prefix
+        self._known: dict[str, int] = {}
+
+    def __call__(self, word: str) -> tuple[int, int]:
+        """What a word costs, and how many characters of it are what was meant; (0, 0) if none.
+
+        Words that are the query's, or begin with it, cost nothing and are (0, 0) as well.
+        """
+        query, edits = self._query, self._edits
+        other_first = word[0] != query[0]
+        if other_first and edits < 2:
+            return 0, 0
+        length = len(word)
+        if not self._prefix:
+            best = OSA.distance(query, word, score_cutoff=edits)
+        else:
+            best = edits + 1
+            for end in range(max(1, len(query) - edits), min(len(query) + edits, len(word)) + 1):
+                beginning = word[:end]
+                distance = self._known.get(beginning)
+                if distance is None:
+                    distance = OSA.distance(query, beginning, score_cutoff=edits)
+                    self._known[beginning] = distance
+                if distance < best:
+                    best, length = distance, end
         if best > edits or best == 0:
-            continue
-        cost = best + (word[0] != query[0])
-        if cost <= edits or (edits == 2 and cost == 3):
-            found.append(Match(word, cost, matched))
-    return found
+            return 0, 0
+        return best + other_first, length

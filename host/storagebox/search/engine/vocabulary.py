@@ -12,20 +12,35 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
-from storagebox.search.engine import typos
-from storagebox.search.engine.typos import Match
+from storagebox.search.engine.grades import grade
+from storagebox.search.engine.typos import Measure
 
 _FEW: Final = 4096  # words for which a dictionary isn't worth the time it takes to build
-_MOST: Final = (
-    20_000  # words that are looked at; beyond, typos of so short a beginning say nothing
-)
+_MOST: Final = 20_000  # words that are looked at; more are near short beginnings only
+_REMEMBERED: Final = 4096  # what was found for words of queries, which others hold as well
 _LAST: Final = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Words some typos away: their places and grades, worst grade first, in two arrays.
+
+    `meant`: by word its grade, and how many of its characters are what was meant.
+    """
+
+    places: NDArray[np.int64]
+    grades: NDArray[np.uint8]
+    meant: dict[str, tuple[int, int]]
+
+
+NOTHING_NEAR: Final = Near(np.zeros(0, np.int64), np.zeros(0, np.uint8), {})
 
 
 class Words:
@@ -35,6 +50,7 @@ class Words:
         self.words = words
         self._dictionary = _Dictionary(words) if len(words) > _FEW else None
         self._letters = None if self._dictionary else _letter_sets(words)
+        self._near: dict[tuple[str, int, bool], Near] = {}
 
     def __len__(self) -> int:
         return len(self.words)
@@ -48,23 +64,40 @@ class Words:
         """The places of the words that begin so: from the first number up to the second."""
         return bisect_left(self.words, prefix), bisect_left(self.words, prefix + _LAST)
 
-    def near(self, query: str, edits: int, *, prefix: bool) -> list[tuple[int, Match]]:
-        """Words 1 to `edits` edits away, as `typos.matches` has it, each with its place."""
+    def near(self, query: str, edits: int, *, prefix: bool) -> Near:
+        """Words 1 to `edits` edits away, costs as in `typos`; not `query` nor what it begins."""
         if edits == 0 or not self.words:
-            return []
+            return NOTHING_NEAR
+        known = self._near.get((query, edits, prefix))
+        if known is None:
+            known = self._look(query, edits, prefix)
+            if len(self._near) >= _REMEMBERED:
+                self._near.clear()
+            self._near[query, edits, prefix] = known
+        return known
+
+    def _look(self, query: str, edits: int, prefix: bool) -> Near:
         if self._dictionary is not None:
             places = self._dictionary.near(query, edits, prefix=prefix)
         else:
             places = self._sift(query, edits)
+        measure = Measure(query, edits, prefix=prefix)
         words = self.words
-        # One typo never is in the first letter.
-        chosen = {
-            words[place]: place for place in places if edits > 1 or words[place][0] == query[0]
-        }
-        return [
-            (chosen[match.word], match)
-            for match in typos.matches(query, list(chosen), edits, prefix=prefix)
-        ]
+        found: list[tuple[int, int]] = []
+        meant: dict[str, tuple[int, int]] = {}
+        for place in places:
+            word = words[place]
+            cost, length = measure(word)
+            if cost:
+                how = grade(cost, exact=False)
+                found.append((-how, place))
+                meant[word] = how, length
+        found.sort()
+        return Near(
+            np.array([place for _, place in found], np.int64),
+            np.array([-how for how, _ in found], np.uint8),
+            meant,
+        )
 
     def _sift(self, query: str, edits: int) -> list[int]:
         assert self._letters is not None
