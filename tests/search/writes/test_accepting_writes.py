@@ -9,7 +9,13 @@ import pytest
 
 from storagebox.search.writes import accepting
 from storagebox.search.writes.accepting import Limits
-from storagebox.search.writes.operations import Batch, CopyIndex, MoveIndex, Request
+from storagebox.search.writes.operations import (
+    Batch,
+    CopyIndex,
+    DictionaryBatch,
+    MoveIndex,
+    Request,
+)
 from storagebox.search.writes.refused import Refused
 
 LIMITS = Limits(record_bytes=1000)
@@ -175,9 +181,34 @@ def test_keys_are_checked_field_by_field() -> None:
         assert refusal(accepting.add_key, body, "secret")["status"] == 400
 
 
-def test_synonyms_and_rules_need_an_object_id_each() -> None:
-    made = accepting.save_items("a", "rules", [{"objectID": "1"}], True, False)
-    assert made.items == ({"objectID": "1"},)
-    for items in ({}, [{}], [{"objectID": ""}], ["x"]):
-        said = refusal(accepting.save_items, "a", "synonyms", items, False, False)
-        assert said["status"] == 400
+def test_synonyms_and_rules_are_checked_as_the_language_checks_them() -> None:
+    rule = {"objectID": "1", "consequence": {"params": {"query": "x"}}}
+    made = accepting.save_items("a", "rules", [rule], True, False)
+    assert made.items == (rule,)
+    synonym = {"objectID": "1", "type": "synonym", "synonyms": ["a", "b"]}
+    assert accepting.save_items("a", "synonyms", [synonym], True, False).items == (synonym,)
+    for items in ({}, [{}], [{"objectID": ""}], ["x"], [{"objectID": "1"}]):
+        for scope in ("synonyms", "rules"):
+            assert refusal(accepting.save_items, "a", scope, items, False, False)["status"] == 400
+
+
+def test_dictionaries_have_three_names_and_two_actions() -> None:
+    entry = {"objectID": "1", "language": "en", "word": "the"}
+    requests = [
+        {"action": "addEntry", "body": entry},
+        {"action": "deleteEntry", "body": {"objectID": "2"}},
+    ]
+    body = {"clearExistingDictionaryEntries": True, "requests": requests}
+    made = accepting.dictionary_batch("stopwords", body)
+    assert made == DictionaryBatch("stopwords", (entry,), ("2",), True)
+    for name, wrong in (
+        ("slang", body),
+        ("plurals", {}),
+        ("plurals", {"requests": [{"action": "addEntry", "body": {}}]}),
+        ("plurals", {"requests": [{"action": "swap", "body": entry}]}),
+    ):
+        assert refusal(accepting.dictionary_batch, name, wrong)["status"] == 400
+    off = {"disableStandardEntries": {"plurals": {"fr": True}, "stopwords": None}}
+    assert accepting.dictionary_settings(off).settings == off
+    for wrong in ({}, {"disableStandardEntries": {"slang": {}}}):
+        assert refusal(accepting.dictionary_settings, wrong)["status"] == 400

@@ -133,10 +133,16 @@ def test_settings_are_merged_and_reset(tenant: Tenant) -> None:
 
 
 def test_synonyms_and_rules_are_saved_replaced_and_forgotten(tenant: Tenant) -> None:
-    one, two = {"objectID": "1", "type": "synonym"}, {"objectID": "2", "type": "synonym"}
-    for scope in ("synonyms", "rules"):
+    def synonym(object_id: str, *words: str) -> dict[str, Any]:
+        return {"objectID": object_id, "type": "synonym", "synonyms": list(words)}
+
+    def rule(object_id: str, *words: str) -> dict[str, Any]:
+        return {"objectID": object_id, "consequence": {"params": {"query": words[0]}}}
+
+    for scope, make in (("synonyms", synonym), ("rules", rule)):
+        one, two = make("1", "a", "b"), make("2", "c", "d")
         tenant.do(SaveItems("t", scope, (one, two)))
-        changed = {"objectID": "1", "type": "onewaysynonym"}
+        changed = make("1", "x", "y")
         tenant.do(SaveItems("t", scope, (changed,)))
         assert tenant.app.meta("t", scope) == [changed, two]
         tenant.do(DeleteItem("t", scope, "1"))
@@ -146,6 +152,28 @@ def test_synonyms_and_rules_are_saved_replaced_and_forgotten(tenant: Tenant) -> 
         tenant.do(SaveItems("t", scope, (), replace=True))
         assert tenant.app.meta("t", scope) is None
     assert tenant.records("t") == {}
+    assert not tenant.app.failures
+
+
+def test_what_matches_filters_is_deleted_from_an_index_and_its_replicas(tenant: Tenant) -> None:
+    tenant.settings("t", {"replicas": ["r"], "attributesForFaceting": ["artist"]})
+    tenant.add(
+        "t", *({"objectID": str(n), "year": 1970 + n, "artist": "ab"[n % 2]} for n in range(9))
+    )
+    tenant.do(accepting.delete_by("t", {"filters": "year < 1975"}))
+    assert (tenant.records("t") or {}).keys() == (tenant.records("r") or {}).keys() == set("5678")
+    made = accepting.batch(
+        "t",
+        {"requests": [_request(("addObject", {"objectID": "9", "artist": "b"}))]},
+        "",
+        Limits(),
+    )
+    tenant.app.submit(made)  # not applied yet when the deletion is accepted, and deleted by it
+    tenant.do(accepting.delete_by("t", {"facetFilters": ["artist:b"]}))
+    assert (tenant.records("t") or {}).keys() == set("68")
+    tenant.do(accepting.delete_by("nothing", {"filters": "year < 1975"}))
+    assert tenant.names() == ["r", "t"]
+    assert not tenant.app.failures
 
 
 def test_a_cleared_index_keeps_its_settings_and_a_deleted_one_nothing(tenant: Tenant) -> None:

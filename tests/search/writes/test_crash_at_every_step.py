@@ -6,10 +6,8 @@ log is applied to its end.
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +65,7 @@ LOG: list[Operation] = [
     plays("a", "1"),
     AddKey("k", {"acl": ["search"]}),
     CopyIndex("a", "c", ("settings",)),
-    SaveItems("a", "rules", ({"objectID": "1"},), forward=True),
+    SaveItems("a", "rules", ({"objectID": "1", "consequence": {"hide": []}},), forward=True),
     Batch((*plays("c", "5").requests, Request("c", "delete"), *plays("c", "1", "1").requests)),
     SetSettings("a", {"replicas": ["v"]}),
     DeleteIndex("b"),
@@ -106,15 +104,6 @@ def applied(state: State) -> dict[str, Any]:
         found[name] = [list(map(orjson.loads, records)), metas, place.primary, place.virtual]
         found[name] += [place.created_ms, place.updated_ms]
     return found
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder that no disk is slow for: what is copied is what the kernel holds anyway."""
-    fast = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(dir=fast if os.access(fast, os.W_OK) else tmp_path))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from storagebox.search.writes.operations import ClearIndex, CopyIndex, DeleteInd
 from storagebox.search.writes.refused import Refused
 from tests.search.writes.tenant import PATIENCE_S, Tenant
 
+RULE = {"objectID": "1", "consequence": {"params": {"query": "x"}}}
+
 
 def folder_of(tenant: Tenant, index: str) -> Path:
     view = tenant.app.view(index)
@@ -35,8 +37,9 @@ def ruin(folder: Path) -> None:
 
 def history(tenant: Tenant) -> dict[str, Any]:
     """Writes of every kind, and what they lead to."""
-    for number in range(20):
-        tenant.add("a", {"objectID": str(number % 7), "number": number})
+    for first in range(0, 20, 5):
+        numbers = range(first, first + 5)
+        tenant.add("a", *({"objectID": str(n % 7), "number": n} for n in numbers))
     increment = {"_operation": "Increment", "value": 1}
     tenant.settings("a", {"hitsPerPage": 5, "replicas": ["r"]})
     tenant.do(CopyIndex("a", "b"))
@@ -260,7 +263,7 @@ def test_a_fault_of_ours_is_told_and_stops_no_log(
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr("storagebox.search.writes.metas.saved", broken)
-    task = tenant.do(accepting.save_items("a", "rules", [{"objectID": "1"}], False, False))
+    task = tenant.do(accepting.save_items("a", "rules", [RULE], False, False))
     tenant.add("a", {"objectID": "1"})
     assert tenant.records("a") == {"1": {"objectID": "1"}}
     assert [failure["task"] for failure in tenant.app.failures] == [task]

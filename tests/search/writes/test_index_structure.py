@@ -16,8 +16,8 @@ from storagebox.search.writes.operations import (
 from storagebox.search.writes.refused import Refused
 from tests.search.writes.tenant import Tenant
 
-RULE = {"objectID": "r1"}
-SYNONYM = {"objectID": "s1"}
+RULE = {"objectID": "r1", "consequence": {"params": {"query": "x"}}}
+SYNONYM = {"objectID": "s1", "type": "synonym", "synonyms": ["a", "b"]}
 
 
 def fill(tenant: Tenant, name: str, *ids: str) -> None:

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storagebox.search.writes import chunks
@@ -67,6 +67,7 @@ def test_every_operation_can_be_read_again(operation: Operation) -> None:
     assert decode(encode(operation, 123)) == (operation, 123)
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(), JSON))
 def test_any_record_can_be_read_again(body: dict[str, Any]) -> None:
     operation = Batch((Request("a", "addObject", "1", body),))

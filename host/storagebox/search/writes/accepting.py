@@ -18,7 +18,9 @@ import orjson
 from storagebox.search.language.errors import LanguageError
 from storagebox.search.language.parameters import Where
 from storagebox.search.language.query import Query
+from storagebox.search.language.rules import Rule
 from storagebox.search.language.settings import DEFAULTS
+from storagebox.search.language.synonyms import Synonym
 from storagebox.search.writes import partial
 from storagebox.search.writes.operations import (
     ACTIONS,
@@ -36,9 +38,11 @@ from storagebox.search.writes.operations import (
     Batch,
     CopyIndex,
     DeleteBy,
+    DictionaryBatch,
     MoveIndex,
     Request,
     SaveItems,
+    SetDictionarySettings,
     SetSettings,
     UpdateKey,
 )
@@ -70,6 +74,7 @@ ACLS: Final = (
     "settings",
     "usage",
 )
+DICTIONARIES: Final = ("stopwords", "plurals", "compounds")
 _KEY_FIELDS: Final[Mapping[str, type]] = {
     "acl": list,
     "description": str,
@@ -184,7 +189,7 @@ def set_settings(index: str, body: object, forward: bool) -> SetSettings:
 
 
 def save_items(index: str, scope: str, items: object, replace: bool, forward: bool) -> SaveItems:
-    """Synonyms or rules to keep."""
+    """Synonyms or rules (`scope`) to keep; with `replace` no others."""
     what = scope.removesuffix("s")
     if not isinstance(items, list):
         raise Refused(f"{scope}: expected a list of {what} objects")
@@ -194,9 +199,45 @@ def save_items(index: str, scope: str, items: object, replace: bool, forward: bo
         object_id = fields.get("objectID")
         if not isinstance(object_id, str) or not object_id:
             raise Refused(f"{what} {position}: objectID is missing: give it one")
+        with _said():
+            Rule.from_json(fields) if scope == RULES else Synonym.from_json(fields)
         kept.append(fields)
     assert scope in (SYNONYMS, RULES)
     return SaveItems(index_name(index), scope, tuple(kept), replace, forward)
+
+
+def dictionary_batch(dictionary: str, body: object) -> DictionaryBatch:
+    """Entries to add to a dictionary and to delete from it."""
+    if dictionary not in DICTIONARIES:
+        raise Refused(f"dictionary: expected one of {', '.join(DICTIONARIES)}, not {dictionary!r}")
+    add: list[Mapping[str, Any]] = []
+    gone: list[str] = []
+    for position, request in enumerate(_field(body, "requests", list)):
+        fields = _object(request, f"request {position}")
+        entry = _object(fields.get("body"), f"the body of request {position}")
+        object_id = entry.get("objectID")
+        if not isinstance(object_id, str) or not object_id:
+            raise Refused(f"request {position}: objectID is missing: give it one")
+        match fields.get("action"):
+            case "addEntry":
+                add.append(entry)
+            case "deleteEntry":
+                gone.append(object_id)
+            case action:
+                raise Refused(
+                    f"request {position}: expected addEntry or deleteEntry, not {action!r}"
+                )
+    clear = _object(body, "the body").get("clearExistingDictionaryEntries", False)
+    return DictionaryBatch(dictionary, tuple(add), tuple(gone), bool(clear))
+
+
+def dictionary_settings(body: object) -> SetDictionarySettings:
+    """Settings of all dictionaries: which standard entries are off, by language."""
+    disabled = _field(body, "disableStandardEntries", dict)
+    for dictionary, languages in disabled.items():
+        if dictionary not in DICTIONARIES or not isinstance(languages, dict | None):
+            raise Refused(f"disableStandardEntries: {dictionary}: expected languages and booleans")
+    return SetDictionarySettings({"disableStandardEntries": disabled})
 
 
 def add_key(body: object, value: str) -> AddKey:

@@ -10,14 +10,10 @@ from storagebox.search.language.parameters import Where
 from storagebox.search.language.query import Query
 from storagebox.search.language.settings import Settings
 from storagebox.search.writes.operations import SETTINGS
-from storagebox.search.writes.refused import Refused
 
 
 def matching(index: Index, params: Mapping[str, Any]) -> list[str]:
     """The ids of the records that match, as of the last commit."""
     settings = cast("Mapping[str, object] | None", index.meta(SETTINGS))
     query = Query.parse(params, Settings.from_json(settings or {}), Where.DELETE_BY)
-    found = getattr(index, "matching", None)
-    if found is None:
-        raise Refused("deleteBy is not there yet", 402)
-    return cast("list[str]", found(query))
+    return index.matching(query)
