@@ -187,16 +187,13 @@ class Device:
         )
 
     def _look_after(self, spare):
-        member = self.membership
-        if member.fault:
-            kind = discovery.FLASH_FULL if member.full else discovery.DAMAGED_CONFIG
-            self.upkeep.fault(member.fault, kind)
+        self.upkeep.look_at(self.membership)
         if self._topology.fault:
             self.upkeep.fault(self._topology.fault, discovery.DAMAGED_CONFIG)
         self.upkeep.begin(self.beacons.registrar, self.properties, self._restart)
         if spare is not None:
             spare.playing = self._is_playing
-            member.watch(spare.changed)
+            self.membership.watch(spare.changed)
             own = (spare, Storage(self._is_playing))
             self._services = own + self._services
             self.upkeep.mend(self._is_playing)

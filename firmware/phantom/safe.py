@@ -46,8 +46,7 @@ class SafeDevice:
         for text in faults:
             self.upkeep.fault(text, discovery.DAMAGED_CONFIG)
         self.membership = Membership(self.id, hardware.random_bytes, "", spare)
-        if self.membership.fault:
-            self.upkeep.fault(self.membership.fault, discovery.DAMAGED_CONFIG)
+        self.upkeep.look_at(self.membership)
         self.properties = Properties()
         self._refusals = Refusals(self.properties)
         self._listener = Listener(

@@ -49,6 +49,12 @@ class Upkeep:
         if self._registrar is not None:
             self._tell()
 
+    def look_at(self, membership):
+        """Something is wrong with its files, or with a flash that keeps nothing any more."""
+        if membership.fault:
+            kind = discovery.FLASH_FULL if membership.full else discovery.DAMAGED_CONFIG
+            self.fault(membership.fault, kind)
+
     def mended(self, text):
         """What was a fault is none any more."""
         if text not in self.faults:
