@@ -64,9 +64,12 @@ class Matches:
     def rows(self) -> Rows:
         """All rows that match, ascending."""
         rows = [each.found.rows for each in self.matched]
-        if len(rows) == 1:
-            return rows[0]
-        return np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
+        if len(rows) < 2:
+            return rows[0] if rows else np.zeros(0, np.int64)
+        marks = np.zeros(1 + max(int(each[-1]) for each in rows), np.bool_)
+        for each in rows:
+            marks[each] = True
+        return np.flatnonzero(marks)
 
     @cached_property
     def words(self) -> tuple[Wanted, ...]:

@@ -33,6 +33,7 @@ Column = NDArray[Any]
 TEXTUAL: Final = ("proximity", "attribute", "exact")
 _AT_ONCE: Final = 1024  # rows whose words are looked at in one go, at first
 _GROWTH: Final = 4  # and how many times more each time
+_FEW: Final = 16  # different numbers that are tried one by one
 _ROOM: Final = 1 << 61  # what classes may grow to before they are numbered anew
 
 
@@ -155,6 +156,17 @@ class _Ranking:
         low, high = int(column.min()), int(column.max())
         if low == high:
             return
+        if self._classes is None and len(column) > self._count and high - low < _FEW:
+            # All that numpy offers for it is slow where there are few different numbers.
+            at_most = low
+            while np.count_nonzero(column <= at_most) < self._count:
+                at_most += 1
+            if at_most < high:
+                kept = np.flatnonzero(column <= at_most)
+                self._pick(kept)
+                column, high = column[kept], at_most
+                if low == high:
+                    return
         self._classes = _combined(self._classes, column - low, high - low + 1)
         if len(self._classes) > self._count:
             kept = np.flatnonzero(self._classes <= _nth(self._classes, self._count))
