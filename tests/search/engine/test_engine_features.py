@@ -127,11 +127,12 @@ def test_a_snippet_shows_the_words_around_what_matched(filled: Any) -> None:
 
 def test_synonyms_find_what_means_the_same(filled: Any) -> None:
     bench = filled({"t": "television", "tv": "tv set", "ny": "new york city", "nyc": "nyc"})
-    synonyms = {
-        "1": {"type": "synonym", "synonyms": ["tv", "television"]},
-        "2": {"type": "oneWaySynonym", "input": "nyc", "synonyms": ["new york city"]},
-        "3": {"type": "altCorrection1", "word": "set", "corrections": ["television"]},
-    }
+    kinds = (
+        {"type": "synonym", "synonyms": ["tv", "television"]},
+        {"type": "oneWaySynonym", "input": "nyc", "synonyms": ["new york city"]},
+        {"type": "altCorrection1", "word": "set", "corrections": ["television"]},
+    )
+    synonyms = [{"objectID": str(number), **each} for number, each in enumerate(kinds)]
     bench.index.apply([Meta("synonyms", synonyms)], 2)
     assert sorted(bench.ids("tv")) == ["t", "tv"]
     assert sorted(bench.ids("nyc")) == ["ny", "nyc"]

@@ -104,13 +104,17 @@ class Answer:
         body["exhaustiveNbHits"] = self.exhaustive_hits
         if self.exhaustive_typo is not None:
             body["exhaustiveTypo"] = self.exhaustive_typo
-        body["query"] = query.query
+        body["query"] = query.query_before_rules or query.query
         if self.query_after_removal is not None:
             body["queryAfterRemoval"] = self.query_after_removal
         if self.automatic_radius is not None:
             body["automaticRadius"] = str(self.automatic_radius)
         if query.get_ranking_info:
             body["parsedQuery"] = self.parsed_query
+            if query.applied_rules:
+                body["appliedRules"] = [{"objectID": each} for each in query.applied_rules]
+        if query.user_data:
+            body["userData"] = list(query.user_data)
         body.update(self.extra)
         if query.response_fields != ("*",):
             body = {name: value for name, value in body.items() if name in query.response_fields}

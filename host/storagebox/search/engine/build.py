@@ -7,41 +7,29 @@ interpreter's lock: searches go on meanwhile on what was.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storagebox.search.engine.part import NO_VALUE, Base, Names, Part, postings_of
+from storagebox.search.engine.part import NO_VALUE, Base, Part, postings_of
 from storagebox.search.engine.ragged import Array, Ragged, Rows, spans
 from storagebox.search.engine.vocabulary import Words
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """A new base; `words[i]` is the id there of the word that had id i before, or -1.
-
-    `rows[r]` is the row there of what was row r (the tail's behind the base's), or -1.
-    """
-
-    base: Base
-    words: NDArray[np.int64]
-    rows: NDArray[np.int64]
 
 
 def build(
     base: Base,
     tail: Part,
+    tail_keys: NDArray[np.uint64],
     tail_words: Sequence[str],
-    names: Sequence[Names],
+    values: Sequence[int],
     sort_values: Sequence[Sequence[float | str | None]],
     descending: Sequence[bool],
-) -> Built:
+) -> Base:
     """One base of the rows of two parts that are alive.
 
-    `tail_words` have the ids behind the base's; `sort_values` are, by sort, what the tail's
-    records have for it.
+    `tail_words` have the ids behind the base's. By facet, values have ids below `values`. By sort,
+    `sort_values` are what the tail's records have for it.
     """
     alive = np.concatenate([base.part.alive, tail.alive])
     sorts, sort_names = _sort_columns(base, tail, sort_values, descending)
@@ -50,16 +38,13 @@ def build(
     order = np.lexsort((numbers, *reversed(sorts)))
     order = order[alive[order]]
     tokens, codes = _tokens(base.part, tail, order)
-    words, word_map = _vocabulary(base.words.words, tail_words, tokens.flat)
-    tokens = Ragged(tokens.ptr, word_map[tokens.flat].astype(np.uint32))
+    words, places = _vocabulary(base.words.words, tail_words, tokens.flat)
+    tokens = Ragged(tokens.ptr, places[tokens.flat].astype(np.uint32))
     facets = tuple(
         _column(a, b, order) for a, b in zip(base.part.facets, tail.facets, strict=True)
     )
-    row_map = np.full(len(alive), -1, np.int64)
-    row_map[order] = np.arange(len(order))
     part = Part(
         numbers=numbers[order],
-        keys=np.concatenate([base.part.keys, tail.keys])[order],
         alive=np.ones(len(order), np.bool_),
         tokens=tokens,
         codes=codes,
@@ -68,17 +53,30 @@ def build(
         sorts=tuple(column[order] for column in sorts),
         places=_places(base.part.places, tail.places, order),
     )
-    built = Base(
+    keys, rows_by_key = _keys(base, tail_keys, order)
+    return Base(
         part=part,
         words=Words(words),
         postings=postings_of(tokens, len(words), codes),
         values=tuple(
-            postings_of(column, len(known.values), None)
-            for column, known in zip(facets, names, strict=True)
+            postings_of(column, size, None) for column, size in zip(facets, values, strict=True)
         ),
+        keys=keys,
+        rows_by_key=rows_by_key,
         sort_names=sort_names,
     )
-    return Built(built, word_map, row_map)
+
+
+def _keys(
+    base: Base, tail_keys: NDArray[np.uint64], order: Rows
+) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    """The keys of the rows in `order`, ascending, and the row of each."""
+    before = np.zeros(len(base.keys) + len(tail_keys), np.uint64)
+    before[base.rows_by_key] = base.keys
+    before[len(base.keys) :] = tail_keys
+    keys = before[order]
+    by_key = np.argsort(keys)
+    return keys[by_key], by_key.astype(np.uint32)
 
 
 def _joined(a: Ragged, b: Ragged) -> tuple[NDArray[np.int64], Array]:

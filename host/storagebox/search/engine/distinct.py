@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from storagebox.search.engine.budget import Budget
 from storagebox.search.engine.matching import Matches
 from storagebox.search.engine.ordering import best
 from storagebox.search.engine.part import NO_VALUE
@@ -44,13 +45,19 @@ def groups(snapshot: Snapshot, attribute: str, rows: Rows) -> NDArray[np.int64]:
 
 
 def grouped(
-    snapshot: Snapshot, query: Query, matches: Matches, attribute: str, first: int, end: int
+    snapshot: Snapshot,
+    query: Query,
+    matches: Matches,
+    attribute: str,
+    first: int,
+    end: int,
+    budget: Budget,
 ) -> Grouped:
     """The groups from number `first` up to `end`, `query.distinct` records of each at most."""
     total = len(matches.rows)
     count = min(max(end * _AHEAD, 1), total)
     while True:
-        ranked = best(snapshot, query, matches, count)
+        ranked = best(snapshot, query, matches, count, budget)
         found = groups(snapshot, attribute, ranked.rows)
         _, heads = np.unique(found, return_index=True)
         heads.sort()
@@ -62,7 +69,7 @@ def grouped(
         # The others of a group may stand far behind its best.
         all_groups = groups(snapshot, attribute, matches.rows)
         members = matches.rows[np.isin(all_groups, chosen)]
-        ranked = best(snapshot, query, matches.pick(members), len(members))
+        ranked = best(snapshot, query, matches.pick(members), len(members), budget)
         found = groups(snapshot, attribute, ranked.rows)
     rank_of = {group: order for order, group in enumerate(chosen.tolist())}
     taken: dict[int, list[int]] = {}
@@ -73,4 +80,4 @@ def grouped(
     sequence = [number for group in chosen.tolist() for number in range(len(taken[group]))]
     order = np.array(picked, np.int64)
     criteria = {name: column[order] for name, column in ranked.criteria.items()}
-    return Grouped(Ranked(ranked.rows[order], criteria, ranked.cut), np.array(sequence, np.int64))
+    return Grouped(Ranked(ranked.rows[order], criteria), np.array(sequence, np.int64))

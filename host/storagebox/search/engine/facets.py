@@ -83,6 +83,24 @@ def stats(snapshot: Snapshot, facet: str, rows: Rows) -> Mapping[str, float] | N
     }
 
 
+def value_of(snapshot: Snapshot, attribute: str, words: tuple[str, ...]) -> str | None:
+    """The value of a facet that consists of exactly these words, if there is one."""
+    if attribute not in snapshot.layout.facets:
+        return None
+    at = snapshot.layout.facets.index(attribute)
+    values = snapshot.names[at].values
+    # Values only ever get more.
+    key = ("values by words", at)
+    known: tuple[dict[tuple[str, ...], str], int] = snapshot.cache.get(key, ({}, 1))
+    by_words, first = known
+    if first < len(values):
+        tokenizer = snapshot.layout.tokenizer
+        for value in values[first:]:
+            by_words.setdefault(tuple(tokenizer.words(value)), value)
+        snapshot.cache[key] = by_words, len(values)
+    return by_words.get(words)
+
+
 def _empty(rows: int) -> Ragged:
     return Ragged(np.zeros(rows + 1, np.int64), np.zeros(0))
 

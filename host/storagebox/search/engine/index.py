@@ -2,49 +2,60 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self, cast
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
+from storagebox.search.engine import checkpoint
 from storagebox.search.engine.answer import Answer, Hit
 from storagebox.search.engine.browse import page
-from storagebox.search.engine.build import build
 from storagebox.search.engine.changes import Change, Clear, Delete, Meta, Put
+from storagebox.search.engine.checkpoint import Checkpoint
 from storagebox.search.engine.facet_search import FacetAnswer, facet_search
+from storagebox.search.engine.facets import value_of
 from storagebox.search.engine.filtering import holds
-from storagebox.search.engine.layout import Layout, Row
+from storagebox.search.engine.layout import Layout
 from storagebox.search.engine.matching import match
-from storagebox.search.engine.part import Base, Names, empty_base
+from storagebox.search.engine.part import Base
+from storagebox.search.engine.records import Records
 from storagebox.search.engine.search import search, words_of
-from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.engine.store import Store
 from storagebox.search.engine.synonyms import Synonyms
-from storagebox.search.engine.tail import Tail
+from storagebox.search.engine.tables import NewRow, Tables
+from storagebox.search.engine.text import Token
 from storagebox.search.language.errors import LanguageError
 from storagebox.search.language.filters import Node
 from storagebox.search.language.query import Query
 from storagebox.search.language.settings import Settings
 
-_HOT_RECORDS: Final = 4096  # kept as they are parsed: typing a word shows the same hits again
-_TAIL_ROWS: Final = 1024  # from here on it is worth the while to build a base
-_CHUNK: Final = 4096
+_AT_ONCE: Final = 4096  # records taken in at once when the tables are made from the store
+_REST: Final = 4  # building a base may take one of so many parts of the time, and one
+_WORTH_SAVING: Final = 4096  # rows that take a noticeable time to make from their records
+_SAVED_SHARE: Final = 8  # so large a part of the rows may be missing in the checkpoint
 
 
 class Index:
-    """The records under one name, with their settings, synonyms and rules."""
+    """The records under one name, with their settings, synonyms and rules.
 
-    def __init__(self, store: Store) -> None:
+    One thread at a time may `apply`; any number may do everything else meanwhile.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
-        self._writing = threading.RLock()
-        self._hot: OrderedDict[int, Mapping[str, Any]] = OrderedDict()
-        self._reset(self._settings())
-        self._take_in(self._store.since(0))
+        self._records = Records(store)
+        self._clock = clock
+        self._changing = threading.RLock()
+        self._builder: threading.Thread | None = None
+        self._build_from = 0.0
+        self._closed = False
+        self._saved_rows = 0
+        self._open_tables()
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -65,6 +76,10 @@ class Index:
         body = self._store.by_id(object_id)
         return None if body is None else cast("dict[str, Any]", orjson.loads(body))
 
+    def bodies(self) -> Iterator[bytes]:
+        """The JSON of every record as of the last commit, in the order they were put."""
+        return (body for _, body in self._store.since(0))
+
     def __len__(self) -> int:
         return self._snapshot.size
 
@@ -77,62 +92,36 @@ class Index:
 
         Searches see them when it returns. If it raises, nothing has changed.
         """
-        with self._writing:
-            meta: dict[str, object] = {}
-            rows: dict[str, tuple[int, Mapping[str, object]]] = {}
-            gone: set[str] = set()
-            cleared = False
-            try:
-                for change in changes:
-                    match change:
-                        case Put(object_id, record):
-                            whole = {**record, "objectID": object_id}
-                            body = orjson.dumps(whole)
-                            rows[object_id] = self._store.put(object_id, body), whole
-                            gone.add(object_id)
-                        case Delete(object_id):
-                            self._store.delete(object_id)
-                            rows.pop(object_id, None)
-                            gone.add(object_id)
-                        case Clear():
-                            self._store.clear()
-                            rows.clear()
-                            gone.clear()
-                            cleared = True
-                        case Meta(name, value):
-                            meta[name] = value
-                settings = (
-                    Settings.from_json(cast("Mapping[str, object]", meta["settings"] or {}))
-                    if "settings" in meta
-                    else None
-                )
-                parsed = [
-                    (number, _key(object_id), self._layout.row(record))
-                    for object_id, (number, record) in rows.items()
-                ]
-                self._store.commit(meta, applied)
-            except BaseException:
-                self._store.rollback()
-                raise
-            if settings is not None:
-                same = Layout(settings).fingerprint == self._layout.fingerprint
-                if not same:
-                    self._reset(settings)
-                    self._take_in(self._store.since(0))
-                    return
-                self._layout = Layout(settings, self._layout.learnt)
-            if "synonyms" in meta:
-                self._synonyms = Synonyms(meta["synonyms"], self._layout.tokenizer)
-            if cleared:
-                self._reset(self._layout.settings)
-            if gone:
-                self._bury(gone)
-            self._append(parsed)
+        batch = _Batch()
+        try:
+            for change in changes:
+                batch.add(self._store, change)
+            settings = batch.settings()
+            rows = [
+                (number, object_id, self._tables.layout.row(record))
+                for object_id, (number, record) in batch.rows.items()
+            ]
+            self._store.commit(batch.meta, applied)
+        except BaseException:
+            self._store.rollback()
+            raise
+        with self._changing:
+            if "synonyms" in batch.meta:
+                self._synonyms = self._read_synonyms(self._tables.layout)
+            if settings is not None and not self._keeps_tables(settings):
+                self._make_tables(settings)
+                return
+            if batch.cleared:
+                self._tables = Tables(Layout(self._tables.layout.settings))
+                self._saved_rows = 0
+            self._tables.bury(batch.gone)
+            self._tables.append(rows)
             self._show()
+        self._build_if_need_be()
 
     def search(self, query: Query, *, budget_ms: float | None = None) -> Answer:
-        """The answer to a query. Any number of threads may search at once."""
-        return search(self._snapshot, query, self._fetch)
+        """The answer to a query; approximate, and saying so, if it takes more than the budget."""
+        return search(self._snapshot, query, self._records.get, budget_ms)
 
     def facet_search(self, facet: str, facet_query: str, query: Query) -> FacetAnswer:
         """The values of a facet that match `facet_query`, counted in what `query` finds.
@@ -158,7 +147,7 @@ class Index:
         rows, cursor = page(snapshot, query, after, limit)
         hits = [
             Hit(str(record["objectID"]), record).to_json(query)
-            for record in self._read(snapshot.numbers(rows).tolist())
+            for record in self._records.read(snapshot.numbers(rows).tolist())
         ]
         return hits, cursor
 
@@ -170,139 +159,194 @@ class Index:
         else:
             rows = snapshot.all_rows
             rows = rows[holds(snapshot, query, rows)]
-        records = self._read(snapshot.numbers(rows).tolist())
+        records = self._records.read(snapshot.numbers(rows).tolist())
         return [str(record["objectID"]) for record in records]
 
+    def tokens(self, text: str) -> Sequence[Token]:
+        """The words of a text, as the index's settings have it."""
+        return self._snapshot.layout.tokenizer.tokens(text)
+
+    def facet_value(self, attribute: str, words: tuple[str, ...]) -> str | None:
+        """The value of a facet that consists of exactly these words, if there is one."""
+        return value_of(self._snapshot, attribute, words)
+
+    def single_synonyms(self, word: str) -> Collection[str]:
+        """The single words that are as good as a word."""
+        return self._synonyms.single(word)
+
+    def settle(self) -> None:
+        """Wait until no base is being built."""
+        builder = self._builder
+        if builder is not None:
+            builder.join()
+
     def close(self) -> None:
-        """Let go of the folder."""
-        with self._writing:
-            self._store.close()
+        """Let go of the folder. What the next opening would take long to make is saved."""
+        self.settle()
+        self._closed = True
+        tables = self._tables
+        missing = len(self) - self._saved_rows
+        if self._is_worth_saving(missing):
+            tables.build()
+            self._saved(tables, tables.base, self._store.next_number)
+        self._store.close()
 
-    def _settings(self) -> Settings:
-        return Settings.from_json(cast("Mapping[str, object]", self.meta("settings") or {}))
+    def _open_tables(self) -> None:
+        settings = Settings.from_json(cast("Mapping[str, object]", self.meta("settings") or {}))
+        layout = Layout(settings)
+        self._synonyms = self._read_synonyms(layout)
+        saved = checkpoint.load(self._store.folder)
+        if (
+            saved is None
+            or saved.birth != self._store.birth
+            or saved.layout != layout.fingerprint
+            or saved.next_number > self._store.next_number
+        ):
+            self._make_tables(settings)
+            return
+        layout = Layout(settings, saved.learnt)
+        self._tables = Tables(layout, saved.names, saved.base)
+        self._saved_rows = len(saved.base.part)
+        self._tables.bury_rows(
+            _missing(self._store, np.asarray(saved.base.part.numbers), saved.next_number)
+        )
+        self._take_in(saved.next_number)
 
-    def _reset(self, settings: Settings) -> None:
-        self._layout = Layout(settings)
-        self._synonyms = Synonyms(self.meta("synonyms"), self._layout.tokenizer)
-        self._names = [Names() for _ in self._layout.facets]
-        self._use(empty_base(len(self._layout.facets), len(self._layout.sorts)))
-        self._show()
+    def _make_tables(self, settings: Settings) -> None:
+        """Make the tables from all the records there are."""
+        self._tables = Tables(Layout(settings))
+        self._synonyms = self._read_synonyms(self._tables.layout)
+        self._saved_rows = 0
+        self._take_in(0)
 
-    def _use(self, base: Base) -> None:
-        self._base = base
-        self._alive = base.part.alive
-        self._tail = Tail(base, self._names, self._layout.sorts)
-        self._tail_alive = np.zeros(0, np.bool_)
-        self._finder = _Finder(base, self._tail)
-
-    def _take_in(self, records: Iterable[tuple[int, bytes]]) -> None:
-        rows: list[tuple[int, int, Row]] = []
-        for number, body in records:
+    def _take_in(self, first: int) -> None:
+        """Take in all records from a number on."""
+        tables = self._tables
+        rows: list[NewRow] = []
+        for number, body in self._store.since(first):
             record = cast("dict[str, object]", orjson.loads(body))
-            rows.append((number, _key(str(record["objectID"])), self._layout.row(record)))
-            if len(rows) == _CHUNK:
-                self._append(rows, compact=False)
+            rows.append((number, str(record["objectID"]), tables.layout.row(record)))
+            if len(rows) == _AT_ONCE:
+                tables.append(rows)
                 rows = []
-        self._append(rows)
+        tables.append(rows)
+        if tables.want_building:
+            base = self._saved(tables, tables.begin_building()(), self._store.next_number)
+            tables.end_building(base)
         self._show()
 
-    def _append(self, rows: Sequence[tuple[int, int, Row]], *, compact: bool = True) -> None:
-        if rows:
-            self._tail.append(rows)
-            self._tail_alive = np.concatenate([self._tail_alive, np.ones(len(rows), np.bool_)])
-        if compact and len(self._tail) >= _TAIL_ROWS:
-            self._compact()
+    def _keeps_tables(self, settings: Settings) -> bool:
+        """Take on settings that change nothing in the tables; False if they do."""
+        layout = Layout(settings, self._tables.layout.learnt)
+        if layout.fingerprint != self._tables.layout.fingerprint:
+            return False
+        self._tables.layout = layout
+        self._synonyms = self._read_synonyms(layout)
+        return True
 
-    def _bury(self, object_ids: Iterable[str]) -> None:
-        """Mark the rows of these records as dead, in copies: searches under way see them still."""
-        alive, tail_alive = self._alive.copy(), self._tail_alive.copy()
-        for object_id in object_ids:
-            row = self._finder(object_id)
-            if row >= len(alive):
-                tail_alive[row - len(alive)] = False
-            elif row >= 0:
-                alive[row] = False
-        self._alive, self._tail_alive = alive, tail_alive
-
-    def _compact(self) -> None:
-        part = self._base.part
-        base = Base(
-            part=type(part)(
-                **{name: getattr(part, name) for name in type(part).__slots__ if name != "alive"},
-                alive=self._alive,
-            ),
-            words=self._base.words,
-            postings=self._base.postings,
-            values=self._base.values,
-            sort_names=self._base.sort_names,
-        )
-        sorts = self._layout.sorts
-        built = build(
-            base,
-            self._tail.view(self._tail_alive),
-            self._tail.words,
-            self._names,
-            [self._tail.sort_values(at) for at in range(len(sorts))],
-            [sort.descending for sort in sorts],
-        )
-        self._use(built.base)
+    def _read_synonyms(self, layout: Layout) -> Synonyms:
+        return Synonyms(self.meta("synonyms"), layout.tokenizer)
 
     def _show(self) -> None:
         """Let searches see the tables as they are now."""
-        self._snapshot = Snapshot(
-            self._layout,
-            self._base,
-            self._alive,
-            self._tail.view(self._tail_alive),
-            tuple(self._tail.words),
-            tuple(self._names),
-            self._synonyms,
-            self._finder,
-            self._tail.have_strings(),
+        self._snapshot = self._tables.snapshot(self._synonyms)
+
+    def _build_if_need_be(self) -> None:
+        """Start building a base in a thread of its own, unless one is or was a moment ago."""
+        busy = self._builder is not None and self._builder.is_alive()
+        if self._tables.want_building and not busy and self._clock() >= self._build_from:
+            self._builder = threading.Thread(
+                target=self._build, args=(self._tables,), name="index builder", daemon=True
+            )
+            self._builder.start()
+
+    def _is_worth_saving(self, rows: int) -> bool:
+        """Whether so many rows that the checkpoint hasn't would take long to make again."""
+        return rows > max(_WORTH_SAVING, self._saved_rows // _SAVED_SHARE)
+
+    def _saved(self, tables: Tables, base: Base, next_number: int) -> Base:
+        """A base, from a checkpoint's file if it was worth making one of it."""
+        if not self._is_worth_saving(len(base.part) - self._saved_rows):
+            return base
+        self._saved_rows = len(base.part)
+        layout = tables.layout
+        made = Checkpoint(
+            base,
+            tables.names,
+            self._store.birth,
+            next_number,
+            layout.fingerprint,
+            tuple(layout.learnt),
         )
+        return checkpoint.save(self._store.folder, made)
 
-    def _fetch(self, numbers: Sequence[int]) -> list[Mapping[str, Any]]:
-        """Records by their numbers; those of late from memory."""
-        hot = self._hot
-        found: dict[int, Mapping[str, Any]] = {}
-        cold: list[int] = []
-        for number in numbers:
-            record = hot.get(number)
-            if record is None:
-                cold.append(number)
-            else:
-                found[number] = record
-        for record, number in zip(self._read(cold), cold, strict=True):
-            found[number] = hot[number] = record
-        while len(hot) > _HOT_RECORDS:
-            hot.popitem(last=False)
-        return [found[number] for number in numbers]
-
-    def _read(self, numbers: Sequence[int]) -> list[Mapping[str, Any]]:
-        """Records by their numbers."""
-        bodies = self._store.bodies(numbers)
-        return [cast("dict[str, Any]", orjson.loads(body)) for body in bodies if body is not None]
+    def _build(self, tables: Tables) -> None:
+        began = self._clock()
+        with self._changing:
+            next_number = self._store.next_committed
+            building = tables.begin_building()
+        base = self._saved(tables, building(), next_number)
+        with self._changing:
+            # Other settings, or a Clear, have made tables of their own meanwhile.
+            if tables is self._tables and not self._closed:
+                tables.end_building(base)
+                self._show()
+        self._build_from = self._clock() + _REST * (self._clock() - began)
 
 
-class _Finder:
-    """Finds rows by objectID, among a base's and the tail's behind it."""
+class _Batch:
+    """What a sequence of changes comes to."""
 
-    def __init__(self, base: Base, tail: Tail) -> None:
-        keys = base.part.keys
-        self._order = np.argsort(keys, kind="stable")
-        self._keys = keys[self._order]
-        self._tail = tail
+    def __init__(self) -> None:
+        self.meta: dict[str, object] = {}
+        self.rows: dict[str, tuple[int, Mapping[str, object]]] = {}
+        self.gone: set[str] = set()
+        self.cleared = False
 
-    def __call__(self, object_id: str) -> int:
-        """The row, which may be dead, or -1."""
-        key = _key(object_id)
-        row = self._tail.rows_by_key.get(key)
-        if row is not None:
-            return len(self._keys) + row
-        at = int(np.searchsorted(self._keys, np.uint64(key)))
-        found = at < len(self._keys) and int(self._keys[at]) == key
-        return int(self._order[at]) if found else -1
+    def add(self, store: Store, change: Change) -> None:
+        """Give a change to the store, and remember what it means to the tables."""
+        match change:
+            case Put(object_id, record):
+                whole = {**record, "objectID": object_id}
+                self.rows[object_id] = store.put(object_id, orjson.dumps(whole)), whole
+                self.gone.add(object_id)
+            case Delete(object_id):
+                store.delete(object_id)
+                self.rows.pop(object_id, None)
+                self.gone.add(object_id)
+            case Clear():
+                store.clear()
+                self.rows.clear()
+                self.gone.clear()
+                self.cleared = True
+            case Meta(name, value):
+                self.meta[name] = value
+
+    def settings(self) -> Settings | None:
+        """The settings there are from now on, if they were changed."""
+        if "settings" not in self.meta:
+            return None
+        return Settings.from_json(cast("Mapping[str, object]", self.meta["settings"] or {}))
 
 
-def _key(object_id: str) -> int:
-    return int.from_bytes(hashlib.blake2b(object_id.encode(), digest_size=8).digest(), "little")
+def _missing(store: Store, numbers: NDArray[np.uint64], end: int) -> NDArray[np.int64]:
+    """The rows of records that are no longer there; `numbers` are all rows', below `end`.
+
+    Counts tell where any are missing, so few missing ones are found fast among many.
+    """
+    order = np.argsort(numbers)
+    ascending = numbers[order]
+    found: list[int] = []
+    ranges = [(0, end)]
+    while ranges:
+        low, high = ranges.pop()
+        first, last = np.searchsorted(ascending, np.array([low, high], np.uint64)).tolist()
+        if first == last or store.count(low, high) == last - first:
+            continue
+        if high - low > _AT_ONCE:
+            middle = (low + high) // 2
+            ranges += ((low, middle), (middle, high))
+            continue
+        there = np.array(sorted(store.numbers(low, high)), np.uint64)
+        found += order[first:last][~np.isin(ascending[first:last], there)].tolist()
+    return np.array(sorted(found), np.int64)

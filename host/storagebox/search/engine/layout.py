@@ -72,7 +72,7 @@ class Layout:
         self._numbers = {name: number for number, name in enumerate(learnt)}
 
     @property
-    def fingerprint(self) -> bytes:
+    def fingerprint(self) -> str:
         """Equal when tables made by two layouts are."""
         settings = self.settings
         return orjson.dumps(
@@ -86,7 +86,7 @@ class Layout:
                 settings.keep_diacritics_on_characters,
                 _normalization(settings),
             ]
-        )
+        ).decode()
 
     def attributes(self) -> list[str]:
         """The names of the numbered attributes, by number."""

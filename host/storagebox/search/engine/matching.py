@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storagebox.search.engine import phrases
+from storagebox.search.engine.budget import Budget
 from storagebox.search.engine.candidates import Found, find
 from storagebox.search.engine.filtering import holds
 from storagebox.search.engine.geo import (
@@ -85,18 +86,21 @@ class Matches:
         return replace(self, matched=tuple(each for each in picked if len(each.found.rows)))
 
 
-def match(snapshot: Snapshot, query: Query, spoken: Spoken) -> Matches:
+def match(
+    snapshot: Snapshot, query: Query, spoken: Spoken, budget: Budget | None = None
+) -> Matches:
     """All records that match, words taken away if the query says so and nothing would else."""
+    budget = budget or Budget(None)
     places = places_of(snapshot, query)
-    reader = Reader(snapshot, query, snapshot.synonyms, spoken)
+    reader = Reader(snapshot, query, snapshot.synonyms, spoken, budget)
     kept = reader.kept()
     optional = reader.optional()
-    matched = _matching(snapshot, query, spoken, places, reader.readings(kept, optional))
+    matched = _matching(snapshot, query, spoken, places, reader.readings(kept, optional), budget)
     removed: tuple[int, ...] = ()
     if not matched and len(kept) > 1:
         for remaining, may_miss in _retreats(query.remove_words_if_no_results, kept):
             readings = reader.readings(remaining, may_miss or optional)
-            matched = _matching(snapshot, query, spoken, places, readings)
+            matched = _matching(snapshot, query, spoken, places, readings, budget)
             if matched:
                 removed = tuple(at for at in kept if at not in remaining)
                 break
@@ -124,10 +128,13 @@ def _matching(
     spoken: Spoken,
     places: Places,
     readings: Sequence[Reading],
+    budget: Budget,
 ) -> list[Matched]:
     slots: dict[int, Slot] = {}
     result: list[Matched] = []
     for reading in readings:
+        if result and not budget.has_time():
+            break
         for word in reading.words:
             if id(word) not in slots:
                 slots[id(word)] = Slot(snapshot, word)

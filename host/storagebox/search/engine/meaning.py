@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from storagebox.search.engine.budget import Budget
 from storagebox.search.engine.grades import BEGINS, EXACT, grade
 from storagebox.search.engine.phrases import Spoken
 from storagebox.search.engine.slots import Meant, Wanted
@@ -47,8 +48,14 @@ class Reader:
     """
 
     def __init__(
-        self, snapshot: Snapshot, query: Query, synonyms: Synonyms, spoken: Spoken
+        self,
+        snapshot: Snapshot,
+        query: Query,
+        synonyms: Synonyms,
+        spoken: Spoken,
+        budget: Budget,
     ) -> None:
+        self._budget = budget
         self._snapshot = snapshot
         self._query = query
         self._synonyms = synonyms
@@ -155,7 +162,8 @@ class Reader:
             return 0
         if not query.allow_typos_on_numeric_tokens and word.isdigit():
             return 0
-        return edits_allowed(word, query.min_word_sizefor1_typo, query.min_word_sizefor2_typos)
+        edits = edits_allowed(word, query.min_word_sizefor1_typo, query.min_word_sizefor2_typos)
+        return edits if edits and self._budget.has_time_for_typos() else 0
 
     def _with_synonyms(self, plain: Sequence[Wanted]) -> list[Reading]:
         """Readings with synonyms where they, or what they stand for, are several words."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storagebox.search.engine import tiebreak
+from storagebox.search.engine.budget import Budget
 from storagebox.search.engine.candidates import Found, Grades
 from storagebox.search.engine.closeness import closeness, inexact, least, span
 from storagebox.search.engine.filtering import holds
@@ -28,7 +29,7 @@ def best(
     query: Query,
     matches: Matches,
     count: int,
-    deadline: float = float("inf"),
+    budget: Budget,
 ) -> Ranked:
     """The best `count` rows in order."""
     ranking = _expanded(query)
@@ -43,7 +44,7 @@ def best(
             span=span(each.slots),
             inexact=inexact,
         )
-        best_rows = tiebreak.rank(snapshot, each.found, ranking, measures, count, deadline)
+        best_rows = tiebreak.rank(snapshot, each.found, ranking, measures, count, budget)
         if "words" in ranking and "words" not in best_rows.criteria:
             words = np.full(len(best_rows.rows), -sum(_spans(each.reading).values()))
             best_rows = replace(best_rows, criteria={**best_rows.criteria, "words": words})
@@ -144,5 +145,4 @@ def _merged(
     return Ranked(
         rows[order],
         {name: column[order] for name, column in columns.items()},
-        any(each.cut for each in ranked),
     )

@@ -55,7 +55,7 @@ class Names:
 class Part:
     """Columns of some rows. A snapshot's never change, but for rows that die.
 
-    numbers: uint64, what the store knows the record by; keys: uint64, a hash of its objectID.
+    numbers: uint64, what the store knows the record by.
     tokens: uint32 ids of words, by rows; codes: uint16, each token's place (see layout).
     facets: uint32 ids of values, in the order of the layout's; numerics: float64 by path.
     sorts: float64 in the layout's order, smaller is better and infinity is none.
@@ -63,7 +63,6 @@ class Part:
     """
 
     numbers: NDArray[np.uint64]
-    keys: NDArray[np.uint64]
     alive: NDArray[np.bool_]
     tokens: Ragged
     codes: NDArray[np.uint16]
@@ -101,18 +100,17 @@ class Postings:
 class Base:
     """Everything that is built at once, see the module's docstring.
 
-    `sort_names`: per sort the strings that its column counts through, sorted.
+    keys: uint64, hashes of objectIDs, ascending, and rows_by_key: uint32, the row of each.
+    sort_names: by sort the strings that its column counts through, sorted.
     """
 
     part: Part
     words: Words
     postings: Postings
     values: tuple[Postings, ...]
+    keys: NDArray[np.uint64]
+    rows_by_key: NDArray[np.uint32]
     sort_names: tuple[list[str], ...]
-
-    def find(self, key: int) -> list[int]:
-        """The rows, dead or alive, of the records with this key."""
-        return np.flatnonzero(self.part.keys == np.uint64(key)).tolist()
 
 
 def empty_base(facets: int, sorts: int) -> Base:
@@ -121,7 +119,6 @@ def empty_base(facets: int, sorts: int) -> Base:
     start = np.zeros(1, np.int64)
     part = Part(
         numbers=none.astype(np.uint64),
-        keys=none.astype(np.uint64),
         alive=none.astype(np.bool_),
         tokens=Ragged(start, none.astype(np.uint32)),
         codes=none.astype(np.uint16),
@@ -131,7 +128,15 @@ def empty_base(facets: int, sorts: int) -> Base:
         places=Ragged(start, np.zeros((0, 2))),
     )
     nothing = Postings(start, none.astype(np.uint32), none.astype(np.uint16))
-    return Base(part, Words([]), nothing, (nothing,) * facets, tuple([] for _ in range(sorts)))
+    return Base(
+        part=part,
+        words=Words([]),
+        postings=nothing,
+        values=(nothing,) * facets,
+        keys=none.astype(np.uint64),
+        rows_by_key=none.astype(np.uint32),
+        sort_names=tuple([] for _ in range(sorts)),
+    )
 
 
 def postings_of(column: Ragged, size: int, codes: NDArray[Any] | None) -> Postings:

@@ -39,4 +39,4 @@ def promote(snapshot: Snapshot, query: Query, matches: Matches, ranked: Ranked) 
         for name, column in ranked.criteria.items()
     }
     added = int(np.count_nonzero(~np.isin(np.array(sorted(promoted)), matches.rows)))
-    return Ranked(np.array(rows, np.int64), criteria, ranked.cut, added, frozenset(promoted))
+    return Ranked(np.array(rows, np.int64), criteria, added, frozenset(promoted))

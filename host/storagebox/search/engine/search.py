@@ -9,6 +9,7 @@ import numpy as np
 
 from storagebox.search.engine import distinct, facets
 from storagebox.search.engine.answer import Answer, Hit
+from storagebox.search.engine.budget import Budget
 from storagebox.search.engine.closeness import NOWHERE
 from storagebox.search.engine.geo import NOWHERE as FAR_AWAY
 from storagebox.search.engine.highlight import Marker
@@ -35,15 +36,18 @@ def words_of(snapshot: Snapshot, query: Query) -> Spoken:
     return Spoken(tuple(tokenizer.words(query.query)))
 
 
-def search(snapshot: Snapshot, query: Query, fetch: Fetch) -> Answer:
-    """The answer to a query."""
-    matches = match(snapshot, query, words_of(snapshot, query))
+def search(
+    snapshot: Snapshot, query: Query, fetch: Fetch, budget_ms: float | None = None
+) -> Answer:
+    """The answer to a query; approximate, and saying so, if it takes more than the budget."""
+    budget = Budget(budget_ms)
+    matches = match(snapshot, query, words_of(snapshot, query), budget)
     first = query.first
     end = max(first, min(first + query.count, query.settings.pagination_limited_to))
     attribute = query.settings.attribute_for_distinct
     counted: Rows = matches.rows
     if query.distinct and attribute:
-        shown = distinct.grouped(snapshot, query, matches, attribute, first, end)
+        shown = distinct.grouped(snapshot, query, matches, attribute, first, end, budget)
         ranked, sequence = shown.ranked, shown.sequence
         numbers = distinct.groups(snapshot, attribute, matches.rows)
         heads = np.unique(numbers, return_index=True)[1]
@@ -51,7 +55,7 @@ def search(snapshot: Snapshot, query: Query, fetch: Fetch) -> Answer:
         if query.faceting_after_distinct:
             counted = np.sort(matches.rows[heads])
     else:
-        ranked = promote(snapshot, query, matches, best(snapshot, query, matches, end))
+        ranked = promote(snapshot, query, matches, best(snapshot, query, matches, end, budget))
         ranked = _part(ranked, first, end)
         sequence = None
         nb_hits = len(matches.rows) + ranked.added
@@ -59,7 +63,9 @@ def search(snapshot: Snapshot, query: Query, fetch: Fetch) -> Answer:
     return Answer(
         hits=_hits(snapshot, query, matches, ranked, fetch, sequence),
         nb_hits=nb_hits,
-        exhaustive_typo=None if query.typo_tolerance == "false" else True,
+        exhaustive_hits=not (budget.cut or budget.typos_cut),
+        exhaustive_typo=None if query.typo_tolerance == "false" else not budget.typos_cut,
+        exhaustive_facets=not (budget.cut or budget.typos_cut),
         facets=_facets(snapshot, query, names, counted) if query.facets else None,
         facets_stats=_stats(snapshot, names, counted) if query.facets else None,
         query_after_removal=_after_removal(snapshot, query, matches),
@@ -70,7 +76,7 @@ def search(snapshot: Snapshot, query: Query, fetch: Fetch) -> Answer:
 
 def _part(ranked: Ranked, first: int, end: int) -> Ranked:
     criteria = {name: column[first:end] for name, column in ranked.criteria.items()}
-    return Ranked(ranked.rows[first:end], criteria, ranked.cut, ranked.added, ranked.promoted)
+    return Ranked(ranked.rows[first:end], criteria, ranked.added, ranked.promoted)
 
 
 def _facets(

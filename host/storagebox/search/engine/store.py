@@ -10,9 +10,10 @@ peer can copy, its store compressed. Looking a record up costs 3 µs by its numb
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, NotRequired, TypedDict, cast
 
 import orjson
 import tantivy
@@ -31,6 +32,12 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
+class _State(TypedDict):
+    applied: int
+    next: int
+    birth: NotRequired[str]
+
+
 class Store:
     """One index's folder. One thread writes; any number may read."""
 
@@ -44,9 +51,12 @@ class Store:
         self._index.reload()
         self._searcher = self._index.searcher()
         self._meta = self._read_meta()
-        state = cast("dict[str, int]", self._meta.pop(_STATE, {"applied": 0, "next": 0}))
+        state = cast("_State", self._meta.pop(_STATE, {"applied": 0, "next": 0}))
         self.applied: int = state["applied"]
         self.next_number: int = state["next"]
+        self.next_committed: int = self.next_number
+        # What is derived from records belongs to this store and no other under the same path.
+        self.birth: str = state.get("birth") or secrets.token_hex(8)
 
     def meta(self, name: str) -> object | None:
         """What the last commit holds under `name`."""
@@ -70,10 +80,7 @@ class Store:
 
     def clear(self) -> None:
         """Forget all records from the next commit on."""
-        everything = tantivy.Query.range_query(
-            self._schema, "number", tantivy.FieldType.Unsigned, 0, self.next_number
-        )
-        self._writer.delete_documents_by_query(everything)
+        self._writer.delete_documents_by_query(self._range(0, self.next_number))
 
     def commit(self, meta: dict[str, object], applied: int) -> None:
         """Make what was done since the last commit last, with `meta` and `applied`.
@@ -82,11 +89,13 @@ class Store:
         """
         for name, value in meta.items():
             self._put_meta(name, value)
-        self._put_meta(_STATE, {"applied": applied, "next": self.next_number})
+        state = _State(applied=applied, next=self.next_number, birth=self.birth)
+        self._put_meta(_STATE, state)
         self._writer.commit()
         self._index.reload()
         self._searcher = self._index.searcher()
         self.applied = applied
+        self.next_committed = self.next_number
         self._meta.update(meta)
         for name, value in meta.items():
             if value is None:
@@ -95,8 +104,7 @@ class Store:
     def rollback(self) -> None:
         """Drop all changes since the last commit."""
         self._writer.rollback()
-        state = cast("dict[str, int]", self._read_meta().get(_STATE, {"next": 0}))
-        self.next_number = state["next"]
+        self.next_number = self.next_committed
 
     def bodies(self, numbers: Sequence[int]) -> list[bytes | None]:
         """The records under these numbers; None where there is none (any more)."""
@@ -119,15 +127,19 @@ class Store:
     def since(self, first: int) -> Iterator[tuple[int, bytes]]:
         """All records numbered `first` or more, by number."""
         for low in range(first, self.next_number, _CHUNK):
-            searcher, addresses, numbers = self._between(low, low + _CHUNK - 1)
+            searcher, addresses, numbers = self._between(low, low + _CHUNK)
             pairs = sorted(zip(numbers, addresses, strict=True), key=lambda pair: pair[0])
             for number, address in pairs:
                 yield number, _body(searcher.doc(address))
 
-    def numbers_below(self, end: int) -> Iterable[int]:
-        """The numbers of all records below `end`, in no order."""
-        for low in range(0, end, _CHUNK * 16):
-            yield from self._between(low, min(low + _CHUNK * 16, end) - 1)[2]
+    def count(self, low: int, high: int) -> int:
+        """How many records have numbers from `low` up to `high`."""
+        query = self._range(low, high)
+        return cast("int", cast("Any", self._searcher.search(query, limit=1)).count)
+
+    def numbers(self, low: int, high: int) -> Iterable[int]:
+        """The numbers from `low` up to `high` that records have, in no order."""
+        return self._between(low, high)[2]
 
     def size_bytes(self) -> int:
         """What the folder takes on disk."""
@@ -142,13 +154,15 @@ class Store:
         self, low: int, high: int
     ) -> tuple[tantivy.Searcher, list[tantivy.DocAddress], list[int]]:
         searcher = self._searcher
-        query = tantivy.Query.range_query(
-            self._schema, "number", tantivy.FieldType.Unsigned, low, high
-        )
-        hits = searcher.search(query, limit=high - low + 1, count=False).hits
+        hits = searcher.search(self._range(low, high), limit=high - low, count=False).hits
         addresses = [address for _, address in hits]
         numbers = cast("list[int]", searcher.fast_field_values("number", addresses))
         return searcher, addresses, numbers
+
+    def _range(self, low: int, high: int) -> tantivy.Query:
+        return tantivy.Query.range_query(
+            self._schema, "number", tantivy.FieldType.Unsigned, low, high, include_upper=False
+        )
 
     def _put_meta(self, name: str, value: object) -> None:
         self._writer.delete_documents_by_term("meta", name)

@@ -102,11 +102,20 @@ class Tail:
         self._keys.extend(np.array([key for _, key, _ in rows], np.uint64))
         self._numbers.extend(np.array([number for number, _, _ in rows], np.uint64))
 
+    @property
+    def numbers(self) -> NDArray[np.uint64]:
+        """What the store knows the rows' records by."""
+        return self._numbers.view()
+
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """Hashes of the rows' objectIDs."""
+        return self._keys.view()
+
     def view(self, alive: NDArray[np.bool_]) -> Part:
         """The rows there are now, and which of them are alive."""
         return Part(
             numbers=self._numbers.view(),
-            keys=self._keys.view(),
             alive=alive,
             tokens=self._tokens.view(),
             codes=self._codes.view(),

@@ -13,7 +13,6 @@ rest needn't be looked at, and the result is the same.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from storagebox.search.engine.budget import Budget
 from storagebox.search.engine.candidates import Found
 from storagebox.search.engine.grades import cost_of
 from storagebox.search.engine.ragged import Rows
@@ -57,13 +57,11 @@ class Measures:
 class Ranked:
     """Rows from best to worst, and each criterion's number for them.
 
-    `cut` says that rows which might have been among them were left out for want of time. Rules
-    `promoted` some rows, of which `added` don't match.
+    Rules `promoted` some of the rows, of which `added` don't match.
     """
 
     rows: Rows
     criteria: Mapping[str, Column]
-    cut: bool = False
     added: int = 0
     promoted: frozenset[int] = frozenset()
 
@@ -79,13 +77,10 @@ def rank(
     ranking: Sequence[Criterion | Sort],
     measures: Measures,
     count: int,
-    deadline: float = float("inf"),
+    budget: Budget,
 ) -> Ranked:
-    """The best `count` rows. `ranking` has sorts in place of "custom".
-
-    `deadline` is on time.monotonic's clock: what is found by then has to do.
-    """
-    return _Ranking(snapshot, found, measures, count, deadline).run(ranking)
+    """The best `count` rows. `ranking` has sorts in place of "custom"."""
+    return _Ranking(snapshot, found, measures, count, budget).run(ranking)
 
 
 def name_of(criterion: Criterion | Sort) -> str:
@@ -102,16 +97,15 @@ class _Ranking:
     """
 
     def __init__(
-        self, snapshot: Snapshot, found: Found, measures: Measures, count: int, deadline: float
+        self, snapshot: Snapshot, found: Found, measures: Measures, count: int, budget: Budget
     ) -> None:
         self._snapshot = snapshot
         self._found = found
         self._measures = measures
         self._count = count
-        self._deadline = deadline
+        self._budget = budget
         self._classes: NDArray[np.int64] | None = None
         self._columns: dict[str, Column] = {}
-        self._cut = False
 
     def run(self, ranking: Sequence[Criterion | Sort]) -> Ranked:
         """Go through the criteria, then put what is left in order."""
@@ -129,7 +123,7 @@ class _Ranking:
                     self._look_while_needed(together)
                 elif len(self._found.rows) > _AT_ONCE * _GROWTH**2:
                     self._pick_first(_AT_ONCE * _GROWTH**2)
-                    self._cut = True
+                    self._budget.cut = True
                 self._look()
             self._split_by(criterion)
         self._pick_first(self._count)
@@ -213,8 +207,7 @@ class _Ranking:
                 rest = rest[self._keys_at_best(names, rest, inexact) < last]
                 if not len(rest):
                     break
-            if time.monotonic() > self._deadline:
-                self._cut = True
+            if not self._budget.has_time():
                 break
             size *= _GROWTH
             chunk, rest = np.sort(rest[:size]), rest[size:]
@@ -288,7 +281,6 @@ class _Ranking:
         return Ranked(
             rows[order],
             {name: column[order] for name, column in self._columns.items()},
-            self._cut,
         )
 
 
