@@ -16,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 _ROOT = Path(__file__).resolve().parent
 # Logic whose time is a parameter. A file elsewhere, or one of these that does keep time, says so
 # itself: TIMED = False, or TIMED = True, at the start of a line.
-_UNTIMED = {"coordinator", "firmware", "image", "search", "store", "tools"}
+_UNTIMED = {"coordinator", "firmware", "image", "library", "search", "store", "tools"}
 _SAYS = re.compile(r"^TIMED = (True|False)$", re.MULTILINE)
 _LOWEST_PRIORITY = 19
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from phantom.rpc import REFUSED, RpcError
 from phantom.timekeeper import KEEPS_TIME, SERVICE
 from phantom.wire import CLOCK_PORT, mux
 
@@ -29,6 +30,7 @@ from .coordinator.coordinator import Coordinator
 from .coordinator.roster import Wiring
 from .installation import InstallationError, Membership
 from .journal import Journal
+from .library.beside import Library
 from .pins.beside import beside
 from .registrar import Registrar
 from .registrar.dnssd import Announcement
@@ -84,6 +86,7 @@ class Box:
     ) -> None:
         self.state = state
         self.music = music
+        self.library = Library(music, state) if music is not None and music.is_dir() else None
         self.control_path = control or state / CONTROL_SOCKET
         self.journal = journal or Journal()
         self._name = name
@@ -309,8 +312,14 @@ class Box:
             "cancel_update": coordinator.updates.cancel,
             "rooms": coordinator.list_rooms,
             "status": self.status,
+            "library": self._where_library,
             "quit": self.quit,
         }
+
+    def _where_library(self) -> dict[str, Any]:
+        if self.library is None:
+            raise RpcError(REFUSED, "no library: start the box with --music, your music's folder")
+        return self.library.where()
 
     # Starting
 
@@ -377,6 +386,8 @@ async def serve(box: Box, pins: Path | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, box.quit)
     async with box, AsyncExitStack() as stack:
+        if box.library is not None:
+            await stack.enter_async_context(box.library.beside(box.journal))
         if pins is not None:
             await stack.enter_async_context(beside(pins, box.control_path, box.journal))
         await box.finished()

@@ -7,6 +7,7 @@ emulated boards and benches in `tools` are no part of a box.
 from . import (
     boards,
     development,
+    find,
     hardware,
     levels,
     looking,
@@ -25,6 +26,7 @@ __all__ = ["app"]
 _COMMANDS = (
     looking,
     playing,
+    find,
     levels,
     rooms,
     boards,

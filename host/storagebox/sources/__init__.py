@@ -5,7 +5,7 @@
     serving.py   the source's process: orders in, events out, PCM into the ring
     process.py   the box's end: starts, orders, watches and restarts a source's process
     events.py    what a source says
-    library.py   the source that plays files and folders; with decode, canonical, scan and tags
+    library.py   the source that plays files and folders; with decode, canonical and scan
 
 Nothing is imported here: a source's process must start fast.
 """

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from phantom.wire import RATE
+from storagebox.library.tags import Tags, read_tags
 
 from . import scan
 from .canonical import Resampling, Rounding, Sound
@@ -19,7 +20,6 @@ from .decode import AudioFile, UndecodableError
 from .events import Skipped, Track, Truncated
 from .serving import run
 from .source import Rendered, Source
-from .tags import Tags, read_tags
 
 # A file that is shorter than it promises by less than this isn't truncated: those who read lossy
 # formats count padding differently.

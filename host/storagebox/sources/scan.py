@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+from storagebox.library.folders import Identity, contents
+from storagebox.library.tags import read_tags
+
 from .events import Skipped
 from .source import SourceError
-from .tags import read_tags
-
-# What lies beside music and isn't music. Anything else in a folder is tried: FFmpeg knows more
-# kinds of audio than any list of names would.
-_COMPANIONS = frozenset(
-    """
-    jpg jpeg png gif bmp webp tif tiff svg ico heic avif psd
-    txt md nfo log html htm pdf rtf doc docx odt epub xml json yaml lrc srt ass csv
-    cue m3u m3u8 pls xspf wpl asx sfv md5 ffp sha1 sha256 accurip toc
-    db ini url lnk desktop torrent part crdownload tmp bak zip rar 7z gz tar exe py sh
-    """.split()  # noqa: SIM905
-)
 
 
 def expand(requested: Sequence[str]) -> Iterator[str | Skipped]:
@@ -72,27 +62,19 @@ def _expand(requested: Sequence[str]) -> Iterator[str | Skipped]:
             yield Skipped(name, "no audio files in this folder")
 
 
-def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[str | Skipped]:
+def _walk(folder: Path, seen: set[Identity]) -> Iterator[str | Skipped]:
     """The folder's own files by their tags, then its folders by their names."""
     try:
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in seen:
-            return  # a symbolic link leads back here
-        seen.add((status.st_dev, status.st_ino))
-        with os.scandir(folder) as entries:
-            visible = [entry for entry in entries if not entry.name.startswith(".")]
+        found = contents(folder, seen)
     except OSError as error:
         yield Skipped(str(folder), _fault(error))
         return
-    files = [Path(entry.path) for entry in visible if _is_candidate(entry)]
-    yield from map(str, in_order(files))
-    folders = [Path(entry.path) for entry in visible if entry.is_dir()]
+    if found is None:
+        return
+    yield from map(str, in_order(Path(entry.path) for entry in found.files))
+    folders = [Path(entry.path) for entry in found.folders]
     for inner in sorted(folders, key=lambda path: natural(path.name)):
         yield from _walk(inner, seen)
-
-
-def _is_candidate(entry: os.DirEntry[str]) -> bool:
-    return entry.is_file() and Path(entry.name).suffix[1:].lower() not in _COMPANIONS
 
 
 def in_order(files: Iterable[Path]) -> list[Path]:
