@@ -5,6 +5,7 @@ neighbours. So one worker of pytest-xdist runs all of them in order, while anoth
 at the lowest priority, a file at a time: it gets the processor's leftovers only.
 """
 
+import contextlib
 import functools
 import os
 import re
@@ -36,6 +37,15 @@ class Lanes(LoadScopeScheduling):
         return "" if keeps_time(self.config.rootpath / file) else file
 
 
+def _give_way() -> None:
+    """Leave the processor to whoever else wants it, boards in sessions of their own among them."""
+    os.nice(_LOWEST_PRIORITY)
+    # Linux weighs sessions against each other (sched_autogroup); nice counts only within one.
+    with contextlib.suppress(OSError):
+        os.setsid()
+        Path("/proc/self/autogroup").write_text(str(_LOWEST_PRIORITY), encoding="ascii")
+
+
 class Worker:
     """The plugin in each worker."""
 
@@ -49,5 +59,5 @@ class Worker:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if not self._gave_way and not keeps_time(item.path):
-            os.nice(_LOWEST_PRIORITY)
+            _give_way()
             self._gave_way = True
