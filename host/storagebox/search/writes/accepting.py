@@ -120,6 +120,7 @@ def batch(index: str | None, body: object, seed: str, limits: Limits) -> Batch:
         raise Refused(
             f"requests: {len(requests)} in one batch are over {_MAX_REQUESTS}: cut it up"
         )
+    index = None if index is None else index_name(index)
     return Batch(
         tuple(
             _request(index, request, position, seed, limits)
@@ -276,8 +277,11 @@ def _key_fields(body: object) -> dict[str, Any]:
 def _request(
     index: str | None, request: object, position: int, seed: str, limits: Limits
 ) -> Request:
-    fields = _object(request, f"request {position}")
-    name = index_name(fields.get("indexName") if index is None else index)
+    # A batch has thousands of these: nothing is copied, and no message made, that isn't needed.
+    if not isinstance(request, dict):
+        raise Refused(f"request {position}: expected a JSON object, not {_kind(request)}")
+    fields = cast("dict[str, Any]", request)
+    name = index_name(fields.get("indexName")) if index is None else index
     action = fields.get("action")
     if action not in ACTIONS:
         raise Refused(
@@ -286,14 +290,18 @@ def _request(
         )
     if action in (DELETE_INDEX, CLEAR):
         return Request(name, action)
-    body = _object(fields.get("body"), f"the body of request {position}")
-    object_id = body.get("objectID")
-    if action == ADD and object_id in (None, ""):
-        object_id = f"{hashlib.sha256(seed.encode()).hexdigest()[:20]}-{position}"
-    object_id = _object_id(object_id, action, position)
+    body = fields.get("body")
+    if not isinstance(body, dict):
+        raise Refused(f"request {position}: body: expected a JSON object, not {_kind(body)}")
+    body = cast("dict[str, Any]", body)
+    given = body.get("objectID")
+    if action == ADD and given in (None, ""):
+        given = f"{hashlib.sha256(seed.encode()).hexdigest()[:20]}-{position}"
+    object_id = _object_id(given, action, position)
     if action == DELETE:
         return Request(name, action, object_id)
-    body["objectID"] = object_id
+    if body.get("objectID") is not object_id:
+        body = {**body, "objectID": object_id}
     if action in (PARTIAL, PARTIAL_NO_CREATE):
         for attribute, value in body.items():
             if fault := partial.fault(attribute, value):
