@@ -10,7 +10,6 @@ import orjson
 from storagebox.search.writes import accepting
 from storagebox.search.writes.accepting import Limits
 from storagebox.search.writes.application import Application
-from storagebox.search.writes.indices import bodies
 from storagebox.search.writes.operations import Operation
 
 PATIENCE_S = 60.0
@@ -58,7 +57,7 @@ class Tenant:
         found = self.app.index(index)
         if found is None:
             return None
-        read = [orjson.loads(body) for body in bodies(found)]
+        read = [orjson.loads(body) for body in found.records()]
         return {record["objectID"]: record for record in read}
 
     def names(self) -> list[str]:

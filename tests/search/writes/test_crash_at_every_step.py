@@ -20,7 +20,6 @@ from storagebox.search.writes import catalog as catalogs
 from storagebox.search.writes import durable
 from storagebox.search.writes.accepting import Limits
 from storagebox.search.writes.catalog import Catalog
-from storagebox.search.writes.indices import bodies
 from storagebox.search.writes.keys import Keys
 from storagebox.search.writes.operations import (
     SCOPES,
@@ -98,7 +97,7 @@ def applied(state: State) -> dict[str, Any]:
     assert not state.indices.damaged
     found: dict[str, Any] = {"keys": state.catalog.keys.to_stored()}
     for name, view in state.views.items():
-        records = sorted(bodies(view.index))
+        records = sorted(view.index.records())
         metas = {scope: view.own.meta(scope) for scope in SCOPES}
         place = view.place
         found[name] = [list(map(orjson.loads, records)), metas, place.primary, place.virtual]

@@ -180,6 +180,13 @@ class Index:
         if builder is not None:
             builder.join()
 
+    def records(self) -> Iterator[bytes]:
+        """The JSON of every record of the last commit, in no order.
+
+        It is that commit's to the end, whatever is committed meanwhile, in any thread.
+        """
+        return self._store.all()
+
     def close(self) -> None:
         """Let go of the folder. What the next opening would take long to make is saved."""
         self.settle()

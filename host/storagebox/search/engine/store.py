@@ -141,6 +141,20 @@ class Store:
         """The numbers from `low` up to `high` that records have, in no order."""
         return self._between(low, high)[2]
 
+    def all(self) -> Iterator[bytes]:
+        """Every record of the last commit, in no order; later commits change nothing of it."""
+        searcher, end = self._searcher, self.next_number
+
+        def read() -> Iterator[bytes]:
+            for low in range(0, end, _CHUNK):
+                query = tantivy.Query.range_query(
+                    self._schema, "number", tantivy.FieldType.Unsigned, low, low + _CHUNK - 1
+                )
+                for _, address in searcher.search(query, limit=_CHUNK, count=False).hits:
+                    yield _body(searcher.doc(address))
+
+        return read()
+
     def size_bytes(self) -> int:
         """What the folder takes on disk."""
         return sum(each.stat().st_size for each in self.folder.iterdir() if each.is_file())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -270,14 +270,9 @@ def _open(path: Path) -> Index:
         return Index.open(path)
 
 
-def bodies(index: Index) -> Iterator[bytes]:
-    """The JSON of every record as of the last commit."""
-    return iter([body for _, body in cast("Any", index)._store.since(0)])
-
-
 def records(index: Index) -> Iterator[Change]:
     """All that an index holds, as what puts it into another."""
-    for body in bodies(index):
+    for body in index.records():
         record = orjson.loads(body)
         yield Put(record["objectID"], record)
 

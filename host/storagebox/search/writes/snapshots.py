@@ -22,7 +22,7 @@ from storagebox.search.engine.changes import Change, Meta, Put
 from storagebox.search.engine.index import Index
 from storagebox.search.writes import catalog, durable
 from storagebox.search.writes.catalog import Catalog
-from storagebox.search.writes.indices import Report, bodies
+from storagebox.search.writes.indices import Report
 from storagebox.search.writes.operations import SCOPES
 
 FOLDER: Final = "snapshots"
@@ -111,17 +111,21 @@ class Snapshots:
                 kept[folder] = held
                 continue
             metas = {scope: index.meta(scope) for scope in SCOPES}
-            sources.append(_Source(folder, index.applied, metas, bodies(index)))
+            sources.append(_Source(folder, index.applied, metas, index.records()))
         self._writing = threading.Thread(
             target=self._write, args=(position, stored, kept, sources), name="search-snapshot"
         )
         self._writing.start()
 
+    def wait(self) -> None:
+        """Wait until none is being written."""
+        if self._writing is not None:
+            self._writing.join()
+
     def close(self) -> None:
         """Give up what is being written."""
         self._stop.set()
-        if self._writing is not None:
-            self._writing.join()
+        self.wait()
 
     def restore(self, folder: str, index_path: Path) -> None:
         """Make the index of `folder` anew at `index_path`, as it was. Raises Unusable."""
