@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from boards.image import firmware
-from boards.image.manifest import BYTECODE
 from phantom import VERSION
+from phantom.manifest import BYTECODE
 from tools.update import bundling
 
 

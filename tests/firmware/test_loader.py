@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import loader
-from boards.image.manifest import Manifest, ManifestError
+from boards.image import manifest as image_manifest
+from phantom import manifest
 
 POWER_ON, HARD, WATCHDOG, SOFT = 1, 2, 3, 5
 FILES = {"phantom/device.mpy": b"device" * 300, "phantom/wire/mux.mpy": b"mux"}
@@ -109,7 +110,9 @@ def write_slot(folder: Path) -> Path:
     for name, content in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    (folder / "manifest").write_bytes(Manifest.of(FILES, "1.2.3", "xtensawin").pack(b"key"))
+    (folder / "manifest").write_bytes(
+        manifest.sign(image_manifest.write(FILES, "1.2.3", "xtensawin"), b"key")
+    )
     return folder
 
 
@@ -144,16 +147,19 @@ def test_a_manifest_damaged_at_any_byte_is_a_fault(tmp_path):
     assert loader.fault_in(str(slot)) == "it has no manifest"
 
 
-def test_a_manifest_reads_as_it_was_packed():
-    manifest = Manifest.of(FILES, "1.2.3", None, "esp32_generic")
-    packed = manifest.pack(b"key")
-    assert Manifest.parse(packed) == manifest
-    for at in range(len(packed)):
-        with pytest.raises(ManifestError):
-            Manifest.parse(packed[:at] + bytes([packed[at] ^ 1]) + packed[at + 1 :])
-        if at < len(packed) - 1:
-            with pytest.raises(ManifestError):
-                Manifest.parse(packed[:at])
+def test_a_manifest_is_what_updates_read_and_sign():
+    written = image_manifest.write(FILES, "1.2.3", None, "esp32_generic")
+    found = manifest.parse(written)
+    assert (found.version, found.board, found.arch) == ("1.2.3", "esp32_generic", "bytecode")
+    listed = [(path, size) for _, size, path in found.files]
+    assert listed == [(name, len(FILES[name])) for name in sorted(FILES)]
+    manifest.verify(manifest.sign(written, b"key"), b"key")
+    with pytest.raises(manifest.ManifestError):
+        manifest.verify(written, b"key")
+    for at in range(len(written)):
+        for octets in (written[:at] + bytes([written[at] ^ 1]) + written[at + 1 :], written[:at]):
+            with pytest.raises(manifest.ManifestError):
+                manifest.parse(octets)
 
 
 def sealed(text: str) -> bytes:

@@ -22,8 +22,8 @@ import pytest
 
 from boards.emulated.board import EmulatedBoard
 from boards.image import firmware, standin
-from boards.image.manifest import BYTECODE
 from phantom import VERSION
+from phantom.manifest import BYTECODE
 from phantom.wire import RATE, audio
 from storagebox import installation
 from storagebox.box import Box

@@ -18,9 +18,9 @@ from typing import Any
 from boards.image import filesystem, firmware
 from boards.image.filesystem import FilesystemError
 from boards.image.firmware import FirmwareError
-from boards.image.manifest import BYTECODE
 from boards.image.partitions import megabytes
 from phantom import VERSION
+from phantom.manifest import BYTECODE
 from tools.flash import catalogue, download, esptool, plan, ports, release, starting
 from tools.flash.esptool import Connected
 from tools.flash.faults import UNDERWAY, FlashFault

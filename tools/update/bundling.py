@@ -9,8 +9,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from boards.image import firmware
-from boards.image.manifest import Manifest
+from boards.image import firmware, manifest
 from phantom.manifest import MAX_TOTAL_BYTES
 from storagebox.coordinator.updates.bundle import SUFFIX
 
@@ -65,12 +64,10 @@ def build(arch: str, into: Path, package: Path | None = None) -> Path:
         raise BundlingError(
             f"{package}: {size} bytes of code are too many: a board's slot holds {MAX_TOTAL_BYTES}"
         )
-    manifest = Manifest.of(files, version, arch)
     path = into / f"phantom-{version}-{arch}{SUFFIX}" if into.is_dir() else into
     try:
-        path.write_bytes(
-            manifest.pack() + b"".join(files[entry.name] for entry in manifest.entries)
-        )
+        content = b"".join(files[name] for name in sorted(files))  # as a manifest lists them
+        path.write_bytes(manifest.write(files, version, arch) + content)
     except OSError as fault:
         raise BundlingError(f"{path}: {fault.strerror}") from None
     return path
