@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import pty
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +20,7 @@ from storagebox.coordinator.updates.board import Told, UpdateFailed
 from storagebox.coordinator.updates.bundle import Bundle
 from storagebox.coordinator.updates.candidate import Candidate
 from storagebox.coordinator.updates.house import HouseUpdates
+from tests.cli.pressed import ctrl_c
 from tests.cli.standin_box import standin_box
 from tests.coordinator.living_boards import NEW_VERSION, OLD_VERSION, write_bundle
 
@@ -301,42 +297,18 @@ def test_a_box_that_stays_away_is_a_failure(
     assert "no box serves here: start `phantom box`" in ended[0].stderr
 
 
-# On a terminal
-
-
-def on_a_terminal(state: Path, *arguments: str, ctrl_c: threading.Event) -> tuple[int, str]:
-    """Run in a process whose terminal it is, press Ctrl-C then; its status and what it wrote."""
-    command = [sys.executable, "-m", "storagebox.cli", *arguments, "--state", str(state)]
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ.update(TERM="xterm", COLUMNS="100")
-        os.execv(command[0], command)
-    pressing = threading.Thread(
-        target=lambda: ctrl_c.wait(PATIENCE_S) and os.write(terminal, b"\x03")
-    )
-    pressing.start()
-    written = bytearray()
-    with suppress(OSError):  # EIO: the other side is closed
-        while data := os.read(terminal, 4096):
-            written += data
-    _, status = os.waitpid(child, 0)
-    pressing.join()
-    os.close(terminal)
-    left = subprocess.run(["ps", "-s", str(child)], check=False, capture_output=True)
-    assert left.returncode == 1, left.stdout
-    return os.waitstatus_to_exitcode(status), written.decode()
-
-
 def test_ctrl_c_begins_no_further_board_and_says_so_in_one_line(
     box: Box, file: str, tmp_path: Path
 ):
     box.gate.clear()
-    status, written = on_a_terminal(tmp_path, "update", "--all", "--from", file, ctrl_c=box.begun)
-    assert status == 130
-    assert "phantom: update: interrupted: no further board is begun\r\n" in written
-    assert "Traceback" not in written
-    assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")  # the cursor is back
-    assert f"cancelled (runs {OLD_VERSION} as before)" in written
+    arguments = ("update", "--all", "--from", file, "--state", str(tmp_path))
+    ended = ctrl_c(*arguments, when=lambda _: box.begun.is_set())
+    assert ended.status == 130
+    assert ended.written.endswith("phantom: update: interrupted: no further board is begun\r\n")
+    assert "Traceback" not in ended.written
+    assert ended.written.count("\x1b[?25h") == 1  # the cursor is back
+    assert ended.left == ""
+    assert f"cancelled (runs {OLD_VERSION} as before)" in ended.written
     assert [board.version for board in box.boards] == [OLD_VERSION] * 3
 
 

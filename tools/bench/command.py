@@ -10,8 +10,6 @@ from typing import Any
 from tools.bench import results
 from tools.demo.arguments import BAD_INPUT
 
-INTERRUPTED = 130  # as shells have it: 128 + SIGINT
-
 
 def command(
     name: str,
@@ -35,8 +33,6 @@ def command(
     except faults as fault:
         print(f"phantom bench {name}: {fault}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
     if not as_json:
         print(summary(result))
     results.publish(name, result)

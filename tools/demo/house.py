@@ -168,11 +168,12 @@ class House:
         self._box: subprocess.Popen[bytes] | None = None
         self._control: ControlClient | None = None
         self.box_environment: dict[str, str] = {}  # what the box's process has beside ours
-        self._sockets = Path(tempfile.mkdtemp(prefix="phantom-"))  # paths of sockets must be short
+        self._sockets: Path | None = None
 
     # Life
 
     def _open(self) -> None:
+        self._sockets = Path(tempfile.mkdtemp(prefix="phantom-"))  # paths of sockets must be short
         try:
             self.workdir.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
@@ -276,7 +277,9 @@ class House:
         if self._network is not None:
             self._network.close()
             self._network = None
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        if self._sockets is not None:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+            self._sockets = None
 
     @property
     def box_log(self) -> Path:
@@ -285,6 +288,7 @@ class House:
 
     @property
     def _control_path(self) -> Path:
+        assert self._sockets is not None, "the house is not open"
         return self._sockets / "control"
 
     # Orders

@@ -43,7 +43,6 @@ _SETTLE_SECONDS = 2.0
 _TAIL_SECONDS = 0.3
 # Five files grow by 12 MB a minute each; the demo ends before it fills somebody's disk.
 _MIN_FREE_BYTES = 300_000_000
-_INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 _SHOWN_COMPLAINTS = 4
 
 
@@ -63,7 +62,10 @@ class Options:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the demo; returns the exit status."""
+    """Runs the demo; returns the exit status. Raises KeyboardInterrupt, after SIGTERM too.
+
+    While music plays, Ctrl-C ends it as its own end would, with all results.
+    """
     try:
         options = _parse(arguments)
     except SystemExit as ending:
@@ -74,8 +76,6 @@ def main(arguments: Sequence[str]) -> int:
     except HouseError as fault:
         print(f"phantom demo: {fault}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        return _INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -142,8 +142,9 @@ def _run(options: Options) -> int:
                 house.wait_synchronised(_SETTLE_SECONDS)
             terms = terms_of(options.profile)
             playing = house.play(music, terms.lead_ms, terms.codec)
-            until_us = _Show(house, playing, options).watch()
-            complaints = house.poll().complaints
+            show = _Show(house, playing, options)
+            until_us = show.watch()
+            complaints = house.poll().complaints + show.notes
             house.stop()
             time.sleep(_TAIL_SECONDS)
         with _Step("measuring"):
@@ -186,7 +187,8 @@ class _Step:
         return self._step
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._step.end("done in" if kind is None else "failed after")
+        failed = "interrupted after" if kind is KeyboardInterrupt else "failed after"
+        self._step.end("done in" if kind is None else failed)
 
 
 class _Show:
@@ -201,18 +203,22 @@ class _Show:
             board.id: LiveError(self._canonical, board.pick, playing.start_us)
             for board in house.plan
         }
-        self._note = ""
+        self.notes: list[str] = []  # why it ended before the music
 
     def watch(self) -> int:
         """Shows the house until the music, the time or the person ends it: house time of that."""
         status = self._house.poll()
         try:
             if sys.stdout.isatty():
-                with Live(console=Console(), auto_refresh=False) as live:
+                live = Live(console=Console(), auto_refresh=False)
+                try:  # not `with`: Ctrl-C amid its start must give the cursor back, too
+                    live.start()
                     while self._goes_on(status):
                         live.update(view.table(self._view(status)), refresh=True)
                         time.sleep(_POLL_SECONDS)
                         status = self._house.poll()
+                finally:
+                    live.stop()
             else:
                 shown = -_LINES_EVERY_SECONDS
                 while self._goes_on(status):
@@ -222,7 +228,7 @@ class _Show:
                     time.sleep(_POLL_SECONDS)
                     status = self._house.poll()
         except KeyboardInterrupt:
-            self._note = "interrupted"
+            self.notes.append("interrupted")
         return self._end_us(status)
 
     def _elapsed(self) -> float:
@@ -235,7 +241,7 @@ class _Show:
                 raise HouseError(f"the music stopped: {reason}")
             return False
         if shutil.disk_usage(self._house.workdir).free < _MIN_FREE_BYTES:
-            self._note = "the disk is nearly full"
+            self.notes.append("ended early: the disk is nearly full")
             return False
         limit = self._options.seconds
         return limit is None or self._elapsed() < limit + _TAIL_SECONDS

@@ -6,7 +6,7 @@ import importlib
 
 import typer
 
-from .app import TRY, Commands, app, fail
+from .app import TRY, Commands, app, fail, interrupted
 
 bench_app = typer.Typer(
     cls=Commands,
@@ -56,4 +56,7 @@ def _run_tool(module: str, arguments: list[str]) -> None:
         main_of = importlib.import_module(module).main
     except ModuleNotFoundError as fault:
         fail(f"{fault.name} is not installed: run this from the project's folder, after `make`")
-    raise typer.Exit(main_of(arguments) or 0)
+    try:
+        raise typer.Exit(main_of(arguments) or 0)
+    except KeyboardInterrupt:
+        interrupted(f"{' '.join(module.split('.')[1:])}: interrupted")
