@@ -211,6 +211,11 @@ class LivingBoard:
 
     # What happens to it
 
+    def has_memory(self, size: int) -> None:
+        """For so many bytes of the update that has begun."""
+        assert self._inner is not None
+        self._inner.updates._update._stage = bytearray(size)
+
     def unplug(self, seconds: float | None = None) -> None:
         """Lose the network, for so long or for good."""
         self.plugged_in = False

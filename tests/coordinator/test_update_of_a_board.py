@@ -113,6 +113,18 @@ def test_nothing_is_written_while_music_plays_however_long(update: Update):
     assert board.version == NEW_VERSION
 
 
+def test_what_a_small_board_can_not_hold_waits_here_while_music_plays(update: Update):
+    board, clock = update.board, update.clock
+    files = {"phantom/device.mpy": bytes(40_000)}
+    update.bundle = bundle_of(update.folder, files=files)
+    board.after_call["update.wanted"] = lambda: board.has_memory(8192)
+    board.music = True
+    clock.after(90, lambda: setattr(board, "music", False))
+    assert 90 < update.run() < 110
+    assert board.holds("b") == files
+    assert board.calls.count("update.begin") == 1  # it was not given up meanwhile
+
+
 def test_music_that_begins_once_all_is_written_holds_the_restart_back(update: Update):
     board, clock = update.board, update.clock
 
@@ -177,6 +189,7 @@ def test_a_link_that_breaks_every_time_is_not_tried_for_ever(update: Update):
 
     board.halfway["update"] = break_again
     fault = update.fails()
+    assert fault.why == "the link was lost during the upload"
     assert fault.left == f"runs {OLD_VERSION} as before"
     assert board.calls.count("update.begin") == updating.TRIES
 

@@ -135,12 +135,13 @@ def test_only_the_rooms_that_were_named_are_updated(house: House):
 
 
 def test_boards_in_safe_mode_go_first_then_the_silent_and_that_is_decided_anew(house: House):
-    house["Kitchen"].music = house["Bath"].music = True
+    house["Kitchen"].music = True
     house["Den"].slot = "safe"
-    house.clock.after(3, lambda: setattr(house["Bath"], "music", False))
-    house.clock.after(60, lambda: setattr(house["Kitchen"], "music", False))
+    house.clock.after(3, lambda: setattr(house["Bath"], "music", True))
+    house.clock.after(3, lambda: setattr(house["Kitchen"], "music", False))
+    house.clock.after(60, lambda: setattr(house["Bath"], "music", False))
     assert house.run()["ok"]
-    assert house.order == ["Den", "Bath", "Kitchen"]
+    assert house.order == ["Den", "Kitchen", "Bath"]
 
 
 def test_the_first_failure_ends_it_and_the_others_keep_what_they_have(house: House):
@@ -188,6 +189,7 @@ def test_a_board_that_goes_away_before_its_turn_is_no_failure(house: House):
 
 
 def test_one_that_is_away_for_a_while_gets_its_turn_last(house: House):
+    house["Kitchen"].slot = house["Bath"].slot = "safe"
     house.clock.after(2, lambda: house["Bath"].unplug(40))
     assert house.run()["ok"]
     assert house.order == ["Kitchen", "Den", "Bath"]
