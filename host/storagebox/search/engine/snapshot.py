@@ -158,10 +158,29 @@ class Snapshot:
 
     def places_of(self, word: str, *, prefix: bool = False) -> int:
         """About how often a word occurs, or with `prefix` those that begin so."""
+        low, high = self._range(self.base.words, word, prefix=prefix)
+        count = self.base.postings.count(low, high)
+        if len(self.tail):
+            count += int(self._tail_places[low:high].sum())
+            words, ids = self.new_words
+            low, high = self._range(words, word, prefix=prefix)
+            count += int(self._tail_places[ids[low:high]].sum())
+        return count
+
+    @staticmethod
+    def _range(words: Words, word: str, *, prefix: bool) -> tuple[int, int]:
+        """Where the words stand that are `word`, or begin so."""
         if prefix:
-            return self.base.postings.count(*self.base.words.beginning(word))
-        place = self.base.words.find(word)
-        return self.base.postings.count(place, place + 1) if place >= 0 else 0
+            return words.beginning(word)
+        place = words.find(word)
+        return (place, place + 1) if place >= 0 else (0, 0)
+
+    @cached_property
+    def _tail_places(self) -> NDArray[np.int64]:
+        """How often each word occurs in the tail, by id."""
+        return np.bincount(
+            self.tail.tokens.flat, minlength=self.word_count
+        )
 
     def scratch(self) -> NDArray[np.uint8]:
         """A zeroed array of a byte for each row of the base, this thread's until given back."""
