@@ -132,6 +132,7 @@ def _hits(
         matches.spoken.words,
         query.highlight_pre_tag,
         query.highlight_post_tag,
+        _words_that_match(snapshot, query, matches, ranked.rows),
     )
     highlighted = [(name, marker.marked) for name in names]
     snippets = [
@@ -164,6 +165,24 @@ def _hits(
             )
         )
     return hits
+
+
+def _words_that_match(
+    snapshot: Snapshot, query: Query, matches: Matches, rows: Rows
+) -> frozenset[str] | None:
+    """Of the words in some rows' records those that match; None if records have further ones."""
+    searched = {each.name for each in query.settings.searchable_attributes}
+    shown = {
+        *(query.attributes_to_highlight or ()),
+        *(s.name for s in query.attributes_to_snippet),
+    }
+    if searched and not shown <= searched:
+        return None
+    _, ids, _ = snapshot.tokens(np.sort(rows))
+    found: set[int] = set()
+    for slot in {id(slot): slot for each in matches.matched for slot in each.slots}.values():
+        found.update(ids[slot.table[ids] != 0].tolist())
+    return frozenset(map(snapshot.word, found))
 
 
 def _snippet(marker: Marker, words: int, ellipsis: str) -> Show:

@@ -148,6 +148,11 @@ class Snapshot:
         found = new_words.find(word)
         return [int(new_ids[found])] if found >= 0 else []
 
+    def word(self, number: int) -> str:
+        """The word with an id."""
+        known = len(self.base.words)
+        return self.base.words.words[number] if number < known else self.tail_words[number - known]
+
     def knows(self, word: str, *, prefix: bool = False) -> bool:
         """Whether there is such a word, or with `prefix` one that begins so."""
         if not prefix:
