@@ -46,6 +46,10 @@ class Records:
             self._newer, self._older = {}, newer
         return [record for record in found.values() if record is not None]
 
+    def forget(self) -> None:
+        """Keep none."""
+        self._newer, self._older = {}, {}
+
     def read(self, numbers: Sequence[int]) -> list[Record]:
         """As `get`, for many that won't be asked for again soon."""
         return [record for record in self._parsed(numbers) if record is not None]

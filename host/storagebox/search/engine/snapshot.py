@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,8 +15,6 @@ from storagebox.search.engine.part import Base, Names, Part
 from storagebox.search.engine.ragged import Ragged, Rows
 from storagebox.search.engine.synonyms import Synonyms
 from storagebox.search.engine.vocabulary import Words
-
-_LOCAL = threading.local()
 
 
 @dataclass(frozen=True)
@@ -183,21 +180,4 @@ class Snapshot:
     @cached_property
     def _tail_places(self) -> NDArray[np.int64]:
         """How often each word occurs in the tail, by id."""
-        return np.bincount(
-            self.tail.tokens.flat, minlength=self.word_count
-        )
-
-    def scratch(self) -> NDArray[np.uint8]:
-        """A zeroed array of a byte for each row of the base, this thread's until given back."""
-        free: dict[int, list[NDArray[np.uint8]]] = _LOCAL.__dict__.setdefault("free", {})
-        arrays = free.get(self.base_rows)
-        if arrays:
-            return arrays.pop()
-        if self.base_rows not in free:
-            free.clear()  # of bases that are gone
-        return np.zeros(self.base_rows, np.uint8)
-
-    def give_back(self, scratch: NDArray[np.uint8]) -> None:
-        """Let `scratch` be used again."""
-        scratch.fill(0)
-        _LOCAL.free.setdefault(self.base_rows, []).append(scratch)
+        return np.bincount(self.tail.tokens.flat, minlength=self.word_count)
