@@ -78,7 +78,8 @@ def serve(
         fail(f"search serve: {fault}")
     for name, admin_key in applications.made.items():
         print(f"application {name} admin key {admin_key}", flush=True)
-    served, service = create(applications, share=Share(requests_per_s=rate), report=journal.emit)
+    share = Share(requests_per_s=rate, threads=1 if len(applications.names) > 1 else 2)
+    served, service = create(applications, share=share, report=journal.emit)
 
     def started(address: str, port: int) -> None:
         shown = f"[{address}]" if ":" in address else address

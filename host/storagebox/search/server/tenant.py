@@ -35,8 +35,8 @@ class Share:
     requests_per_s: float = 0
     # Work that waits for its turn; beyond it, answers are 429.
     waiting: int = 500
-    # Of the threads for what takes long.
-    threads: int = 1
+    # Of the threads for what takes long; with others beside it, one should be left to them.
+    threads: int = 2
 
 
 class Latest(Generic[K, V]):
