@@ -1,7 +1,7 @@
 """Searches over HTTP, whole requests: a server process, and clients that ask it all the time.
 
-Each client is a connection that is kept, and asks again as soon as it has its answer: what there is
-of requests in a second is what the server can do, with the clients on the same machine.
+Each client is a connection that is kept, and asks again as soon as it has its answer: what there
+is of requests in a second is what the server can do, with the clients on the same machine.
 """
 
 from __future__ import annotations

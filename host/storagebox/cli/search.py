@@ -59,6 +59,7 @@ def serve(
     from storagebox.journal import Journal
     from storagebox.search.server import serving
     from storagebox.search.server.app import create
+    from storagebox.search.server.served import CannotServe, serve_from
     from storagebox.search.server.tenant import Share
 
     journal = Journal()
@@ -71,14 +72,14 @@ def serve(
         if not key:
             fail(f"search serve: {admin_key_file}: it is empty: write a key into it")
     try:
-        applications = serving.open_all(
+        applications = serve_from(
             folder or default_state() / "search", application or (), key, journal.emit
         )
-    except serving.CannotServe as fault:
+    except CannotServe as fault:
         fail(f"search serve: {fault}")
     for name, admin_key in applications.made.items():
         print(f"application {name} admin key {admin_key}", flush=True)
-    share = Share(requests_per_s=rate, threads=1 if len(applications.names) > 1 else 2)
+    share = Share(requests_per_s=rate, threads=1 if applications.several else 2)
     served, service = create(applications, share=share, report=journal.emit)
 
     def started(address: str, port: int) -> None:
@@ -87,8 +88,8 @@ def serve(
         print(f"search http://{shown}:{port} serves {names}", flush=True)
 
     try:
-        serving.run(serving.Server(served, service, host, port, started, drain))
-    except serving.CannotServe as fault:
+        serving.run(serving.Server(served, service, applications, host, port, started, drain))
+    except CannotServe as fault:
         fail(f"search serve: {fault}")
     finally:
         applications.close()

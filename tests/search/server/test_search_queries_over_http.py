@@ -135,3 +135,72 @@ def test_a_fault_of_ours_is_told_to_the_operator_and_not_to_the_client(
     assert "wires" not in message
     assert "wires are crossed" in str(api.events)
     api.events.clear()
+
+
+def test_synonyms_are_found_too(api: Api) -> None:
+    api.save("alike")
+    same = [{"objectID": "1", "type": "synonym", "synonyms": ["ziggy", "bowie"]}]
+    api.done("POST", "/1/indexes/alike/synonyms/batch", same)
+    assert sorted(api.found("alike", "ziggy")) == ["ashes", "heroes"]
+    answer = api.ok("POST", "/1/indexes/alike/query", {"query": "ziggy", "synonyms": False})
+    assert answer["hits"] == []
+
+
+class TestRules:
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _rules(cls, api: Api) -> None:
+        api.done("PUT", "/1/indexes/ruled/settings", {"attributesForFaceting": ["artist"]})
+        api.save("ruled")
+        rules = [
+            {
+                "objectID": "best",
+                "conditions": [{"pattern": "best", "anchoring": "contains"}],
+                "consequence": {
+                    "params": {"query": {"remove": ["best"]}, "hitsPerPage": 1},
+                    "promote": [{"objectID": "sun", "position": 0}],
+                    "userData": {"banner": "the best"},
+                },
+            },
+            {
+                "objectID": "artist",
+                "conditions": [{"pattern": "{facet:artist}", "anchoring": "is"}],
+                "consequence": {
+                    "params": {"query": "", "automaticFacetFilters": ["artist"]},
+                    "hide": [{"objectID": "ashes"}],
+                },
+            },
+        ]
+        api.done("POST", "/1/indexes/ruled/rules/batch", rules)
+
+    def test_change_what_is_asked_and_say_so(self, api: Api) -> None:
+        body = {"query": "best bowie", "getRankingInfo": True}
+        answer = api.ok("POST", "/1/indexes/ruled/query", body)
+        assert [hit["objectID"] for hit in answer["hits"]] == ["sun"]
+        assert answer["userData"] == [{"banner": "the best"}]
+        assert answer["appliedRules"] == [{"objectID": "best"}]
+        assert answer["query"] == "best bowie"
+
+    def test_turn_words_into_filters_and_hide_records(self, api: Api) -> None:
+        assert api.found("ruled", "david bowie") == ["heroes"]
+
+    def test_are_off_where_they_are_not_wanted(self, api: Api) -> None:
+        body = {"query": "best bowie", "enableRules": False}
+        assert api.ok("POST", "/1/indexes/ruled/query", body)["nbHits"] == 0
+
+    def test_stay_beneath_what_a_key_says(self, api: Api) -> None:
+        key = api.key("search", queryParameters="filters=year%3C1970", maxHitsPerQuery=2)
+        answer = api.ok("POST", "/1/indexes/ruled/query", {"query": "david bowie"}, key=key)
+        assert answer["hits"] == []
+
+    def test_are_in_force_as_soon_as_they_are_written(self, api: Api) -> None:
+        rule = {
+            "objectID": "later",
+            "conditions": [{"pattern": "later", "anchoring": "is"}],
+            "consequence": {"params": {"query": "heroes"}},
+        }
+        assert api.found("ruled", "later") == []
+        api.done("PUT", "/1/indexes/ruled/rules/later", rule)
+        assert api.found("ruled", "later") == ["heroes"]
+        api.done("DELETE", "/1/indexes/ruled/rules/later")
+        assert api.found("ruled", "later") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -19,7 +20,7 @@ from storagebox.search.server.call import Call
 from storagebox.search.server.credentials import Asked
 from storagebox.search.server.tenant import Share, Tenant
 from storagebox.search.server.turns import Turns
-from storagebox.search.writes.application import Application
+from storagebox.search.writes.application import Application, Unavailable
 from storagebox.search.writes.indices import Report
 from storagebox.search.writes.refused import Refused
 
@@ -49,7 +50,10 @@ class Applications(Protocol):
     """Who is served here."""
 
     def get(self, app_id: str) -> Application | None:
-        """An application, or None if there is no such."""
+        """An application, opened if it isn't yet; None if there is no such. Raises Unavailable.
+
+        Called in the event loop only for one that was open.
+        """
         ...
 
 
@@ -67,15 +71,26 @@ class Service:
     def __post_init__(self) -> None:
         self._tenants: dict[str, Tenant] = {}
 
-    def tenant(self, app_id: str) -> Tenant:
-        """An application. Raises Refused if there is none."""
-        application = self.applications.get(app_id)
+    async def tenant(self, app_id: str) -> Tenant:
+        """An application. Raises Refused if there is none, or it can't be opened."""
+        tenant = self._tenants.get(app_id)
+        try:
+            if tenant is not None:
+                application = self.applications.get(app_id)
+            else:  # it may have to be opened
+                application = await asyncio.to_thread(self.applications.get, app_id)
+        except Unavailable as fault:
+            self.report("application.unavailable", application=app_id, reason=str(fault))
+            raise Refused("this application can't be opened: see the server's log", 503) from None
         if application is None:
             raise Refused(credentials.INVALID, 403)
-        tenant = self._tenants.get(app_id)
         if tenant is None or tenant.application is not application:
             tenant = self._tenants[app_id] = Tenant(application, self.share)
         return tenant
+
+    def forget(self, app_id: str) -> None:
+        """Know nothing of an application any more: it was closed."""
+        self._tenants.pop(app_id, None)
 
 
 class Endpoint:
@@ -146,7 +161,7 @@ class Endpoint:
             body = await bodies.read(receive, encoding, self._limit)
         if not asked.key or not asked.application:
             asked = _from_body(asked, body)
-        tenant = service.tenant(asked.application)
+        tenant = await service.tenant(asked.application)
         grant = tenant.grant(asked.key, now_s)
         referer = asked.headers.get("referer") or asked.headers.get("origin", "")
         grant.check(self._acl, now_s, asked.address, referer)

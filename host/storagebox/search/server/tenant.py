@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -15,10 +16,12 @@ from storagebox.search.server.credentials import INVALID, Asked
 from storagebox.search.server.grants import Grant
 from storagebox.search.server.rates import Bucket, HourlyCounts
 from storagebox.search.server.recent import Recent
+from storagebox.search.server.ruling import Ruling
 from storagebox.search.server.turns import Line
 from storagebox.search.writes.application import Application
 from storagebox.search.writes.operations import SETTINGS
 from storagebox.search.writes.refused import Refused
+from storagebox.search.writes.state import View
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -40,29 +43,32 @@ class Share:
 
 
 class Latest(Generic[K, V]):
-    """A mapping of bounded size: what was longest unused is forgotten."""
+    """A mapping of bounded size: what was longest unused is forgotten. Any thread may use it."""
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._lock = threading.Lock()
         self._kept: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K) -> V | None:
         """What is kept under `key`."""
-        value = self._kept.get(key)
-        if value is not None:
-            self._kept.move_to_end(key)
-        return value
+        with self._lock:
+            value = self._kept.get(key)
+            if value is not None:
+                self._kept.move_to_end(key)
+            return value
 
     def put(self, key: K, value: V) -> None:
         """Keep it."""
-        self._kept[key] = value
-        self._kept.move_to_end(key)
-        if len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+        with self._lock:
+            self._kept[key] = value
+            self._kept.move_to_end(key)
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
 
 
 class Tenant:
-    """One application. Used within the event loop alone."""
+    """One application. Used within the event loop, but for settings and rules."""
 
     def __init__(self, application: Application, share: Share) -> None:
         self.application = application
@@ -75,6 +81,7 @@ class Tenant:
         self._secured: Latest[str, tuple[object, Grant]] = Latest(_KEYS_CACHED)
         self._grants: Latest[str, tuple[object, Grant]] = Latest(_KEYS_CACHED)
         self._settings: Latest[tuple[str, bool], tuple[Any, Settings]] = Latest(_INDICES_CACHED)
+        self._rulings: Latest[tuple[str, bool], Ruling] = Latest(_INDICES_CACHED)
         self._answered: Latest[str, tuple[int, tuple[str, int]]] = Latest(_REPEATS_KNOWN)
 
     def grant(self, value: str, now_s: float) -> Grant:
@@ -116,6 +123,14 @@ class Tenant:
         self._settings.put((index, all_seen), (given, settings))
         return settings
 
+    def ruling(self, index: str, view: View, settings: Settings) -> Ruling | None:
+        """An index's rules, if it has any."""
+        seen = bool(settings.unretrievable_attributes)
+        ruling = Ruling.of(view, settings, self._rulings.get((index, seen)))
+        if ruling is not None:
+            self._rulings.put((index, seen), ruling)
+        return ruling
+
     def operation_id(self, asked: Asked, grant: Grant, target: str, body: bytes) -> str:
         """What a write is known by: the same for all tries of it.
 
@@ -128,8 +143,8 @@ class Tenant:
         about = "\n".join((grant.key, asked.request_id, target)).encode()
         known = hashlib.blake2b(about + b"\n" + body, digest_size=20).hexdigest()
         client = asked.address, asked.port
-        number, answered_to = self._answered.get(known) or (0, ("", 0))
-        if answered_to == client:
+        number, answered_to = self._answered.get(known) or (0, None)
+        if asked.port and answered_to == client:  # a Unix socket's clients have no port
             number += 1
         self._answered.put(known, (number, client))
         return f"{known}-{number}"

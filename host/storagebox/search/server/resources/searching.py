@@ -20,6 +20,8 @@ _BESIDE: Final = frozenset({"indexName", "type", "extensions"})
 # arithmetic on whole columns lets another thread run meanwhile.
 _LONG_S: Final = 0.001
 _SMOOTHED: Final = 0.9
+# Beyond it, a search tells of what it has found so far, as Algolia's do.
+_BUDGET_MS: Final = 50.0
 
 
 async def query(call: Call) -> Any:
@@ -77,7 +79,9 @@ async def search(call: Call, name: str, params: Mapping[str, Any]) -> dict[str, 
     def found() -> dict[str, Any]:
         began_s = perf_counter()
         query = parsed(call, name, params)
-        answer = view.index.search(query)
+        if query.enable_rules and (ruling := tenant.ruling(name, view, query.settings)):
+            query = call.grant.limited(ruling.applied(query, call.now_s))
+        answer = view.index.search(query, budget_ms=_BUDGET_MS)
         body = answer.to_json(query)
         took_s = perf_counter() - began_s
         known = tenant.took_s.get(name)

@@ -31,6 +31,8 @@ async def _state(call: Call, index: str) -> Any:
         raise Refused(f"taskID: expected a number, not {text!r:.40}")
     task_id = int(text)
     application = call.application
+    if task_id > application.last:
+        raise Refused(f"taskID {task_id} does not exist", 404)
     if application.task(index, task_id) != "published":
         visible = asyncio.wrap_future(application.when(task_id))
         await asyncio.wait((visible,), timeout=_WAIT_S)
