@@ -194,7 +194,7 @@ class Device:
         if spare is not None:
             spare.playing = self._is_playing
             self.membership.watch(spare.changed)
-            own = (spare, Storage(self._is_playing))
+            own = (spare, Storage(self.upkeep, self._is_playing))
             self._services = own + self._services
             self.upkeep.mend(self._is_playing)
 

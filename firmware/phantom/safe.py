@@ -85,7 +85,7 @@ class SafeDevice:
             self.uploads,
             updates,
             self.upkeep,
-            Storage(),
+            Storage(self.upkeep),
             self._refusals,
             self.properties,
         )

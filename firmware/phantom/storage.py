@@ -9,30 +9,34 @@ Code, its loaders and what the owner decided can't be removed.
 import os
 
 from .rpc import INVALID_PARAMS, REFUSED, RpcError
-from .wire import const
+from .wire import const, discovery
 
 # Less than this is full: a save needs some blocks besides the file's own.
 LOW_BYTES = const(32768)
+_FULL = "less than 32 KB of flash are free: storage.list shows of what, storage.remove makes room"
 _PAGE = const(32)
 _FOLDER = const(0x4000)
 _OURS = ("/boot.py", "/main.py", "/loader", "/slot", "/board.json", "/device.json")
 _OURS_TOO = ("/installation.json", "/boots.json", "/topology")
 
 
-def free():
-    """Bytes of flash that are free; 0 if that can't be told."""
+def free(folder="/"):
+    """Bytes of flash that are free at least; 0 if that can't be told."""
     try:
-        found = os.statvfs("/")
+        found = os.statvfs(folder)
     except OSError:
         return 0
-    return found[0] * found[3]
+    # littlefs counts some blocks twice; past the last, MicroPython makes a huge number of it.
+    return found[0] * found[3] if found[3] <= found[2] else 0
 
 
 class Storage:
-    """A service of a device. playing() tells whether flash must wait."""
+    """A service of a device, whose Upkeep hears of a full flash. playing(): flash must wait."""
 
-    def __init__(self, playing=None):
+    def __init__(self, upkeep, playing=None):
+        self._upkeep = upkeep
         self._playing = playing
+        self._looked = False
 
     def serve(self, connection):
         """Let a peer look, and make room."""
@@ -43,7 +47,19 @@ class Storage:
         """Nothing to forget."""
 
     def chore(self, now_ms):
-        """Nothing to do."""
+        """See once whether there is room."""
+        if not self._looked and not (self._playing is not None and self._playing()):
+            self._look()
+
+    def _look(self):
+        self._looked = True
+        left = free()
+        if left >= LOW_BYTES:
+            self._upkeep.mended(_FULL)
+        elif _FULL not in self._upkeep.faults:
+            print("storage:", _FULL)
+            self._upkeep.fault(_FULL, discovery.FLASH_FULL)
+        return left
 
     def _list(self, folder="/", after=""):
         if not isinstance(folder, str) or not isinstance(after, str):
@@ -74,7 +90,7 @@ class Storage:
                 os.rmdir(path)
             except OSError:
                 raise RpcError(INVALID_PARAMS, "%s can't be removed: %s" % (path, error))
-        return {"free": free()}
+        return {"free": self._look()}
 
 
 def tidy(path):

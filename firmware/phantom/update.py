@@ -10,7 +10,7 @@ import hashlib
 import os
 from binascii import hexlify
 
-from . import manifest
+from . import manifest, storage
 from .manifest import ManifestError
 from .rpc import REFUSED, RpcError
 from .wire import const
@@ -105,8 +105,9 @@ class Update:
         needed = _SPARE_SECTORS
         for _, size, _ in self._files:
             needed += -(-size // _SECTOR)
-        free = _free_sectors(self._facts.target)
-        for path in _files_in(self._facts.target):
+        target = self._facts.target
+        free = storage.free(target[: target.rfind("/")] or "/") // _SECTOR
+        for path in _files_in(target):
             free += -(-os.stat(path)[6] // _SECTOR)
         if free < needed:
             text = "the flash has %d KB free, and %d are needed: remove files from it"
@@ -252,11 +253,6 @@ def _memory(coming, staged):
         return bytearray(max(_LEAST_STAGED, min(staged, -(-coming // _PIECE) * _PIECE)))
     except MemoryError:
         raise RpcError(REFUSED, "no memory for an update just now: try again later")
-
-
-def _free_sectors(target):
-    found = os.statvfs(target[: target.rfind("/")] or "/")
-    return found[0] * found[3] // _SECTOR
 
 
 def _files_in(folder):

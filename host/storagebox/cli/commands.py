@@ -16,7 +16,6 @@ from . import (
     playing,
     rooms,
     search,
-    search_data,
     services,
     updating,
 )
@@ -36,7 +35,6 @@ _COMMANDS = (
     peers,
     services,
     search,
-    search_data,
     pins,
     development,
 )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from phantom.rpc import CLOSED, TIMED_OUT, RpcError
+from phantom.rpc import CLOSED, REFUSED, TIMED_OUT, RpcError
 from phantom.wire import RATE, audio, discovery
 from storagebox.journal import Journal
 from storagebox.streamer.channels import Hello
@@ -297,7 +297,7 @@ class Device:
         try:
             calls = [self.link.call("device.info", {}), self._snapshot()]
             if self._wanted:
-                calls.append(self.link.call("renderer.level", {**self._wanted, "ramp_ms": 0}))
+                calls.append(self._level_again(self._wanted))
             body, *_ = await asyncio.gather(*calls)
             self._met = (boot, DeviceInfo.parse(body))
             self._present(self._met[1])
@@ -305,6 +305,13 @@ class Device:
             lost = isinstance(fault, RpcError) and fault.code in (TIMED_OUT, CLOSED)
             self._journal.emit("device.unusable", device=self.id, reason=str(fault))
             self.link.disconnect("no answer" if lost else "unusable")
+
+    async def _level_again(self, wanted: dict[str, Any]) -> None:
+        try:
+            await self.link.call("renderer.level", {**wanted, "ramp_ms": 0})
+        except RpcError as fault:
+            if fault.code != REFUSED:  # it has no sound: in safe mode, say, and can be helped
+                raise
 
     async def _snapshot(self) -> None:
         """Wait until its properties are known. Raises RpcError."""

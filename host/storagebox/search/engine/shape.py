@@ -24,11 +24,7 @@ def mirrored(
     result: dict[str, Any] = {}
     for path, show in chosen:
         if path != "*":
-            value = record.get(path)
-            if type(value) is str:
-                result[path] = show(value)
-            else:
-                _put(result, record, path, show, only_matching)
+            _put(result, record, path, show, only_matching)
             continue
         for name, value in record.items():
             if name != "objectID" and name not in result:
