@@ -16,6 +16,7 @@ from . import (
     playing,
     rooms,
     search,
+    search_data,
     services,
     updating,
 )
@@ -35,6 +36,7 @@ _COMMANDS = (
     peers,
     services,
     search,
+    search_data,
     pins,
     development,
 )

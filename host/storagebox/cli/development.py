@@ -23,7 +23,7 @@ app.add_typer(bench_app, name="bench", rich_help_panel=TRY)
 )
 def demo(context: typer.Context) -> None:
     """Play in four emulated rooms on this machine; `phantom demo --help` tells more."""
-    _run_tool("tools.demo", context.args)
+    run_tool("tools.demo", context.args)
 
 
 def _bench(name: str) -> None:
@@ -34,7 +34,7 @@ def _bench(name: str) -> None:
         help=_BENCHES[name],
     )
     def run(context: typer.Context) -> None:  # pyright: ignore[reportUnusedFunction]
-        _run_tool(f"tools.bench.{name}", context.args)
+        run_tool(f"tools.bench.{name}", context.args)
 
 
 _BENCHES = {
@@ -50,7 +50,7 @@ for _name in _BENCHES:
     _bench(_name)
 
 
-def _run_tool(module: str, arguments: list[str]) -> None:
+def run_tool(module: str, arguments: list[str]) -> None:
     """Hand the command line on to main(arguments) of a module of `tools`; its result is ours."""
     try:
         main_of = importlib.import_module(module).main

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import secrets
 import socket
 import ssl
@@ -12,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote, urlsplit
+
+import orjson
 
 # A page of a thousand records, or a commit on a slow disk.
 ANSWER_S: Final = 60.0
@@ -23,11 +24,17 @@ _PAGE: Final = 1000
 
 
 class SearchFault(Exception):
-    """What a server refuses, or that none answers; the message names it. `status` is HTTP's."""
+    """What a server refuses, or that none answers; the message names it.
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    `status` is HTTP's, `details` what else a refusal says: the `position` of a request, say.
+    """
+
+    def __init__(
+        self, message: str, status: int = 0, details: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.details = details or {}
 
 
 class SearchClient:
@@ -74,8 +81,11 @@ class SearchClient:
             asked = {"cursor": answer["cursor"]}
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """The answer's JSON. A server that is busy is asked again; raises SearchFault."""
-        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        """The answer's JSON. A server that is busy is asked again; raises SearchFault.
+
+        `body` is what JSON can hold, or bytes that are JSON.
+        """
+        data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
         # The same for all tries, so that none of them is done twice.
         request_id = "".join(secrets.choice(_LETTERS) for _ in range(11))
         headers = {**self._headers, "request-id": request_id}
@@ -99,12 +109,13 @@ class SearchClient:
 
     def _read(self, status: int, text: bytes) -> Any:
         try:
-            body = json.loads(text)
+            body = orjson.loads(text)
         except ValueError:
             raise SearchFault(f"{self.server}: answers {status} without JSON", status) from None
         if status >= 400:
-            message = body.get("message") if isinstance(body, dict) else None
-            raise SearchFault(f"{self.server}: {message or f'answers {status}'}", status)
+            details: dict[str, Any] = body if isinstance(body, dict) else {}
+            message = details.get("message") or f"{self.server} answers {status}"
+            raise SearchFault(str(message), status, details)
         return body
 
     def _made(self, server: str | Path) -> http.client.HTTPConnection:

@@ -214,7 +214,9 @@ def test_a_full_disk_is_waited_out(
     monkeypatch.setattr(applying, "_RETRY_S", (0.01,))
     tenant.add("a", {"objectID": "1"})
     full = OSError(errno.ENOSPC, "No space left on device")
-    applying_fails += [full, ValueError("commit: No space left on device (os error 28)"), full]
+    rust = ValueError('IoError(Os { code: 28, kind: StorageFull, message: "No space left" })')
+    files = ValueError("could not open: Too many open files (os error 24)")
+    applying_fails += [full, rust, files, MemoryError()]
     tenant.add("a", {"objectID": "2"})
     assert (tenant.records("a") or {}).keys() == {"1", "2"}
     assert len(tenant.told("applying.waits")) == 1
@@ -314,3 +316,93 @@ def test_a_log_that_takes_no_more_says_so_and_searches_go_on(tenant: Tenant) -> 
     limit(1 << 30)
     tenant.add("a", {"objectID": "3"})
     assert "3" in (tenant.records("a") or {})
+
+
+def test_a_log_damaged_while_it_is_open_stops_writes_and_nothing_else(tenant: Tenant) -> None:
+    tenant.add("a", *({"objectID": str(n), "text": "x" * 500} for n in range(50)))
+    store: Any = tenant.app._log._store  # pyright: ignore[reportPrivateUsage]
+    thread: Any = tenant.app._log._thread  # pyright: ignore[reportPrivateUsage]
+    for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA shrink_memory"):
+        thread.run(store._run(lambda sql=statement: store._file.all(sql)))
+    path = tenant.folder / "log.sqlite"
+    path.write_bytes(b"\xff" * path.stat().st_size)
+    for _ in range(2):
+        with pytest.raises(Refused, match=r"log\.sqlite") as caught:
+            tenant.app.submit(accepting.put("a", None, {"objectID": "1"}, "", Limits()))
+        assert caught.value.status == 503
+    assert len(tenant.records("a") or {}) == 50
+    tenant.reopen()
+    assert tenant.told("log.lost")
+    tenant.add("a", {"objectID": "new"})
+    assert len(tenant.records("a") or {}) == 51
+
+
+def test_an_entry_that_damages_an_index_each_time_is_passed_over(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply = Index.apply
+
+    def ruinous(index: Index, changes: Iterable[Change], position: int) -> None:
+        held = list(changes)
+        if any(isinstance(change, Put) and change.object_id == "ruin" for change in held):
+            shutil.rmtree(index._store.folder)  # pyright: ignore[reportPrivateUsage]
+            raise ValueError("the index is gone")
+        apply(index, held, position)
+
+    tenant.add("a", {"objectID": "1"})
+    monkeypatch.setattr(Index, "apply", ruinous)
+    task = tenant.app.submit(accepting.put("a", None, {"objectID": "ruin"}, "", Limits()))
+    tenant.add("a", {"objectID": "2"})
+    assert (tenant.records("a") or {}).keys() == {"1", "2"}
+    assert [failure["task"] for failure in tenant.app.failures] == [task]
+    assert tenant.told("index.rebuilt")
+
+
+def test_an_index_is_not_there_while_it_is_made_anew_and_others_are(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant.add("a", {"objectID": "1"})
+    tenant.add("b", {"objectID": "1"})
+    damaged = folder_of(tenant, "a")
+    tenant.app.close()
+    ruin(damaged)
+    going_on, rebuild = threading.Event(), applying.rebuild
+
+    def slow(*arguments: Any) -> None:
+        going_on.wait(PATIENCE_S)
+        rebuild(*arguments)
+
+    monkeypatch.setattr(applying, "rebuild", slow)
+    tenant.reopen()
+    try:
+        with pytest.raises(Refused, match="being rebuilt") as caught:
+            tenant.app.index("a")
+        assert (caught.value.status, caught.value.retry_after_s) == (503, 5)
+        assert tenant.records("b") == {"1": {"objectID": "1"}}
+        task = tenant.app.submit(accepting.put("a", None, {"objectID": "2"}, "", Limits()))
+    finally:
+        going_on.set()
+    assert tenant.app.wait(task, PATIENCE_S)
+    assert (tenant.records("a") or {}).keys() == {"1", "2"}
+
+
+def test_a_request_larger_than_requests_may_be_is_refused(tenant: Tenant) -> None:
+    tenant.reopen(limits=Limits(operation_bytes=1000))
+    with pytest.raises(Refused, match="over 1000") as caught:
+        tenant.add("a", {"objectID": "1", "text": "x" * 2000})
+    assert caught.value.status == 413
+
+
+def test_an_index_that_can_not_be_opened_for_want_of_something_is_not_taken_for_damaged(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant.add("a", {"objectID": "1"})
+    tenant.app.close()
+    with monkeypatch.context() as patch:
+        wanting = ValueError("Too many open files (os error 24)")
+        patch.setattr(Index, "open", lambda _: (_ for _ in ()).throw(wanting))
+        with pytest.raises(Unavailable, match="open files"):
+            tenant.reopen()
+    tenant.reopen()
+    assert tenant.records("a") == {"1": {"objectID": "1"}}
+    assert not tenant.told("index.damaged")

@@ -1,14 +1,17 @@
 """Which records match: every wanted word that isn't optional, in places that are searched.
 
-The rarest word's postings are read, the others only looked up: in their postings, spread over a
-byte a row, when they are few; in the rows' own tokens when there are fewer rows than postings. So
-the cost follows the rarest word. The tail's tokens are all looked at.
+What holds a word is either a list of rows, or, where these are many, a byte for each row of the
+base. The rarest word's postings are read; of others only those that are few enough, else the rows'
+own tokens are looked at. So the cost follows the rarest word, and where all are frequent, it is a
+few passes over a byte a row. What holds a word is remembered: who types goes on to have the words
+before. The tail's tokens are all looked at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -19,8 +22,8 @@ from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.slots import Slot
 from storagebox.search.engine.snapshot import Snapshot
 
-_TOKENS_WORTH: Final = 32  # postings spread in the time that reading a row's tokens takes
-_SORTED_WORTH: Final = 32  # rows gone through in the time that sorting a posting takes
+_TOKENS_WORTH: Final = 32  # postings read in the time that looking at a row's tokens takes
+_DENSE: Final = 16  # a byte a row is no more work than a list of one in so many rows
 
 Grades = NDArray[np.uint8]
 
@@ -32,113 +35,200 @@ class Found:
     rows: Rows
     grades: tuple[Grades, ...]
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
     def pick(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Found:
         """Some of the rows: where `chosen` is true, or at these ascending indices."""
         return Found(self.rows[chosen], tuple(column[chosen] for column in self.grades))
 
+    def joined(self, behind: Found) -> Found:
+        """These rows and those of another, which are behind them."""
+        if not len(behind):
+            return self
+        return Found(
+            np.concatenate([self.rows, behind.rows]),
+            tuple(np.concatenate(pair) for pair in zip(self.grades, behind.grades, strict=True)),
+        )
 
-def find(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found:
+
+@dataclass(frozen=True)
+class Spread:
+    """So many rows that match that they are told by a byte a row of the base.
+
+    matching: bool by row; grades: uint8 by row, good where it matches. `tail` are the rows behind.
+    """
+
+    matching: NDArray[np.bool_]
+    grades: tuple[Grades, ...]
+    tail: Found
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows match."""
+        return int(np.count_nonzero(self.matching)) + len(self.tail)
+
+    def __len__(self) -> int:
+        return self.count
+
+    @cached_property
+    def listed(self) -> Found:
+        """The same as a list of rows."""
+        rows = np.flatnonzero(self.matching)
+        return Found(rows, tuple(column[rows] for column in self.grades)).joined(self.tail)
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Which rows of the base, dead ones among them, hold a word of a slot.
+
+    `rows` and their grades; or None, and a grade for every row, 0 for those that don't.
+    """
+
+    rows: Rows | None
+    grades: Grades
+
+
+def find(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found | Spread:
     """The rows that match all slots that aren't optional, and at least one slot.
 
     `places` says where in a record words count.
     """
-    base = _find_in_base(snapshot, slots, places)
+    order = sorted(range(len(slots)), key=lambda j: (slots[j].wanted.optional, slots[j].places))
+    if slots[order[0]].wanted.optional:
+        base: Found | Spread = _any(snapshot, slots, places)
+    else:
+        base = _all(snapshot, slots, order, places)
     if not len(snapshot.tail):
         return base
     tail = _find_in_tail(snapshot, slots, places)
-    if not len(tail.rows):
-        return base
-    return Found(
-        np.concatenate([base.rows, tail.rows + snapshot.base_rows]),
-        tuple(np.concatenate(pair) for pair in zip(base.grades, tail.grades, strict=True)),
-    )
+    if isinstance(base, Spread):
+        return Spread(base.matching, base.grades, tail)
+    return base.joined(tail)
 
 
-def _find_in_base(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found:
-    order = sorted(range(len(slots)), key=lambda j: (slots[j].wanted.optional, slots[j].places))
-    if slots[order[0]].wanted.optional:
-        return _find_any(snapshot, slots, places)
-    rows: Rows = np.zeros(0, np.int64)
-    columns: dict[int, Grades] = {}
-    for j in order:
-        slot = slots[j]
-        if not columns:
-            rows, column = _rows_of(snapshot, slot, places)
-        elif not len(rows):
-            column = np.zeros(0, np.uint8)
-        elif slot.places > _TOKENS_WORTH * len(rows):
-            column = _look_up(snapshot, slot, rows, places)
-        else:
-            scratch = _spread(snapshot, slot, places)
-            column = scratch[rows]
-            snapshot.give_back(scratch)
+def _all(
+    snapshot: Snapshot, slots: Sequence[Slot], order: Sequence[int], places: Places
+) -> Found | Spread:
+    """The rows of the base that match each slot, the optional ones apart."""
+    first = _holders(snapshot, slots[order[0]], places)
+    if first.rows is None:
+        held = {j: _holders(snapshot, slots[j], places) for j in order}
+        if all(holders.rows is None for holders in held.values()):
+            return _all_spread(snapshot, slots, held)
+        first = _list(first)
+    assert first.rows is not None
+    rows, columns = first.rows, {order[0]: first.grades}
+    alive = snapshot.alive[rows]
+    if not alive.all():
+        rows, columns = rows[alive], {order[0]: first.grades[alive]}
+    for j in order[1:]:
+        column = _grades_of(snapshot, slots[j], rows, places)
         columns[j] = column
-        if len(columns) > 1 and not slot.wanted.optional:
-            kept = np.flatnonzero(column != 0)
+        if not slots[j].wanted.optional:
+            kept = np.flatnonzero(column)
             if len(kept) < len(rows):
                 rows = rows[kept]
                 columns = {each: column[kept] for each, column in columns.items()}
     return Found(rows, tuple(columns[j] for j in range(len(slots))))
 
 
-def _find_any(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found:
-    spread = [_spread(snapshot, slot, places) for slot in slots]
+def _all_spread(snapshot: Snapshot, slots: Sequence[Slot], held: dict[int, Holders]) -> Spread:
+    matching = snapshot.alive.copy()
+    for j, holders in held.items():
+        if not slots[j].wanted.optional:
+            matching &= holders.grades != 0
+    grades = tuple(held[j].grades for j in range(len(slots)))
+    return Spread(matching, grades, Found(np.zeros(0, np.int64), (_NO_GRADES,) * len(slots)))
+
+
+def _any(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found:
+    """The rows of the base that match any slot."""
+    held = [_holders(snapshot, slot, places) for slot in slots]
     union = np.zeros(snapshot.base_rows, np.bool_)
-    for scratch in spread:
-        union |= scratch != 0
-    union &= snapshot.alive
-    rows = np.flatnonzero(union)
-    found = Found(rows, tuple(scratch[rows] for scratch in spread))
-    for scratch in spread:
-        snapshot.give_back(scratch)
+    for holders in held:
+        if holders.rows is None:
+            union |= holders.grades != 0
+        else:
+            union[holders.rows] = True
+    rows = np.flatnonzero(union & snapshot.alive)
+    return Found(rows, tuple(_grades_of(snapshot, slot, rows, places) for slot in slots))
+
+
+def _grades_of(snapshot: Snapshot, slot: Slot, rows: Rows, places: Places) -> Grades:
+    """How some rows match a slot."""
+    if not len(rows):
+        return _NO_GRADES
+    holders = _remembered(snapshot, slot, places)
+    if holders is None:
+        if slot.places > _TOKENS_WORTH * len(rows):
+            return _look_up(snapshot, slot, rows, places)
+        holders = _holders(snapshot, slot, places)
+    if holders.rows is None:
+        return holders.grades[rows]
+    column = np.zeros(len(rows), np.uint8)
+    if len(holders.rows):
+        at = np.searchsorted(holders.rows, rows)
+        at[at == len(holders.rows)] = 0
+        same = holders.rows[at] == rows
+        column[same] = holders.grades[at[same]]
+    return column
+
+
+def _holders(snapshot: Snapshot, slot: Slot, places: Places) -> Holders:
+    found = _remembered(snapshot, slot, places)
+    if found is None:
+        if slot.places * _DENSE > snapshot.base_rows:
+            found = Holders(None, _by_row(snapshot, slot, places))
+        else:
+            found = _sorted(snapshot, slot, places)
+        if slot.key is not None and places.alike:
+            size = found.grades.nbytes + (0 if found.rows is None else found.rows.nbytes)
+            snapshot.base.holders.put(slot.key, found, size)
     return found
 
 
-def _rows_of(snapshot: Snapshot, slot: Slot, places: Places) -> tuple[Rows, Grades]:
-    """The living rows of a slot, ascending, and their grades."""
-    if slot.places * _SORTED_WORTH < snapshot.base_rows:
-        rows, grades = _sorted(snapshot, slot, places)
-    else:
-        scratch = _spread(snapshot, slot, places)
-        rows = np.flatnonzero(scratch != 0)
-        grades = scratch[rows]
-        snapshot.give_back(scratch)
-    alive = snapshot.alive[rows]
-    if not alive.all():
-        rows, grades = rows[alive], grades[alive]
-    return rows, grades
+def _remembered(snapshot: Snapshot, slot: Slot, places: Places) -> Holders | None:
+    if slot.key is None or not places.alike:
+        return None
+    return snapshot.base.holders.get(slot.key)
 
 
-def _sorted(snapshot: Snapshot, slot: Slot, places: Places) -> tuple[Rows, Grades]:
-    """A slot's rows and best grades by sorting its postings."""
+def _list(holders: Holders) -> Holders:
+    rows = np.flatnonzero(holders.grades)
+    return Holders(rows, holders.grades[rows])
+
+
+def _by_row(snapshot: Snapshot, slot: Slot, places: Places) -> Grades:
+    """Every row's best grade."""
+    grades = np.zeros(snapshot.base_rows, np.uint8)
+    postings = snapshot.base.postings
+    for how, run in slot.runs:
+        rows = postings.rows[run]
+        if not places.alike:
+            rows = rows[places.good(how, postings.codes[run])]
+        grades[rows] = how
+    return grades
+
+
+def _sorted(snapshot: Snapshot, slot: Slot, places: Places) -> Holders:
+    """The rows and their best grades, by sorting postings."""
     parts: list[Rows] = []
     postings = snapshot.base.postings
     for how, run in slot.runs:
         rows = postings.rows[run].astype(np.int64)
         if not places.alike:
             rows = rows[places.good(how, postings.codes[run])]
-        # Grades fit a nibble, and the best of a row comes first.
+        # Grades fit four bits, and the best of a row comes first.
         parts.append((rows << 4) | how)
     if not parts:
-        return np.zeros(0, np.int64), np.zeros(0, np.uint8)
+        return Holders(np.zeros(0, np.int64), _NO_GRADES)
     both = np.concatenate(parts) if len(parts) > 1 else parts[0]
     both.sort()
     rows = both >> 4
     first = np.ones(len(rows), np.bool_)
     np.not_equal(rows[1:], rows[:-1], out=first[1:])
-    return rows[first], (both[first] & 15).astype(np.uint8)
-
-
-def _spread(snapshot: Snapshot, slot: Slot, places: Places) -> Grades:
-    """A byte a row: the row's best grade. To be given back."""
-    scratch = snapshot.scratch()
-    postings = snapshot.base.postings
-    for how, run in slot.runs:
-        rows = postings.rows[run]
-        if not places.alike:
-            rows = rows[places.good(how, postings.codes[run])]
-        scratch[rows] = how
-    return scratch
+    return Holders(rows[first], (both[first] & 15).astype(np.uint8))
 
 
 def _look_up(snapshot: Snapshot, slot: Slot, rows: Rows, places: Places) -> Grades:
@@ -178,4 +268,7 @@ def _find_in_tail(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> 
     if all(slot.wanted.optional for slot in slots):
         matching &= np.logical_or.reduce([column != 0 for column in columns])
     rows = np.flatnonzero(matching)
-    return Found(rows, tuple(column[rows] for column in columns))
+    return Found(rows + snapshot.base_rows, tuple(column[rows] for column in columns))
+
+
+_NO_GRADES: Final = np.zeros(0, np.uint8)

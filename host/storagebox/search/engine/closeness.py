@@ -28,24 +28,10 @@ FAR: Final = 8
 NOWHERE: Final = (1 << 16) - 1
 
 
-def least(slots: Sequence[Slot], places: Places) -> dict[str, int]:
+def at_best(slots: Sequence[Slot], places: Places) -> dict[str, int]:
     """What each of the three is at best."""
     pairs = max(len(slots) - 1, 0)
     return {"proximity": pairs * places.min_proximity, "attribute": 0, "exact": -len(slots)}
-
-
-def span(slots: Sequence[Slot]) -> dict[str, int]:
-    """How many numbers each of the three can be, from the best on."""
-    pairs = max(len(slots) - 1, 0)
-    return {"proximity": pairs * FAR + 1, "attribute": NOWHERE + 1, "exact": len(slots) + 1}
-
-
-def inexact(found: Found) -> NDArray[np.uint8]:
-    """How many words of each row can't count as exact: those whose grade says they are not."""
-    total = np.full(len(found.rows), len(found.grades), np.uint8)
-    for column in found.grades:
-        total -= column & np.uint8(1)
-    return total
 
 
 def closeness(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from storagebox.search.engine.slots import Wanted
 from storagebox.search.engine.text import Token, Tokenizer
 
 
 class Marker:
-    """Marks a query's words in text. `words` are all its readings' words; `originals` as typed."""
+    """Marks a query's words in text. `words` are all its readings' words; `originals` as typed.
+
+    `only`: words of records of which no others match; None if that isn't known. What was found for
+    a word or a text is remembered: hits of one search have many in common.
+    """
 
     def __init__(
         self,
@@ -19,28 +23,32 @@ class Marker:
         originals: Sequence[str],
         before: str,
         after: str,
+        only: frozenset[str] | None = None,
     ) -> None:
+        self._only = only
         self._tokenizer = tokenizer
         self._wanted = tuple({id(each): each for each in words}.values())
         self._originals = originals
         self._before, self._after = before, after
-        self._known: dict[str, tuple[int, frozenset[int]]] = {}
+        self._words: dict[str, _Match] = {}
+        self._texts: dict[str, dict[str, Any]] = {}
 
-    def match(self, word: str) -> tuple[int, frozenset[int]]:
+    def match(self, word: str) -> _Match:
         """How many characters of a record's word matched, and which words of the query."""
-        found = self._known.get(word)
-        if found is None:
-            length = 0
-            best = 0
-            which: set[int] = set()
-            for wanted in self._wanted:
-                how, characters = wanted.match(word)
-                if how:
-                    if not best or how < best:
-                        best, length = how, characters
-                    which.update(range(wanted.at, wanted.at + wanted.span))
-            found = length, frozenset(which)
-            self._known[word] = found
+        known = self._words.get(word)
+        if known is not None:
+            return known
+        if self._only is not None and word not in self._only:
+            return _NO_MATCH
+        best, length = 0, 0
+        which: set[int] = set()
+        for wanted in self._wanted:
+            how, characters = wanted.match(word)
+            if how:
+                if not best or how < best:
+                    best, length = how, characters
+                which.update(range(wanted.at, wanted.at + wanted.span))
+        found = self._words[word] = _Match(length, frozenset(which))
         return found
 
     def tokens(self, text: str) -> list[Token]:
@@ -49,35 +57,56 @@ class Marker:
 
     def marked(self, text: str) -> dict[str, Any]:
         """A text with what matched between the tags, and how much of the query that is."""
-        return self.described(text, self.tokens(text))
+        found = self._texts.get(text)
+        if found is None:
+            if self._may_match(text):
+                found = self.described(text, self.tokens(text))
+            else:
+                found = _unmatched(text)
+            self._texts[text] = found
+        return found
+
+    def _may_match(self, text: str) -> bool:
+        return self._only is None or not self._only.isdisjoint(self._tokenizer.words(text))
 
     def described(self, text: str, tokens: Sequence[Token]) -> dict[str, Any]:
         """As `marked`, for a text whose words are known."""
         parts: list[str] = []
-        matched: set[int] = set()
+        matched: frozenset[int] = frozenset()
         at = 0
-        whole = bool(tokens)
-        for token in tokens:
-            length, which = self.match(token.word)
+        whole = True
+        known = self._words
+        for word, start, end in tokens:
+            length, which = known.get(word) or self.match(word)
             if not which:
                 whole = False
                 continue
             matched |= which
-            written = text[token.start : token.end]
-            covered = (
-                len(written)
-                if length >= len(token.word)
-                else self._tokenizer.covered(written, length)
-            )
-            whole = whole and covered == len(written)
-            parts += (text[at : token.start], self._before, written[:covered], self._after)
-            at = token.start + covered
-        parts.append(text[at:])
+            if length < len(word):
+                end = start + self._tokenizer.covered(text[start:end], length)
+                whole = False
+            parts += (text[at:start], self._before, text[start:end], self._after)
+            at = end
         if not matched:
-            return {"value": text, "matchLevel": "none", "matchedWords": []}
+            return _unmatched(text)
+        parts.append(text[at:])
         return {
             "value": "".join(parts),
             "matchLevel": "full" if len(matched) == len(self._originals) else "partial",
             "fullyHighlighted": whole,
             "matchedWords": [self._originals[each] for each in sorted(matched)],
         }
+
+
+class _Match(NamedTuple):
+    """How many characters of a word matched, and which words of the query, by their places."""
+
+    length: int
+    which: frozenset[int]
+
+
+_NO_MATCH: Final = _Match(0, frozenset())
+
+
+def _unmatched(text: str) -> dict[str, Any]:
+    return {"value": text, "matchLevel": "none", "matchedWords": []}

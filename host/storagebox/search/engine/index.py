@@ -174,6 +174,11 @@ class Index:
         """The single words that are as good as a word."""
         return self._synonyms.single(word)
 
+    def forget(self) -> None:
+        """Let go of what is only remembered to answer faster."""
+        self._records.forget()
+        self._tables.forget()
+
     def settle(self) -> None:
         """Wait until no base is being built."""
         builder = self._builder

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from storagebox.search.engine import phrases
 from storagebox.search.engine.budget import Budget
-from storagebox.search.engine.candidates import Found, find
+from storagebox.search.engine.candidates import Found, Spread, find
 from storagebox.search.engine.filtering import holds
 from storagebox.search.engine.geo import (
     NOWHERE,
@@ -42,12 +42,16 @@ class Matched:
 
     reading: Reading
     slots: tuple[Slot, ...]
-    found: Found
+    found: Found | Spread
+
+    def listed(self) -> Found:
+        """The rows as a list."""
+        return self.found.listed if isinstance(self.found, Spread) else self.found
 
 
 @dataclass(frozen=True)
 class Matches:
-    """What matches a query.
+    """What matches a query, in an index of `row_count` rows.
 
     `removed` are the places of the words that had to be taken away for anything to match.
     `around`: how far the matching records are, for a query around a point; `radius` in metres is
@@ -56,21 +60,37 @@ class Matches:
 
     spoken: Spoken
     places: Places
+    row_count: int
     matched: tuple[Matched, ...]
     removed: tuple[int, ...] = ()
     around: Distances | None = None
     radius: int | None = None
 
     @cached_property
+    def count(self) -> int:
+        """How many rows match."""
+        if len(self.matched) < 2:
+            return len(self.matched[0].found) if self.matched else 0
+        return int(np.count_nonzero(self._marks))
+
+    @cached_property
     def rows(self) -> Rows:
         """All rows that match, ascending."""
-        rows = [each.found.rows for each in self.matched]
-        if len(rows) < 2:
-            return rows[0] if rows else np.zeros(0, np.int64)
-        marks = np.zeros(1 + max(int(each[-1]) for each in rows), np.bool_)
-        for each in rows:
-            marks[each] = True
-        return np.flatnonzero(marks)
+        if len(self.matched) < 2:
+            return self.matched[0].listed().rows if self.matched else np.zeros(0, np.int64)
+        return np.flatnonzero(self._marks)
+
+    @cached_property
+    def _marks(self) -> NDArray[np.bool_]:
+        """Whether a row matches, by row."""
+        marks = np.zeros(self.row_count, np.bool_)
+        for each in self.matched:
+            if isinstance(each.found, Spread):
+                marks[: len(each.found.matching)] |= each.found.matching
+                marks[each.found.tail.rows] = True
+            else:
+                marks[each.found.rows] = True
+        return marks
 
     @cached_property
     def words(self) -> tuple[Wanted, ...]:
@@ -79,11 +99,13 @@ class Matches:
 
     def pick(self, rows: Rows) -> Matches:
         """Only those of the matches that are among some ascending rows."""
+        marks = np.zeros(self.row_count, np.bool_)
+        marks[rows] = True
         picked = [
-            replace(each, found=each.found.pick(np.isin(each.found.rows, rows)))
+            replace(each, found=each.listed().pick(marks[each.listed().rows]))
             for each in self.matched
         ]
-        return replace(self, matched=tuple(each for each in picked if len(each.found.rows)))
+        return replace(self, matched=tuple(each for each in picked if len(each.found)))
 
 
 def match(
@@ -104,7 +126,8 @@ def match(
             if matched:
                 removed = tuple(at for at in kept if at not in remaining)
                 break
-    result = Matches(spoken, places, tuple(_few_typos(matched, query.typo_tolerance)), removed)
+    matched = _few_typos(matched, query.typo_tolerance)
+    result = Matches(spoken, places, snapshot.row_count, tuple(matched), removed)
     return _around(snapshot, query, result)
 
 
@@ -142,9 +165,13 @@ def _matching(
         if any(slot.empty and not slot.wanted.optional for slot in chosen):
             continue
         found = find(snapshot, chosen, places) if chosen else _everything(snapshot)
-        found = _demanding(found, chosen)
-        found = _filtered(snapshot, query, spoken, found)
-        if len(found.rows):
+        if isinstance(found, Found):
+            found = _demanding(found, chosen)
+        elif _filters(query, spoken):
+            found = found.listed
+        if isinstance(found, Found):
+            found = _filtered(snapshot, query, spoken, found)
+        if len(found):
             result.append(Matched(reading, chosen, found))
     return result
 
@@ -167,6 +194,19 @@ def _demanding(found: Found, slots: Sequence[Slot]) -> Found:
     while needed > 1 and not (matching >= needed).any():
         needed -= 1
     return found.pick(matching >= needed) if needed > 1 else found
+
+
+def _filters(query: Query, spoken: Spoken) -> bool:
+    """Whether anything but its words decides what matches a query."""
+    return bool(
+        query.filters is not None
+        or query.inside_bounding_box
+        or query.inside_polygon
+        or query.around_lat_lng is not None
+        or spoken.phrases
+        or spoken.excluded
+        or query.hidden
+    )
 
 
 def _filtered(snapshot: Snapshot, query: Query, spoken: Spoken, found: Found) -> Found:
@@ -199,13 +239,13 @@ def _few_typos(matched: list[Matched], tolerance: str) -> list[Matched]:
     levels = {"min": 1, "strict": 2}.get(tolerance)
     if levels is None or not matched:
         return matched
-    counts = [typos(each.found) + each.reading.cost for each in matched]
+    counts = [typos(each.listed().grades).astype(np.int64) + each.reading.cost for each in matched]
     best = np.unique(np.concatenate(counts))[:levels]
     picked = [
-        replace(each, found=each.found.pick(count <= best[-1]))
+        replace(each, found=each.listed().pick(count <= best[-1]))
         for each, count in zip(matched, counts, strict=True)
     ]
-    return [each for each in picked if len(each.found.rows)]
+    return [each for each in picked if len(each.found)]
 
 
 def _around(snapshot: Snapshot, query: Query, matches: Matches) -> Matches:

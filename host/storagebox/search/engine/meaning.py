@@ -29,7 +29,6 @@ MAX_WORDS: Final = 10
 MAX_READINGS: Final = 32
 """Ways to read a query that are tried, the plain one among them."""
 
-_SPLIT_FROM: Final = 4  # characters of a word that may be two
 _SPLIT_FIRST: Final = 12  # at most so many in the first
 
 
@@ -212,10 +211,11 @@ class Reader:
     def _split(self, plain: Sequence[Wanted]) -> list[Reading]:
         """Each word as two, cut where the rarer of them is most frequent."""
         snapshot = self._snapshot
+        shortest = max(2, self._query.min_word_sizefor1_typo)
         found: list[Reading] = []
         for place, wanted in enumerate(plain):
             word, prefix = wanted.text, wanted.prefix
-            if len(word) < _SPLIT_FROM or self._spoken.in_phrase(wanted.at):
+            if len(word) < shortest or self._spoken.in_phrase(wanted.at):
                 continue
             best: tuple[int, int] | None = None
             for cut in range(1, min(len(word) - 1, _SPLIT_FIRST) + 1):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from storagebox.search.engine import tiebreak
 from storagebox.search.engine.budget import Budget
 from storagebox.search.engine.candidates import Found, Grades
-from storagebox.search.engine.closeness import closeness, inexact, least, span
+from storagebox.search.engine.closeness import at_best, closeness
 from storagebox.search.engine.filtering import holds
 from storagebox.search.engine.geo import steps
 from storagebox.search.engine.matching import Matches
@@ -40,9 +40,7 @@ def best(
         measures = Measures(
             cheap=partial(_cheap, snapshot, query, matches, each.reading),
             textual=partial(closeness, snapshot, slots=each.slots, places=matches.places),
-            least=least(each.slots, matches.places),
-            span=span(each.slots),
-            inexact=inexact,
+            best=at_best(each.slots, matches.places),
         )
         best_rows = tiebreak.rank(snapshot, each.found, ranking, measures, count, budget)
         if "words" in ranking and "words" not in best_rows.criteria:
@@ -82,8 +80,8 @@ def _cheap(
 ) -> Column | None:
     """The criteria that are known without looking at where words stand; None if all are equal."""
     match criterion:
-        case "typo":
-            return tiebreak.typos(found) + np.uint8(reading.cost)
+        case "typo" if reading.words:
+            return tiebreak.typos(found.grades) + np.uint8(reading.cost)
         case "geo" if matches.around is not None:
             return steps(matches.around.of(found.rows), query.around_precision)
         case "words" if any(word.optional for word in reading.words):
@@ -97,9 +95,9 @@ def _cheap(
 def _words(reading: Reading, grades: Sequence[Grades]) -> NDArray[np.int64]:
     """How many words of the query matched; one that is several here counts if any of them did."""
     total = np.zeros(len(grades[0]), np.int64)
-    for at, span_ in _spans(reading).items():
+    for at, span in _spans(reading).items():
         columns = [grades[j] for j, word in enumerate(reading.words) if word.at == at]
-        total += span_ * np.logical_or.reduce([column != 0 for column in columns])
+        total += span * np.logical_or.reduce([column != 0 for column in columns])
     return total
 
 

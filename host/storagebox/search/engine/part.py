@@ -9,17 +9,23 @@ rows. The tail has neither and is short enough to be read whole by every search.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from storagebox.search.engine.cache import ByteCache
 from storagebox.search.engine.ragged import Ragged, Rows, spans
 from storagebox.search.engine.vocabulary import Words
 
 NO_VALUE: Final = 0
 """The facet value that a record without any has where each record has exactly one."""
+
+
+# Bytes that remembering which rows hold words may take.
+_HOLDERS: Final = 4 << 20
+_HOLDERS_A_ROW: Final = 16
 
 
 class Names:
@@ -101,7 +107,8 @@ class Base:
     """Everything that is built at once, see the module's docstring.
 
     keys: uint64, hashes of objectIDs, ascending, and rows_by_key: uint32, the row of each.
-    sort_names: by sort the strings that its column counts through, sorted.
+    sort_names: by sort the strings that its column counts through, sorted. `holders` remembers
+    which rows hold words.
     """
 
     part: Part
@@ -111,6 +118,10 @@ class Base:
     keys: NDArray[np.uint64]
     rows_by_key: NDArray[np.uint32]
     sort_names: tuple[list[str], ...]
+    holders: ByteCache[Any] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "holders", ByteCache(_HOLDERS + _HOLDERS_A_ROW * len(self.part)))
 
 
 def empty_base(facets: int, sorts: int) -> Base:

@@ -19,21 +19,36 @@ class Records:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        # Records under a number never change, so what is kept is right as long as it is.
-        self._known: dict[int, Record] = {}
+        # Records under a number never change, so what is kept is right as long as it is. What is
+        # asked for moves from the older half to the newer, and when that is full, the older goes.
+        self._newer: dict[int, Record] = {}
+        self._older: dict[int, Record] = {}
 
     def get(self, numbers: Sequence[int]) -> list[Record]:
         """The records under some numbers; without those that have gone meanwhile."""
-        known = self._known
-        found = {number: known.get(number) for number in numbers}
-        unknown = [number for number, record in found.items() if record is None]
+        newer, older = self._newer, self._older
+        found: dict[int, Record | None] = {}
+        unknown: list[int] = []
+        for number in numbers:
+            record = newer.get(number)
+            if record is None:
+                record = older.get(number)
+                if record is None:
+                    unknown.append(number)
+                else:
+                    newer[number] = record
+            found[number] = record
         if unknown:
-            if len(known) > _KEPT:
-                known.clear()
             for number, record in zip(unknown, self._parsed(unknown), strict=True):
                 if record is not None:
-                    found[number] = known[number] = record
+                    found[number] = newer[number] = record
+        if len(newer) > _KEPT // 2:
+            self._newer, self._older = {}, newer
         return [record for record in found.values() if record is not None]
+
+    def forget(self) -> None:
+        """Keep none."""
+        self._newer, self._older = {}, {}
 
     def read(self, numbers: Sequence[int]) -> list[Record]:
         """As `get`, for many that won't be asked for again soon."""

@@ -45,21 +45,24 @@ def search(
     first = query.first
     end = max(first, min(first + query.count, query.settings.pagination_limited_to))
     attribute = query.settings.attribute_for_distinct
-    counted: Rows = matches.rows
+    heads: Rows | None = None
     if query.distinct and attribute:
         shown = distinct.grouped(snapshot, query, matches, attribute, first, end, budget)
         ranked, sequence = shown.ranked, shown.sequence
         numbers = distinct.groups(snapshot, attribute, matches.rows)
-        heads = np.unique(numbers, return_index=True)[1]
+        heads = np.sort(matches.rows[np.unique(numbers, return_index=True)[1]])
         nb_hits = len(heads)
-        if query.faceting_after_distinct:
-            counted = np.sort(matches.rows[heads])
     else:
         ranked = promote(snapshot, query, matches, best(snapshot, query, matches, end, budget))
         ranked = _part(ranked, first, end)
         sequence = None
-        nb_hits = len(matches.rows) + ranked.added
+        nb_hits = matches.count + ranked.added
     names = facets.counted(snapshot, query.facets)
+    counted: Rows = np.zeros(0, np.int64)
+    if names:
+        counted = matches.rows
+        if heads is not None and query.faceting_after_distinct:
+            counted = heads
     return Answer(
         hits=_hits(snapshot, query, matches, ranked, fetch, sequence),
         nb_hits=nb_hits,
@@ -132,6 +135,7 @@ def _hits(
         matches.spoken.words,
         query.highlight_pre_tag,
         query.highlight_post_tag,
+        _words_that_match(snapshot, query, matches, ranked.rows),
     )
     highlighted = [(name, marker.marked) for name in names]
     snippets = [
@@ -164,6 +168,24 @@ def _hits(
             )
         )
     return hits
+
+
+def _words_that_match(
+    snapshot: Snapshot, query: Query, matches: Matches, rows: Rows
+) -> frozenset[str] | None:
+    """Of the words in some rows' records those that match; None if records have further ones."""
+    searched = {each.name for each in query.settings.searchable_attributes}
+    shown = {
+        *(query.attributes_to_highlight or ()),
+        *(s.name for s in query.attributes_to_snippet),
+    }
+    if searched and not shown <= searched:
+        return None
+    _, ids, _ = snapshot.tokens(np.sort(rows))
+    found: set[int] = set()
+    for slot in {id(slot): slot for each in matches.matched for slot in each.slots}.values():
+        found.update(ids[slot.table[ids] != 0].tolist())
+    return frozenset(map(snapshot.word, found))
 
 
 def _snippet(marker: Marker, words: int, ellipsis: str) -> Show:

@@ -24,7 +24,11 @@ def mirrored(
     result: dict[str, Any] = {}
     for path, show in chosen:
         if path != "*":
-            _put(result, record, path, show, only_matching)
+            value = record.get(path)
+            if type(value) is str:
+                result[path] = show(value)
+            else:
+                _put(result, record, path, show, only_matching)
             continue
         for name, value in record.items():
             if name != "objectID" and name not in result:

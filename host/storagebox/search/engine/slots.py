@@ -63,6 +63,10 @@ class Slot:
         self.low = self.high = 0
         if wanted.prefix:
             self.low, self.high = snapshot.base.words.beginning(wanted.text)
+        # What its words in the base are told by; those that synonyms add may change.
+        self.key: tuple[str, bool, int, int] | None = None
+        if not wanted.others:
+            self.key = wanted.text, wanted.prefix, wanted.own, wanted.old.edits
         # By grade, best last, words of the base and of the tail.
         self._single: list[tuple[int, list[int]]] = self._singled()
         old = wanted.old.places

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,8 +15,6 @@ from storagebox.search.engine.part import Base, Names, Part
 from storagebox.search.engine.ragged import Ragged, Rows
 from storagebox.search.engine.synonyms import Synonyms
 from storagebox.search.engine.vocabulary import Words
-
-_LOCAL = threading.local()
 
 
 @dataclass(frozen=True)
@@ -148,6 +145,11 @@ class Snapshot:
         found = new_words.find(word)
         return [int(new_ids[found])] if found >= 0 else []
 
+    def word(self, number: int) -> str:
+        """The word with an id."""
+        known = len(self.base.words)
+        return self.base.words.words[number] if number < known else self.tail_words[number - known]
+
     def knows(self, word: str, *, prefix: bool = False) -> bool:
         """Whether there is such a word, or with `prefix` one that begins so."""
         if not prefix:
@@ -158,22 +160,24 @@ class Snapshot:
 
     def places_of(self, word: str, *, prefix: bool = False) -> int:
         """About how often a word occurs, or with `prefix` those that begin so."""
+        low, high = self._range(self.base.words, word, prefix=prefix)
+        count = self.base.postings.count(low, high)
+        if len(self.tail):
+            count += int(self._tail_places[low:high].sum())
+            words, ids = self.new_words
+            low, high = self._range(words, word, prefix=prefix)
+            count += int(self._tail_places[ids[low:high]].sum())
+        return count
+
+    @staticmethod
+    def _range(words: Words, word: str, *, prefix: bool) -> tuple[int, int]:
+        """Where the words stand that are `word`, or begin so."""
         if prefix:
-            return self.base.postings.count(*self.base.words.beginning(word))
-        place = self.base.words.find(word)
-        return self.base.postings.count(place, place + 1) if place >= 0 else 0
+            return words.beginning(word)
+        place = words.find(word)
+        return (place, place + 1) if place >= 0 else (0, 0)
 
-    def scratch(self) -> NDArray[np.uint8]:
-        """A zeroed array of a byte for each row of the base, this thread's until given back."""
-        free: dict[int, list[NDArray[np.uint8]]] = _LOCAL.__dict__.setdefault("free", {})
-        arrays = free.get(self.base_rows)
-        if arrays:
-            return arrays.pop()
-        if self.base_rows not in free:
-            free.clear()  # of bases that are gone
-        return np.zeros(self.base_rows, np.uint8)
-
-    def give_back(self, scratch: NDArray[np.uint8]) -> None:
-        """Let `scratch` be used again."""
-        scratch.fill(0)
-        _LOCAL.free.setdefault(self.base_rows, []).append(scratch)
+    @cached_property
+    def _tail_places(self) -> NDArray[np.int64]:
+        """How often each word occurs in the tail, by id."""
+        return np.bincount(self.tail.tokens.flat, minlength=self.word_count)

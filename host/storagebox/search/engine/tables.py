@@ -124,6 +124,11 @@ class Tables:
         """Build a new base here and now."""
         self.end_building(self.begin_building()())
 
+    def forget(self) -> None:
+        """Let go of what is only remembered to answer faster."""
+        self._base.holders.clear()
+        self._base.words.forget()
+
     def snapshot(self, synonyms: Synonyms) -> Snapshot:
         """The tables as they are now."""
         return Snapshot(

@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 # Ideographs, kana and the scripts of South-East Asia that put no spaces between words.
 _UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -25,8 +24,7 @@ MAX_WORD: Final = 64
 """Characters of a word that count; what is behind them is as if it weren't there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word, and where it stands in its text: characters `start` to `end`."""
 
     word: str

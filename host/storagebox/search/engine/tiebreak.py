@@ -5,23 +5,23 @@ attribute, exact, the sorts named in `ranking` and `customRanking`. There is no 
 so far are one class, and a criterion splits classes. Only the classes that the first `count` rows
 are in go on to the next criterion.
 
-Proximity, attribute and exact need the rows' words, so they are computed for a few thousand rows
-at a time, in the order that decides among equals (the base's rows stand in it). What they can be
-at best is known beforehand; as soon as no row that remains could still be among the first, the
-rest needn't be looked at, and the result is the same.
+Proximity, attribute and exact need the rows' words, so they are computed for a thousand rows, in
+the order that decides among equals (the base's rows stand in it), then for a few thousand more,
+and so on. What they can be at best is known beforehand; as soon as no row that remains could still
+be among the first, the rest needn't be looked at, and the result is the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storagebox.search.engine.budget import Budget
-from storagebox.search.engine.candidates import Found
+from storagebox.search.engine.candidates import Found, Spread
 from storagebox.search.engine.grades import cost_of
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.snapshot import Snapshot
@@ -29,6 +29,9 @@ from storagebox.search.language.attributes import Criterion, Sort
 
 Column = NDArray[Any]
 """float64 for sorts, integers for everything else."""
+
+Ranking = Sequence[Criterion | Sort]
+"""What decides, in order; sorts stand in place of "custom"."""
 
 TEXTUAL: Final = ("proximity", "attribute", "exact")
 _AT_ONCE: Final = 1024  # rows whose words are looked at in one go, at first
@@ -42,15 +45,13 @@ class Measures:
     """How criteria are computed.
 
     cheap: one by its name, or None where all rows are equal. textual: proximity, attribute and
-    exact at once. least, span: what each of these is at best, and how many different numbers it
-    can be. inexact: uint8 by row, how many words can't count as exact.
+    exact at once. best: what each of these is at best; `exact` grows by one for each word of a
+    query that isn't whole in a row, whatever else is.
     """
 
     cheap: Callable[[str, Found], Column | None]
     textual: Callable[[Found], Mapping[str, NDArray[np.int64]]]
-    least: Mapping[str, int]
-    span: Mapping[str, int]
-    inexact: Callable[[Found], NDArray[np.uint8]]
+    best: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,17 @@ class Ranked:
 
 def rank(
     snapshot: Snapshot,
-    found: Found,
-    ranking: Sequence[Criterion | Sort],
+    found: Found | Spread,
+    ranking: Ranking,
     measures: Measures,
     count: int,
     budget: Budget,
 ) -> Ranked:
-    """The best `count` rows. `ranking` has sorts in place of "custom"."""
-    return _Ranking(snapshot, found, measures, count, budget).run(ranking)
+    """The best `count` rows."""
+    run = _Run(snapshot, ranking, measures, count, budget)
+    if isinstance(found, Spread):
+        return run.of_spread(found)
+    return run.of_listed(found)
 
 
 def name_of(criterion: Criterion | Sort) -> str:
@@ -90,70 +94,187 @@ def name_of(criterion: Criterion | Sort) -> str:
     return criterion
 
 
-class _Ranking:
-    """One run of the tie-break: the rows still in it, their classes, and what they were judged by.
+def typos(grades: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Typos of all words together, by row."""
+    total = cost_of(np.maximum(grades[0], 1))
+    for column in grades[1:]:
+        total += cost_of(np.maximum(column, 1))
+    return total
+
+
+def _inexact(grades: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """How many words can't count as exact, by row: those whose grades are even."""
+    total = np.full(len(grades[0]), len(grades), np.uint8)
+    for column in grades:
+        total -= column & np.uint8(1)
+    return total
+
+
+class _Run:
+    """A tie-break's ranking, taken apart, and all it needs.
+
+    before: what decides before words are looked at. together: from the first criterion that looks
+    at words to the last that isn't a sort. sorts: those at the end, which rows' order settles.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        ranking: Ranking,
+        measures: Measures,
+        count: int,
+        budget: Budget,
+    ) -> None:
+        self.snapshot = snapshot
+        self.measures = measures
+        self.count = count
+        self.budget = budget
+        end = len(ranking)
+        while end and isinstance(ranking[end - 1], Sort):
+            end -= 1
+        first = next((at for at, each in enumerate(ranking[:end]) if each in TEXTUAL), end)
+        self.before = ranking[:first]
+        self.together = ranking[first:end]
+        self.sorts = [each for each in ranking[end:] if isinstance(each, Sort)]
+        # Else rows that are equal by their words are told apart by more than their order.
+        self.by_words_alone = all(each in TEXTUAL for each in self.together)
+
+    def of_listed(self, found: Found, *, in_chunks: bool = True) -> Ranked:
+        """The best of some rows; in chunks, only those are looked at that may be among them."""
+        classes = _Classes(self, found)
+        if not self.count:
+            return classes.in_order()
+        for criterion in self.before:
+            classes.split_by(criterion)
+        if in_chunks and self.together and len(classes.found) > _AT_ONCE:
+            if self.by_words_alone:
+                return self._in_chunks(*classes.apart())
+            self.budget.cut |= classes.keep_first(_AT_ONCE * _GROWTH**2)
+        for criterion in self.together:
+            classes.split_by(criterion)
+        classes.keep_first(self.count)
+        return classes.in_order()
+
+    def of_spread(self, spread: Spread) -> Ranked:
+        """The best of so many rows that a byte a row is all that is gone through."""
+        nothing = spread.tail.pick(np.zeros(0, np.int64))
+        typos_alone = self.count and all(
+            each == "typo"
+            or (not isinstance(each, Sort) and self.measures.cheap(each, nothing) is None)
+            for each in self.before
+        )
+        if not typos_alone or not self.together or not self.by_words_alone:
+            return self.of_listed(spread.listed)
+        left = spread.matching
+        total = typos(spread.grades) if "typo" in self.before else np.zeros(len(left), np.uint8)
+        last = 0
+        boundary = left & (total == 0)
+        seen = int(np.count_nonzero(boundary))
+        while seen < self.count and last < int(total.max(initial=0)):
+            last += 1
+            boundary = left & (total == last)
+            seen += int(np.count_nonzero(boundary))
+        rest = _SpreadRest(boundary, spread.grades)
+        first = rest.take(_AT_ONCE)
+        if last:
+            better = np.flatnonzero(left & (total < last))
+            rows = np.union1d(better, first.rows)
+            first = Found(rows, tuple(column[rows] for column in spread.grades))
+        return self._in_chunks(first, rest, spread.tail)
+
+    def _in_chunks(self, first: Found, rest: _Rest, tail: Found) -> Ranked:
+        """The best of `first`, of those of `rest` that may be better, and of the tail's rows.
+
+        `first` are all of the classes before the one of `rest`, and the first of that one.
+        """
+        found = first
+        size = _AT_ONCE
+        while True:
+            ranked = self.of_listed(found, in_chunks=False)
+            if len(ranked.rows) >= self.count:
+                inexact = self._inexact_at_most(ranked, rest.example)
+                if inexact < 0:
+                    break
+                rest.narrow(inexact)
+            size *= _GROWTH
+            more = rest.take(size)
+            if not len(more) or not self.budget.has_time():
+                break
+            found = _picked(found, ranked.rows).joined(more)
+            order = np.argsort(found.rows)
+            found = found.pick(order)
+        if not len(tail):
+            return ranked
+        # The tail's rows stand in no order, so all of them are looked at.
+        return self.of_listed(_picked(found, ranked.rows).joined(tail), in_chunks=False)
+
+    def _inexact_at_most(self, ranked: Ranked, example: Found) -> int:
+        """How many words may not be whole in a row that is better than the last of `ranked`.
+
+        It is one of the class of `example`. -1 if there is no such row.
+        """
+        if not len(example):
+            return -1
+        for criterion in self.before:
+            name = name_of(criterion)
+            if name in ranked.criteria:
+                mine = self.value_of(criterion, example)
+                if mine is not None and ranked.criteria[name][self.count - 1] != mine[0]:
+                    return -1
+        names = [name_of(each) for each in self.together]
+        last = [int(ranked.criteria[name][self.count - 1]) for name in names]
+        best = self.measures.best
+        for inexact in range(len(example.grades), -1, -1):
+            at_best = [best[name] + (inexact if name == "exact" else 0) for name in names]
+            if at_best < last:
+                return inexact
+        return -1
+
+    def value_of(self, criterion: Criterion | Sort, found: Found) -> Column | None:
+        """A criterion other than the textual ones, for some rows; None if all are equal."""
+        if isinstance(criterion, Sort):
+            at = self.snapshot.layout.sorts.index(criterion)
+            return self.snapshot.sort_column(at, found.rows)
+        return self.measures.cheap(criterion, found)
+
+
+class _Classes:
+    """The rows still in the run, their classes, and what they were judged by.
 
     `_classes` is None while all rows are equal.
     """
 
-    def __init__(
-        self, snapshot: Snapshot, found: Found, measures: Measures, count: int, budget: Budget
-    ) -> None:
-        self._snapshot = snapshot
-        self._found = found
-        self._measures = measures
-        self._count = count
-        self._budget = budget
+    def __init__(self, run: _Run, found: Found) -> None:
+        self._run = run
+        self.found = found
         self._classes: NDArray[np.int64] | None = None
         self._columns: dict[str, Column] = {}
 
-    def run(self, ranking: Sequence[Criterion | Sort]) -> Ranked:
-        """Go through the criteria, then put what is left in order."""
-        # Sorts at the end are settled by the order that rows stand in.
-        end = len(ranking)
-        while end and isinstance(ranking[end - 1], Sort):
-            end -= 1
-        textual = [at for at, each in enumerate(ranking[:end]) if each in TEXTUAL]
-        together = [name_of(each) for each in ranking[textual[0] : end]] if textual else []
-        for at, criterion in enumerate(ranking[:end]):
-            if not len(self._found.rows) or not self._count:
-                break
-            if textual and at == textual[0]:
-                if all(name in TEXTUAL for name in together):
-                    self._look_while_needed(together)
-                elif len(self._found.rows) > _AT_ONCE * _GROWTH**2:
-                    self._pick_first(_AT_ONCE * _GROWTH**2)
-                    self._budget.cut = True
-                self._look()
-            self._split_by(criterion)
-        self._pick_first(self._count)
-        return self._in_order([each for each in ranking[end:] if isinstance(each, Sort)])
-
-    def _split_by(self, criterion: Criterion | Sort) -> None:
+    def split_by(self, criterion: Criterion | Sort) -> None:
         """Split classes by a criterion, and keep those that the first rows are in."""
+        if not len(self.found):
+            return
         name = name_of(criterion)
-        column: Column | None
-        if isinstance(criterion, Sort):
-            if name in self._columns:
-                return
-            at = self._snapshot.layout.sorts.index(criterion)
-            values = self._snapshot.sort_column(at, self._found.rows)
-            self._columns[name] = values
-            column = np.unique(values, return_inverse=True)[1]
-        elif name in TEXTUAL:
+        if criterion in TEXTUAL:
+            if name not in self._columns:
+                self._columns.update(self._run.measures.textual(self.found))
             column = self._columns[name]
         else:
-            column = self._measures.cheap(name, self._found)
-            if column is None:
+            values = self._run.value_of(criterion, self.found)
+            if values is None:
                 return
-            self._columns[name] = column
+            self._columns[name] = values
+            column = values
+            if isinstance(criterion, Sort):
+                column = np.unique(values, return_inverse=True)[1]
         low, high = int(column.min()), int(column.max())
         if low == high:
             return
-        if self._classes is None and len(column) > self._count and high - low < _FEW:
+        count = self._run.count
+        if self._classes is None and len(column) > count and high - low < _FEW:
             # All that numpy offers for it is slow where there are few different numbers.
             at_most = low
-            while np.count_nonzero(column <= at_most) < self._count:
+            while np.count_nonzero(column <= at_most) < count:
                 at_most += 1
             if at_most < high:
                 kept = np.flatnonzero(column <= at_most)
@@ -162,114 +283,53 @@ class _Ranking:
                 if low == high:
                     return
         self._classes = _combined(self._classes, column - low, high - low + 1)
-        if len(self._classes) > self._count:
-            kept = np.flatnonzero(self._classes <= _nth(self._classes, self._count))
+        if len(self._classes) > count:
+            last = np.partition(self._classes, count - 1)[count - 1]
+            kept = np.flatnonzero(self._classes <= last)
             if len(kept) < len(self._classes):
                 self._pick(kept)
 
-    def _look(self) -> None:
-        """Compute the textual criteria of all rows."""
-        if "proximity" not in self._columns:
-            self._columns.update(self._measures.textual(self._found))
-
-    def _look_while_needed(self, names: Sequence[str]) -> None:
-        """Keep rows whose words were looked at and that have the first ones among them.
-
-        `names` are the textual criteria in order; nothing but the rows' order follows them.
-        """
-        count = len(self._found.rows)
-        if count <= _AT_ONCE:
-            return
-        in_base = int(np.searchsorted(self._found.rows, self._snapshot.base_rows))
-        order = self._in_classes()
-        order_in_base = order[order < in_base]
-        inexact = self._measures.inexact(self._found)
-        seen: list[NDArray[np.int64]] = []
-        keys: list[NDArray[np.int64]] = []
-        columns: list[Mapping[str, NDArray[np.int64]]] = []
-        # The tail's rows stand in no order, so all of them are looked at.
-        chunk = np.sort(np.concatenate([order_in_base[:_AT_ONCE], np.arange(in_base, count)]))
-        rest = order_in_base[_AT_ONCE:]
-        size = _AT_ONCE
-        while True:
-            picked = self._found.pick(chunk)
-            measured = self._measures.textual(picked)
-            seen.append(chunk)
-            columns.append(measured)
-            keys.append(self._keys(names, chunk, measured))
-            if not len(rest):
-                break
-            of_base = np.concatenate(
-                [key[chunk < in_base] for key, chunk in zip(keys, seen, strict=True)]
-            )
-            if len(of_base) > self._count:
-                last = int(_nth(of_base, self._count))
-                rest = rest[self._keys_at_best(names, rest, inexact) < last]
-                if not len(rest):
-                    break
-            if not self._budget.has_time():
-                break
-            size *= _GROWTH
-            chunk, rest = np.sort(rest[:size]), rest[size:]
-        places = np.concatenate(seen)
-        order = np.argsort(places)
-        self._pick(places[order])
-        for name in TEXTUAL:
-            self._columns[name] = np.concatenate([each[name] for each in columns])[order]
-
-    def _in_classes(self) -> NDArray[np.int64]:
-        """The places of rows by class, and within a class as rows stand."""
+    def apart(self) -> tuple[Found, _Rest, Found]:
+        """What to look at first, what then in the order of rows, and the tail's rows."""
+        in_base = int(np.searchsorted(self.found.rows, self._run.snapshot.base_rows))
+        base = self.found.pick(np.arange(in_base))
+        tail = self.found.pick(np.arange(in_base, len(self.found)))
         if self._classes is None:
-            return np.arange(len(self._found.rows))
-        return np.argsort(self._classes, kind="stable")
+            first, rest = np.arange(_AT_ONCE), np.arange(_AT_ONCE, in_base)
+        else:
+            classes = self._classes[:in_base]
+            last = classes == classes.max(initial=0)
+            boundary = np.flatnonzero(last)
+            first = np.sort(np.concatenate([np.flatnonzero(~last), boundary[:_AT_ONCE]]))
+            rest = boundary[_AT_ONCE:]
+        return base.pick(first[first < in_base]), _ListedRest(base.pick(rest)), tail
 
-    def _keys(
-        self, names: Sequence[str], places: NDArray[np.int64], columns: Mapping[str, Column]
-    ) -> NDArray[np.int64]:
-        """The classes that rows at some places have when split by textual criteria."""
-        least, span = self._measures.least, self._measures.span
-        keys = np.zeros(len(places), np.int64) if self._classes is None else self._classes[places]
-        for name in names:
-            keys = keys * span[name] + (columns[name] - least[name])
-        return keys
+    def keep_first(self, count: int) -> bool:
+        """Keep the first `count` rows as they stand within classes, and the tail's beside them.
 
-    def _keys_at_best(
-        self, names: Sequence[str], places: NDArray[np.int64], inexact: NDArray[np.uint8]
-    ) -> NDArray[np.int64]:
-        """What `_keys` can be at best, for all that is known without looking at words."""
-        span = self._measures.span
-        weight = 1
-        whole = 1
-        for name in reversed(names):
-            if name == "exact":
-                weight = whole
-            whole *= span[name]
-        keys = inexact[places].astype(np.int64) * (weight if "exact" in names else 0)
-        return keys if self._classes is None else self._classes[places] * whole + keys
-
-    def _pick_first(self, count: int) -> None:
-        """Keep the first `count` rows as they stand within classes, and the tail's beside them."""
-        rows = len(self._found.rows)
+        Whether any had to go.
+        """
+        rows = len(self.found)
         if rows <= count:
-            return
-        in_base = int(np.searchsorted(self._found.rows, self._snapshot.base_rows))
-        order = self._in_classes()
-        first = order[order < in_base][:count]
-        if len(first) + rows - in_base < rows:
-            self._pick(np.sort(np.concatenate([first, np.arange(in_base, rows)])))
-
-    def _pick(self, places: NDArray[np.int64]) -> None:
-        self._found = self._found.pick(places)
-        self._columns = {name: column[places] for name, column in self._columns.items()}
+            return False
+        in_base = int(np.searchsorted(self.found.rows, self._run.snapshot.base_rows))
+        order = np.arange(rows)
         if self._classes is not None:
-            self._classes = self._classes[places]
+            order = np.argsort(self._classes, kind="stable")
+        first = order[order < in_base][:count]
+        if len(first) == in_base:
+            return False
+        self._pick(np.sort(np.concatenate([first, np.arange(in_base, rows)])))
+        return True
 
-    def _in_order(self, sorts: Sequence[Sort]) -> Ranked:
-        snapshot, rows = self._snapshot, self._found.rows
+    def in_order(self) -> Ranked:
+        """The rows by class, and within a class by the sorts at the end."""
+        snapshot, rows = self._run.snapshot, self.found.rows
+        sorts = self._run.sorts
         for sort in sorts:
-            name = name_of(sort)
-            if name not in self._columns:
-                self._columns[name] = snapshot.sort_column(snapshot.layout.sorts.index(sort), rows)
+            column = self._run.value_of(sort, self.found)
+            assert column is not None
+            self._columns[name_of(sort)] = column
         keys: list[Column] = []
         if len(rows) and rows[-1] >= snapshot.base_rows:
             keys = [self._columns[name_of(sort)] for sort in sorts]
@@ -277,11 +337,89 @@ class _Ranking:
         if self._classes is not None:
             keys.insert(0, self._classes)
         order = np.lexsort(tuple(reversed(keys))) if keys else np.arange(len(rows))
-        order = order[: self._count]
-        return Ranked(
-            rows[order],
-            {name: column[order] for name, column in self._columns.items()},
-        )
+        order = order[: self._run.count]
+        columns = {name: column[order] for name, column in self._columns.items()}
+        return Ranked(rows[order], columns)
+
+    def _pick(self, places: NDArray[np.int64]) -> None:
+        self.found = self.found.pick(places)
+        self._columns = {name: column[places] for name, column in self._columns.items()}
+        if self._classes is not None:
+            self._classes = self._classes[places]
+
+
+class _Rest(Protocol):
+    """Rows of one class that weren't looked at yet, in order; `example` is one, or none."""
+
+    @property
+    def example(self) -> Found: ...
+
+    def narrow(self, inexact: int) -> None:
+        """Leave out those of which more words than so many can't count as exact."""
+        ...
+
+    def take(self, count: int) -> Found:
+        """The next `count` of them."""
+        ...
+
+
+class _ListedRest:
+    def __init__(self, found: Found) -> None:
+        self._found = found
+
+    @property
+    def example(self) -> Found:
+        return self._found.pick(np.arange(min(1, len(self._found))))
+
+    def narrow(self, inexact: int) -> None:
+        if inexact < len(self._found.grades):
+            self._found = self._found.pick(_inexact(self._found.grades) <= inexact)
+
+    def take(self, count: int) -> Found:
+        taken = self._found.pick(np.arange(min(count, len(self._found))))
+        self._found = self._found.pick(np.arange(len(taken), len(self._found)))
+        return taken
+
+
+class _SpreadRest:
+    _WINDOW: Final = 1 << 15
+
+    def __init__(self, left: NDArray[np.bool_], grades: Sequence[NDArray[np.uint8]]) -> None:
+        self._left = left
+        self._grades = tuple(grades)
+        self._from = 0
+
+    @property
+    def example(self) -> Found:
+        behind = self._left[self._from :]
+        at = int(behind.argmax()) if len(behind) else 0
+        rows = np.array([self._from + at] if len(behind) and behind[at] else [], np.int64)
+        return self._of(rows)
+
+    def narrow(self, inexact: int) -> None:
+        if inexact < len(self._grades):
+            behind = slice(self._from, None)
+            grades = [column[behind] for column in self._grades]
+            self._left[behind] &= _inexact(grades) <= inexact
+
+    def take(self, count: int) -> Found:
+        parts: list[Rows] = []
+        taken = 0
+        while taken < count and self._from < len(self._left):
+            end = self._from + max(self._WINDOW, count)
+            part = np.flatnonzero(self._left[self._from : end])[: count - taken] + self._from
+            taken += len(part)
+            parts.append(part)
+            self._from = int(part[-1]) + 1 if taken == count else min(end, len(self._left))
+        return self._of(np.concatenate(parts) if parts else np.zeros(0, np.int64))
+
+    def _of(self, rows: Rows) -> Found:
+        return Found(rows, tuple(column[rows] for column in self._grades))
+
+
+def _picked(found: Found, rows: Rows) -> Found:
+    """Those of some rows that are among `rows`, which are in any order."""
+    return found.pick(np.searchsorted(found.rows, np.sort(rows)))
 
 
 def _combined(classes: NDArray[np.int64] | None, column: Column, span: int) -> NDArray[np.int64]:
@@ -291,16 +429,3 @@ def _combined(classes: NDArray[np.int64] | None, column: Column, span: int) -> N
     if int(classes.max()) >= _ROOM // span:
         classes = np.unique(classes, return_inverse=True)[1]
     return classes * span + column
-
-
-def _nth(values: NDArray[Any], count: int) -> Any:
-    """The `count`-th smallest value."""
-    return np.partition(values, count - 1)[count - 1]
-
-
-def typos(found: Found) -> NDArray[np.uint8]:
-    """Typos of all words together."""
-    total = np.zeros(len(found.rows), np.uint8)
-    for column in found.grades:
-        total += cost_of(np.maximum(column, 1))
-    return total

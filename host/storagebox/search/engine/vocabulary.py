@@ -38,6 +38,7 @@ class Near:
     places: NDArray[np.int64]
     grades: NDArray[np.uint8]
     meant: dict[str, tuple[int, int]]
+    edits: int = 0
 
 
 NOTHING_NEAR: Final = Near(np.zeros(0, np.int64), np.zeros(0, np.uint8), {})
@@ -76,6 +77,10 @@ class Words:
             self._near[query, edits, prefix] = known
         return known
 
+    def forget(self) -> None:
+        """Remember nothing of what was found."""
+        self._near.clear()
+
     def _look(self, query: str, edits: int, prefix: bool) -> Near:
         if self._dictionary is not None:
             places = self._dictionary.near(query, edits, prefix=prefix)
@@ -97,6 +102,7 @@ class Words:
             np.array([place for _, place in found], np.int64),
             np.array([-how for how, _ in found], np.uint8),
             meant,
+            edits,
         )
 
     def _sift(self, query: str, edits: int) -> list[int]:

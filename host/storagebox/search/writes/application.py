@@ -27,7 +27,7 @@ from storagebox.search.writes import chunks, durable, structure
 from storagebox.search.writes.accepting import Limits
 from storagebox.search.writes.applying import SNAPSHOT_BYTES, Applying
 from storagebox.search.writes.catalog import Catalog
-from storagebox.search.writes.indices import Report
+from storagebox.search.writes.indices import Exhausted, Report
 from storagebox.search.writes.keys import Keys, new_secret
 from storagebox.search.writes.log import Log, LoopThread
 from storagebox.search.writes.operations import (
@@ -144,7 +144,10 @@ class Application:
                 f"{self.folder}: it is the application {catalog.application}, not {self.app_id}"
             )
         self._state = State(self.folder, catalog, self.limits, self._report)
-        self._state.open(tidy)
+        try:
+            self._state.open(tidy)
+        except (Exhausted, OSError) as fault:
+            raise Unavailable(f"{fault}: mend that, and start again") from fault
         self._log = Log(thread, thread.run(self._store()))
         self._check_log()
         if not (self.folder / catalogs.FILE).exists():

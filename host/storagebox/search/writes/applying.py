@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Final
 
+from storagebox.search.writes import durable
 from storagebox.search.writes.catalog import Place
 from storagebox.search.writes.chunks import Joiner, Payload, Unreadable
-from storagebox.search.writes.indices import IndexDamaged, NoRoom, Report
+from storagebox.search.writes.indices import Exhausted, IndexDamaged, Report
 from storagebox.search.writes.log import Log
 from storagebox.search.writes.operations import decode
 from storagebox.search.writes.rebuild import rebuild
@@ -86,13 +87,14 @@ class Applying:
                 self._recover()
                 self._follow()
             except IndexDamaged as fault:
+                self._count(self._trying)
                 self._state.indices.mark_damaged(fault.folder, fault.reason)
                 self._state.publish()
             except DamagedError as fault:
                 self.fault = str(fault)
                 self._report("log.damaged", reason=self.fault)
                 break
-            except (NoRoom, StoreError, OSError) as fault:
+            except (Exhausted, StoreError, OSError) as fault:
                 if self.waits_for is None:
                     self._report("applying.waits", reason=str(fault))
                 self.waits_for = str(fault)
@@ -134,13 +136,17 @@ class Applying:
             state.indices.open_one(folder)
             if folder in state.indices.damaged:
                 raise Unusable(state.indices.damaged[folder])
-        except Unusable as fault:
+        except (Exhausted, StoreError):
+            raise
+        except Exception as fault:  # what there is is of no use, whichever way
+            if durable.is_exhausted(state.folder, fault):
+                raise Exhausted(str(fault)) from fault
             self._give_up(folder, reason, fault)
             return
         took_ms = int((time.monotonic() - began) * 1000)
         self._report("index.rebuilt", folder=folder, took_ms=took_ms)
 
-    def _give_up(self, folder: str, reason: str, fault: Unusable) -> None:
+    def _give_up(self, folder: str, reason: str, fault: Exception) -> None:
         """An index that can't be had back is empty, and says so until it is cleared."""
         state = self._state
         kept = state.indices.set_aside(folder)
@@ -210,23 +216,16 @@ class Applying:
         except ValueError as fault:
             self._report("log.entry_damaged", task=position, reason=str(fault))
             return
-        try:
-            self._state.apply(position, operation, at_ms)
-            if self._tries:
-                self._state.flush()  # one by one, to find out which it is
-        except IndexDamaged:
-            self._count(position)
-            raise
+        self._state.apply(position, operation, at_ms)
+        if self._tries:
+            self._flush()  # one by one, to find out which it is
 
     def _count(self, position: int) -> None:
         self._tries[position] = self._tries.get(position, 0) + 1
 
     def _commit(self) -> None:
         state = self._state
-        state.flush()
-        for folder, reason in state.indices.damaged.items():
-            self._count(self._position)
-            raise IndexDamaged(folder, reason)
+        self._flush()
         self.waits_for = None
         self._failures = 0
         self._tries = {p: n for p, n in self._tries.items() if p > self._position}
@@ -235,6 +234,11 @@ class Applying:
             self._save()
         self._state.indices.release()
         self._snapshot()
+
+    def _flush(self) -> None:
+        self._state.flush()
+        for folder, reason in self._state.indices.damaged.items():
+            raise IndexDamaged(folder, reason)
 
     def _save(self) -> None:
         if self._position > self._state.catalog.applied:

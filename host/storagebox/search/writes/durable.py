@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import zlib
 from pathlib import Path
 from typing import Final
 
 from storagebox.search.writes.refused import Refused
 
-# Below this a disk counts as full, whatever the error said.
-_FULL_BYTES: Final = 1 << 20
+# A commit may want this much at once.
+_SCARCE_BYTES: Final = 256 << 20
+_PASSING: Final = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+}
+# As Rust's errors have it: `Os { code: 28, …`, `(os error 28)`.
+_ERRNO: Final = re.compile(r"\b(?:code: |os error )(\d+)\b")
 
 
 class DamagedFileError(Exception):
@@ -47,15 +60,22 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def is_full(folder: Path, fault: BaseException | None) -> bool:
-    """Whether `fault` came of a full disk, whatever library says so in its own way."""
+def is_exhausted(folder: Path, fault: BaseException | None) -> bool:
+    """Whether `fault` is the machine's and passes: a full disk, no memory, no more open files.
+
+    Libraries say so each in its own way. With little room left, whatever fails is taken to fail
+    for that: better to wait for room without need than to take good files for bad ones.
+    """
     while fault is not None:
-        if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(fault, MemoryError):
             return True
-        if "No space left" in str(fault) or "disk is full" in str(fault):
+        numbers = {int(number) for number in _ERRNO.findall(str(fault))}
+        if isinstance(fault, OSError) and fault.errno is not None:
+            numbers.add(fault.errno)
+        if numbers & _PASSING:
             return True
         fault = fault.__cause__ or fault.__context__
-    return room_bytes(folder) < _FULL_BYTES
+    return room_bytes(folder) < _SCARCE_BYTES
 
 
 def room_bytes(folder: Path) -> int:

@@ -41,8 +41,8 @@ class IndexDamaged(Exception):
         self.reason = reason
 
 
-class NoRoom(Exception):
-    """The disk is full: nothing is lost, and nothing goes on until there is room."""
+class Exhausted(Exception):
+    """The disk is full, say: nothing is lost, and nothing goes on until there is room."""
 
 
 class Indices:
@@ -58,7 +58,10 @@ class Indices:
         self._retired: list[tuple[float, Index, Path]] = []
 
     def open(self, wanted: Iterable[str], tidy: bool) -> None:
-        """Open these; those that can't be are in `damaged`. `tidy` deletes all others."""
+        """Open these; damaged ones are in `damaged`. `tidy` deletes all others.
+
+        Raises Exhausted or OSError.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
         wanted = set(wanted)
         for left in self.root.iterdir():
@@ -68,7 +71,7 @@ class Indices:
             self.open_one(folder)
 
     def open_one(self, folder: str) -> None:
-        """Open an index; if it can't be, it is in `damaged`."""
+        """Open an index; if it is damaged, it is in `damaged`. Raises Exhausted."""
         path = self.root / folder
         try:
             if not path.is_dir():
@@ -76,12 +79,16 @@ class Indices:
             self._open[folder] = _open(path)
             self.damaged.pop(folder, None)
         except Exception as fault:  # whatever a library makes of garbage
+            if path.is_dir() and durable.is_exhausted(self.root, fault):
+                raise Exhausted(f"{path}: {fault}") from fault
             self.mark_damaged(folder, _told(fault))
 
     def mark_damaged(self, folder: str, reason: str) -> None:
         """Have nothing more to do with an index until it is rebuilt."""
-        self.damaged[folder] = reason
         self._pending.pop(folder, None)
+        if folder in self.damaged and folder not in self._open:
+            return
+        self.damaged[folder] = reason
         if (index := self._open.pop(folder, None)) is not None:
             self._close(index)
         self._report("index.damaged", folder=folder, reason=reason)
@@ -113,7 +120,7 @@ class Indices:
     def flush(self, last: Callable[[str], bool]) -> None:
         """Commit all that waits; those of which `last` is true after the others.
 
-        An index that fails is in `damaged`. Raises NoRoom, upon which it may be tried again.
+        An index that fails is in `damaged`. Raises Exhausted, upon which it may be tried again.
         """
         for folder in sorted(self._pending, key=last):
             try:
@@ -123,13 +130,16 @@ class Indices:
             self._pending.pop(folder, None)
 
     def apply(self, folder: str, changes: Iterable[Change], position: int) -> None:
-        """Change an index at once, unless it is past `position`. Raises IndexDamaged or NoRoom."""
+        """Change an index at once, unless it is past `position`.
+
+        Raises IndexDamaged or Exhausted.
+        """
         index = self[folder]
         if index.applied > position:
             return
         try:
             self._apply(index, changes, position)
-        except (NoRoom, IndexDamaged):
+        except (Exhausted, IndexDamaged):
             raise
         except Exception as fault:
             raise IndexDamaged(folder, _told(fault)) from fault
@@ -137,18 +147,18 @@ class Indices:
     def build(self, folder: str, position: int, changes: Iterable[Change]) -> None:
         """An index in a new folder that holds just `changes`, committed at `position`.
 
-        Raises Refused if it can't be built, or NoRoom.
+        Raises Refused if it can't be built, or Exhausted.
         """
         path = self.root / folder
         try:
             self._open[folder] = self._built(path, position, changes)
             durable.sync_folder(self.root)
-        except NoRoom:
+        except Exhausted:
             raise
         except Exception as fault:
             _remove(path)
-            if durable.is_full(self.root, fault):
-                raise NoRoom(f"{path}: {fault}") from fault
+            if durable.is_exhausted(self.root, fault):
+                raise Exhausted(f"{path}: {fault}") from fault
             raise Refused(f"the index could not be built: {_told(fault)}", 500) from fault
 
     def _built(self, path: Path, position: int, changes: Iterable[Change]) -> Index:
@@ -226,19 +236,19 @@ class Indices:
         try:
             self._apply(index, chain.from_iterable(c for _, c in groups), groups[-1][0])
             return
-        except NoRoom:
+        except Exhausted:
             raise
         except Exception as fault:
             self._report("commit.failed", folder=folder, reason=_told(fault))
         for position, changes in groups:
             try:
                 self._apply(index, changes, position)
-            except NoRoom:
+            except Exhausted:
                 raise
             except Exception as fault:
                 try:
                     self._apply(index, (), position)
-                except NoRoom:
+                except Exhausted:
                     raise
                 except Exception as second:  # it isn't what was to be applied
                     raise IndexDamaged(folder, _told(second)) from second
@@ -249,8 +259,8 @@ class Indices:
             with _contained():
                 index.apply(changes, position)
         except Exception as fault:
-            if durable.is_full(self.root, fault):
-                raise NoRoom(f"{self.root}: {fault}") from fault
+            if durable.is_exhausted(self.root, fault):
+                raise Exhausted(f"{self.root}: {fault}") from fault
             raise
 
 

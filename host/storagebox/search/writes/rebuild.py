@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from storagebox.search.writes import metas
-from storagebox.search.writes.catalog import Catalog
+from storagebox.search.writes.catalog import Catalog, Place
 from storagebox.search.writes.chunks import Joiner, Unreadable
 from storagebox.search.writes.indices import FOLDER
 from storagebox.search.writes.keys import Keys
@@ -56,11 +56,14 @@ def rebuild(state: State, snapshots: Snapshots, log: Log, folder: str) -> None:
         _replay(again, log, applied, wanted)
         if again.indices.damaged:
             raise Unusable("what was made anew is damaged, too")
-        found = again.catalog.places[name].folder
+        found = again.catalog.places.get(name)
+        if found is None:  # the next entry brings it into being, and it is empty until then
+            found = Place(f"{folder}-empty", 0, 0)
+            again.indices.build(found.folder, 0, ())
         again.close()
         target = state.indices.root / folder
         shutil.rmtree(target, ignore_errors=True)
-        (scratch / FOLDER / found).rename(target)
+        (scratch / FOLDER / found.folder).rename(target)
     finally:
         again.close()
         shutil.rmtree(scratch, ignore_errors=True)

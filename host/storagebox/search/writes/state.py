@@ -79,6 +79,7 @@ class State:
         """Open all indices; those that can't be are in `indices.damaged`.
 
         `tidy` deletes what no index of the catalog is in: not to be done by an older catalog.
+        Raises Exhausted or OSError.
         """
         self.indices.open(self._folders(), tidy)
         self.publish()
@@ -103,8 +104,8 @@ class State:
     def apply(self, position: int, operation: Operation, at_ms: int) -> None:
         """Do what the entry at `position` says, but for committing it.
 
-        What can't be done is reported and has no effect. Raises IndexDamaged, NoRoom or OSError,
-        upon which the same entry is to be applied again.
+        What can't be done is reported and has no effect. Raises IndexDamaged, Exhausted or
+        OSError, upon which the same entry is to be applied again.
         """
         if position <= self.catalog.applied:
             return
@@ -114,7 +115,7 @@ class State:
             self.failed(position, operation, fault)
 
     def flush(self) -> None:
-        """Commit all that was applied. Raises NoRoom, upon which it may be tried again."""
+        """Commit all that was applied. Raises Exhausted, upon which it may be tried again."""
         primaries = {p.folder for p in self.catalog.places.values() if p.primary is None}
         before = dict(self.indices.damaged)
         self.indices.flush(primaries.__contains__)

@@ -62,7 +62,7 @@ def check(state: State, operation: Structural) -> None:
 
 
 def change(state: State, position: int, operation: Structural, at_ms: int) -> None:
-    """Do it. Raises Refused if it can't be done, or IndexDamaged, NoRoom, OSError."""
+    """Do it. Raises Refused if it can't be done, or IndexDamaged, Exhausted, OSError."""
     check(state, operation)
     match operation:
         case DeleteIndex(name):

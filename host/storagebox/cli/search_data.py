@@ -1,0 +1,262 @@
+"""`phantom search import`, `export`, `query` and `bench`: what is in an index."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
+
+from . import search_target as target
+from .app import FAILED, Json, fail
+from .ask import show_json
+from .search import search
+from .search_reading import Format
+
+IndexName = Annotated[str, typer.Argument(metavar="INDEX", help="The index's name.")]
+
+
+@search.command("import")
+def import_(
+    index: IndexName,
+    files: Annotated[
+        list[str], typer.Argument(help="JSON, a JSON object a line, or CSV; .gz too; - is stdin.")
+    ],
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="How they are written.", show_default="by their beginning"),
+    ] = None,
+    identify: Annotated[
+        str, typer.Option("--id", help="The attribute that identifies a record.")
+    ] = "objectID",
+    text: Annotated[
+        list[str] | None,
+        typer.Option("--text", help="A column of CSV that stays text; may be repeated."),
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Until all can be found.")] = True,
+    as_json: Json = False,
+    url: target.Url = target.URL,
+    application: target.ApplicationId = target.APPLICATION,
+    key_file: target.KeyFile = None,
+    folder: target.Folder = None,
+) -> None:
+    """Put records of files into an index. Bad rows are named by line; the rest goes on."""
+    from .search_client import SearchFault
+    from .search_import import Importing
+    from .search_progress import TransferProgress
+    from .search_reading import Unreadable, opened, rows
+
+    progress = TransferProgress(index, _total(files))
+    broken: list[str] = []
+    with target.client(url, application, key_file, folder) as api:
+        importing = Importing(api, index, progress.fault, identify)
+
+        def counted(found: Iterator[Any]) -> Iterator[Any]:
+            for row in found:
+                progress.count(importing.result.taken)
+                yield row
+
+        try:
+            for name in files:
+                try:
+                    with opened(name, progress.read) as file:
+                        found = rows(file, name, form, text or ())
+                        importing.add(name, counted(found))
+                except Unreadable as fault:
+                    reason = str(fault)
+                    told = reason if reason.startswith(name) else f"{name}: {reason}"
+                    broken.append(told)
+                    progress.fault(told)
+            importing.flush()
+            if wait:
+                importing.wait()
+        except SearchFault as fault:
+            progress.end()
+            taken = importing.result.taken
+            fail(f"search import: {fault} ({taken:,} rows were taken before)", FAILED)
+    progress.end()
+    result = importing.result
+    seconds = round(progress.seconds, 3)
+    if as_json:
+        show_json(
+            {
+                "index": index,
+                "taken": result.taken,
+                "bad": result.bad,
+                "faults": result.faults,
+                "broken": broken,
+                "seconds": seconds,
+                "task": result.task,
+            }
+        )
+    else:
+        rate = result.taken / max(progress.seconds, 0.001)
+        bad = f"; {result.bad:,} bad" if result.bad else ""
+        print(f"{result.taken:,} records in {index}, {seconds:.1f} s ({rate:,.0f}/s){bad}")
+    if result.bad or broken:
+        raise typer.Exit(FAILED)
+
+
+@search.command("export")
+def export(
+    index: IndexName,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file.", show_default="stdout")
+    ] = None,
+    filters: Annotated[str, typer.Option(help="Only what matches, such as `year > 1977`.")] = "",
+    attributes: Annotated[
+        list[str] | None,
+        typer.Option("--attribute", help="Only these; may be repeated. -NAME: all but that."),
+    ] = None,
+    url: target.Url = target.URL,
+    application: target.ApplicationId = target.APPLICATION,
+    key_file: target.KeyFile = None,
+    folder: target.Folder = None,
+    library: target.Library = False,
+) -> None:
+    """Write an index's records, a JSON object a line."""
+    import orjson
+
+    from .search_client import SearchFault
+    from .search_progress import TransferProgress
+
+    params: dict[str, Any] = {"filters": filters} if filters else {}
+    if attributes:
+        wanted = (
+            attributes if any(not a.startswith("-") for a in attributes) else ["*", *attributes]
+        )
+        params["attributesToRetrieve"] = wanted
+    progress = TransferProgress(index)
+    count = 0
+    api = target.client(url, application, key_file, folder, library=library)
+    try:
+        with api, _written(output) as out:
+            for count, record in enumerate(api.browse(index, params), 1):
+                out.write(orjson.dumps(record) + b"\n")
+                progress.count(count)
+    except SearchFault as fault:
+        progress.end()
+        fail(f"search export: {fault}", FAILED)
+    except BrokenPipeError:  # such as of `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    except OSError as fault:
+        progress.end()
+        fail(f"search export: {output or 'stdout'}: {fault.strerror}", FAILED)
+    progress.end()
+    if output is not None:
+        print(f"{count:,} records in {output}, {progress.seconds:.1f} s")
+
+
+@search.command("query")
+def query(
+    index: IndexName,
+    words: Annotated[
+        list[str] | None, typer.Argument(help="What a person types; without, everything.")
+    ] = None,
+    filters: Annotated[str, typer.Option(help="Such as `year > 1977 AND genre:Rock`.")] = "",
+    facets: Annotated[
+        list[str] | None, typer.Option("--facet", help="Count its values; may be repeated.")
+    ] = None,
+    show: Annotated[
+        list[str] | None,
+        typer.Option("--show", help="A column; may be repeated.", show_default="what matched"),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="How many are shown.", min=0, max=1000)] = 10,
+    page: Annotated[int, typer.Option(help="Which page, from 1.", min=1)] = 1,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", help="Any other parameter, as NAME=JSON or NAME=TEXT."),
+    ] = None,
+    explain: Annotated[bool, typer.Option(help="How each was ranked.")] = False,
+    as_json: Json = False,
+    url: target.Url = target.URL,
+    application: target.ApplicationId = target.APPLICATION,
+    key_file: target.KeyFile = None,
+    folder: target.Folder = None,
+    library: target.Library = False,
+) -> None:
+    """Ask an index, and show what it finds."""
+    from . import search_table, tables
+    from .search_client import SearchFault
+
+    asked: dict[str, Any] = {
+        "indexName": index,
+        "query": " ".join(words or ()),
+        "hitsPerPage": limit,
+        "page": page - 1,
+        **({"filters": filters} if filters else {}),
+        **({"facets": facets} if facets else {}),
+        **({"getRankingInfo": True} if explain else {}),
+        **_parameters(param or ()),
+    }
+    if not as_json:
+        asked |= {"highlightPreTag": search_table.BEFORE, "highlightPostTag": search_table.AFTER}
+    with target.client(url, application, key_file, folder, library=library) as api:
+        try:
+            (answer,) = api.search([asked])
+        except SearchFault as fault:
+            fail(f"search query: {fault}", FAILED if fault.status in (0, 429, 503) else 2)
+    if as_json:
+        show_json(answer)
+    else:
+        tables.show(*search_table.answer(answer, show or ()))
+
+
+@search.command(
+    "bench",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def bench(context: typer.Context) -> None:
+    """Measure searches on this machine: the same as `phantom bench search`."""
+    from .development import run_tool
+
+    run_tool("tools.bench.search", context.args)
+
+
+def _parameters(given: Any) -> dict[str, Any]:
+    import orjson
+
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            fail(f"search query: {text}: a parameter is NAME=VALUE")
+        try:
+            found[name] = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            found[name] = value
+    return found
+
+
+def _total(files: list[str]) -> int | None:
+    """Bytes of all files; None if that can't be known."""
+    try:
+        return sum(Path(name).stat().st_size for name in files) or None
+    except OSError:
+        return None
+
+
+@contextmanager
+def _written(path: Path | None) -> Generator[IO[bytes]]:
+    """Stdout, or a file that is there once it is whole."""
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    if path.exists() and not path.is_file():  # such as /dev/stdout
+        with path.open("wb") as out:
+            yield out
+        return
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as out:
+            yield out
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

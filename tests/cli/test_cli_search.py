@@ -1,0 +1,144 @@
+"""`phantom search import`, `query` and `export`, against a server that runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from storagebox.cli.commands import app
+from storagebox.cli.search_client import SearchClient, SearchFault
+from tests.running_search import ADMIN_KEY, APP, search_process
+
+TIMED = False
+
+Phantom = Callable[..., Result]
+
+
+@pytest.fixture(name="phantom", scope="module")
+def _phantom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phantom]:
+    """`phantom search …` in this process, at a server of its own, by its folder's key."""
+    folder = tmp_path_factory.mktemp("search")
+    with search_process(folder) as running:
+        where = ["--url", running.url, "--app", APP, "--folder", str(folder / "applications")]
+
+        def phantom(command: str, *arguments: str, stdin: str | None = None) -> Result:
+            return CliRunner().invoke(
+                app, ["search", command, *arguments, *where], prog_name="phantom", input=stdin
+            )
+
+        phantom.url = running.url  # type: ignore[attr-defined]
+        yield phantom
+
+
+def test_what_is_imported_is_found_and_comes_out_again(phantom: Phantom, tmp_path: Path):
+    songs = [{"objectID": f"s{n}", "title": f"Song {n}", "year": 1970 + n} for n in range(2500)]
+    file = tmp_path / "songs.ndjson"
+    file.write_text("".join(json.dumps(song) + "\n" for song in songs))
+    done = phantom("import", "songs", str(file))
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith("2,500 records in songs, ")
+
+    answer = json.loads(phantom("query", "songs", "song 42", "--json").stdout)
+    assert answer["hits"][0]["objectID"] == "s42"
+    out = tmp_path / "out.ndjson"
+    assert phantom("export", "songs", "-o", str(out)).exit_code == 0
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert sorted(found, key=lambda song: song["year"]) == songs
+    assert list(tmp_path.glob(".*")) == []
+    some = phantom("export", "songs", "--filters", "year < 1972", "--attribute", "year").stdout
+    assert sorted(json.loads(line)["year"] for line in some.splitlines()) == [1970, 1971]
+
+
+def test_bad_rows_are_named_by_line_and_the_rest_is_taken(phantom: Phantom, tmp_path: Path):
+    file = tmp_path / "mixed.ndjson"
+    lines = ['{"objectID":"a"}', "{oops", json.dumps({"objectID": "b", "x": "y" * 200_000})]
+    file.write_text("\n".join([*lines, '{"objectID":"c"}', '{"objectID":[]}']) + "\n")
+    done = phantom("import", "mixed", str(file), "--json")
+    assert done.exit_code == 1
+    result = json.loads(done.stdout)
+    assert (result["taken"], result["bad"]) == (2, 3)
+    assert [fault["line"] for fault in result["faults"]] == [2, 3, 5]
+    assert f"{file}:2: not JSON" in done.stderr
+    assert "too big" in result["faults"][1]["reason"]
+
+
+def test_an_attribute_may_identify_and_a_pipe_is_read(phantom: Phantom):
+    text = "sku;name\n17;Kaffee\n18;Tee\n;Kakao\n"
+    done = phantom("import", "shop", "-", "--id", "sku", "--format", "csv", stdin=text)
+    assert done.exit_code == 1
+    assert "-:4: sku: no text or whole number to be the objectID" in done.stderr
+    table = phantom("query", "shop", "kaf").stdout.splitlines()
+    assert table[0].split() == ["objectID", "sku", "name"]
+    assert table[1].split() == ["1", "17", "17", "Kaffee"]
+    assert table[-1].startswith("1 found, ")
+
+
+def test_a_query_shows_pages_and_how_each_was_ranked(phantom: Phantom, tmp_path: Path):
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps([{"objectID": str(n), "name": "tea", "n": n} for n in range(3)]))
+    assert phantom("import", "teas", str(file)).exit_code == 0
+    shown = phantom("query", "teas", "te", "--limit", "1", "--page", "2", "--explain").stdout
+    header, row, _, footer = shown.splitlines()
+    assert "typos" in header
+    assert "metres" not in header
+    assert row.split()[0] == "2"
+    assert footer.endswith("page 2 of 3")
+    answer = phantom(
+        "query", "teas", "-p", "hitsPerPage=2", "-p", "attributesToRetrieve=n", "--json"
+    )
+    assert [sorted(hit)[-2:] for hit in json.loads(answer.stdout)["hits"]] == [
+        ["n", "objectID"]
+    ] * 2
+    assert phantom("query", "teas", "-p", "nonsense").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("query", "nowhere", "x"), "Index nowhere does not exist"),
+        (("query", "shop", "--filters", "a >"), "expected numeric at col 3"),
+        (("export", "nowhere"), "Index nowhere does not exist"),
+        (("import", "shop", "/no/such/file"), "/no/such/file: no such file"),
+    ],
+)
+def test_what_the_server_refuses_is_one_line(
+    phantom: Phantom, arguments: tuple[str, ...], words: str
+):
+    done = phantom(*arguments)
+    assert done.exit_code in (1, 2)
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_without_a_server_or_a_key_the_remedy_is_said(tmp_path: Path):
+    def said(*arguments: str) -> str:
+        result = CliRunner().invoke(app, ["search", "query", "x", *arguments], prog_name="phantom")
+        assert result.exit_code in (1, 2)
+        return result.stderr
+
+    away = ["--url", "http://127.0.0.1:1", "--folder", str(tmp_path)]
+    assert "give it by --key-file or PHANTOM_SEARCH_KEY" in said(*away)
+    (tmp_path / "key").write_text("k")
+    with_key = ["--key-file", str(tmp_path / "key")]
+    assert "nobody serves there" in said(*away, *with_key)
+    assert "no server's address" in said("--url", "ftp://x", *with_key)
+    assert "no server's address" in said("--url", "http://[", *with_key)
+    (tmp_path / "key").write_text("\n")
+    assert "it is empty" in said(*away, *with_key)
+
+
+def test_a_connection_that_was_closed_while_idle_is_made_anew(phantom: Phantom):
+    url = phantom.url  # type: ignore[attr-defined]
+    with SearchClient(url, APP, ADMIN_KEY) as api:
+        assert api.call("GET", "/1/keys")
+        sock = api._connection.sock
+        assert sock is not None
+        sock.shutdown(2)
+        assert api.call("GET", "/1/keys")
+        with pytest.raises(SearchFault) as caught:
+            api.call("GET", "/1/keys/none")
+        assert caught.value.status == 404

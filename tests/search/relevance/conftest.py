@@ -1,0 +1,68 @@
+"""Small corpora for the rules of relevance, each record put in against the order it should get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from storagebox.search.engine.answer import Hit
+from storagebox.search.engine.changes import Meta
+from tests.search.engine.conftest import Bench
+
+
+class Corpus(Bench):
+    """An index of one small corpus."""
+
+    def hit(self, query: str = "", object_id: str | None = None, **params: Any) -> Hit:
+        """One of the hits, or the only one."""
+        hits = self.answer(query, **params).hits
+        if object_id is None:
+            [only] = hits
+            return only
+        return next(hit for hit in hits if hit.object_id == object_id)
+
+    def info(self, query: str = "", **params: Any) -> dict[str, dict[str, Any]]:
+        """Each hit's `_rankingInfo`, by objectID, in order."""
+        hits = self.answer(query, getRankingInfo=True, **params).hits
+        return {hit.object_id: dict(hit.ranking_info or {}) for hit in hits}
+
+    def scores(self, criterion: str, query: str = "", **params: Any) -> dict[str, Any]:
+        """One number of each hit's `_rankingInfo`, by objectID, in order."""
+        return {name: info[criterion] for name, info in self.info(query, **params).items()}
+
+    def json(self, query: str = "", **params: Any) -> dict[str, Any]:
+        """The body of the answer."""
+        asked = self.query(query, **params)
+        return self.index.search(asked).to_json(asked)
+
+    def keep(self, meta: str, items: Sequence[Mapping[str, Any]]) -> None:
+        """Store synonyms, with objectIDs of their own."""
+        numbered = [{"objectID": str(at), **item} for at, item in enumerate(items)]
+        self.index.apply([Meta(meta, numbered)], self.index.applied + 1)
+
+
+class Build(Protocol):
+    """Makes a corpus of records by objectID: whole ones, or the text of the attribute `text`."""
+
+    def __call__(self, records: Mapping[str, Any], **settings: Any) -> Corpus: ...
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Iterator[Build]:
+    """Searches only the attribute `text` unless the settings say otherwise."""
+    made = Corpus(tmp_path / "index")
+
+    def build(records: Mapping[str, Any], **settings: Any) -> Corpus:
+        settings.setdefault("searchableAttributes", ["text"])
+        whole = [
+            {"objectID": name, **(value if isinstance(value, dict) else {"text": value})}
+            for name, value in records.items()
+        ]
+        made.fill(whole, settings)
+        return made
+
+    yield build
+    made.index.close()
