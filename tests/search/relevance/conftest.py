@@ -13,6 +13,15 @@ from storagebox.search.engine.changes import Meta
 from tests.search.engine.conftest import Bench
 
 
+class Scores(dict[str, Any]):
+    """Something of each hit by objectID; equal only to the same in the same order."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, dict) and [*self.items()] == [*other.items()]
+
+
 class Corpus(Bench):
     """An index of one small corpus."""
 
@@ -29,9 +38,10 @@ class Corpus(Bench):
         hits = self.answer(query, getRankingInfo=True, **params).hits
         return {hit.object_id: dict(hit.ranking_info or {}) for hit in hits}
 
-    def scores(self, criterion: str, query: str = "", **params: Any) -> dict[str, Any]:
-        """One number of each hit's `_rankingInfo`, by objectID, in order."""
-        return {name: info[criterion] for name, info in self.info(query, **params).items()}
+    def scores(self, criterion: str, query: str = "", **params: Any) -> Scores:
+        """One number of each hit's `_rankingInfo`."""
+        found = self.info(query, **params).items()
+        return Scores({name: info[criterion] for name, info in found})
 
     def json(self, query: str = "", **params: Any) -> dict[str, Any]:
         """The body of the answer."""

@@ -51,7 +51,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, index: 
 
 def test_every_query_has_the_first_hits_of_the_reference(index: Any, way: str) -> None:
     engine, records = index
-    reference = Reference(records, SETTINGS["searchableAttributes"], "plays")
+    reference = Reference(records, SETTINGS)
     settings = Settings.from_json(SETTINGS)
     for text in queries(records, QUERIES, seed=5 + len(way), typos=0.3):
         answer = engine.search(Query.parse({"query": text, "hitsPerPage": 10}, settings))

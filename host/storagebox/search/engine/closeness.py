@@ -4,7 +4,9 @@ Of each word those places count at which it matches with its fewest typos.
 
 proximity: for each two neighbouring words of the query, how far apart they stand at best: 1 next
 to each other, one more when turned round, 8 from there on or in different attributes; summed.
-attribute: the best place of any word, 1000 x the attribute's rank + the word's position in it.
+attribute: 1000 x the attribute's rank + the word's position in it, at the best of some places:
+those that make the proximity (`minProximity`), or any word's (`best`); or summed over the words,
+at the best place of each (`sum`).
 exact: how many words are there whole, negated, for smaller is better.
 """
 
@@ -18,13 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storagebox.search.engine.candidates import Found, Grades
-from storagebox.search.engine.layout import POSITION_BITS
+from storagebox.search.engine.layout import MAX_POSITION, POSITION_BITS
 from storagebox.search.engine.places import Places
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.slots import Slot
 from storagebox.search.engine.snapshot import Snapshot
+from storagebox.search.language.words import STOP_WORD_LANGUAGES, stop_words
 
 FAR: Final = 8
+_SAYS_SOMETHING: Final = 3  # characters of a word
 NOWHERE: Final = (1 << 16) - 1
 
 
@@ -40,22 +44,21 @@ def closeness(
     """The three criteria of each row."""
     count = len(found.rows)
     owner, ids, codes = snapshot.tokens(found.rows)
-    attribute = np.full(count, NOWHERE if places.keys is not None else 0, np.int64)
     exact = np.zeros(count, np.int64)
     where: list[NDArray[np.int64]] = []
     for slot, best in zip(slots, found.grades, strict=True):
         hits, grades = _hits(slot, owner, ids, codes, best, places)
         rows, at = owner[hits], codes[hits]
         where.append((rows << 16) | at)
-        if places.keys is not None:
-            _lower(attribute, rows, places.keys[at].astype(np.int64))
         whole = (grades & 1) != 0
         if places.inexact is not None:
             whole &= ~places.inexact[at]
         if whole.any():
             if len(slots) == 1:
                 whole = hits[whole]
-                if places.single_word == "none":
+                if places.single_word == "none" or (
+                    places.single_word == "word" and _says_little(slot.wanted.text)
+                ):
                     whole = whole[:0]
                 elif places.single_word == "attribute":
                     whole = whole[_alone(owner, codes, whole)]
@@ -64,10 +67,82 @@ def closeness(
                 exact_rows = np.zeros(count, np.bool_)
                 exact_rows[rows[whole]] = True
                 exact -= exact_rows
-    proximity = np.zeros(count, np.int64)
-    for first, second in pairwise(where):
-        proximity += _distance(count, first, second, places.min_proximity)
-    return {"proximity": proximity, "attribute": attribute, "exact": exact}
+    distances = [
+        _distance(count, first, second, places.min_proximity) for first, second in pairwise(where)
+    ]
+    return {
+        "proximity": sum(distances, start=np.zeros(count, np.int64)),
+        "attribute": _attribute(count, where, distances, places),
+        "exact": exact,
+    }
+
+
+def _says_little(word: str) -> bool:
+    """Whether a word alone never counts as exact by `exactOnSingleWordQuery: word`."""
+    return len(word) < _SAYS_SOMETHING or word in stop_words(STOP_WORD_LANGUAGES)
+
+
+def _attribute(
+    count: int,
+    where: Sequence[NDArray[np.int64]],
+    distances: Sequence[NDArray[np.int64]],
+    places: Places,
+) -> NDArray[np.int64]:
+    """The criterion of each row: the places of each word, and of each pair how far it is apart."""
+    if places.keys is None:
+        return np.zeros(count, np.int64)
+    total = np.zeros(count, np.int64)
+    best = np.full(count, NOWHERE, np.int64)
+    if places.attribute_by == "minProximity" and distances:
+        for (first, second), distance in zip(pairwise(where), distances, strict=True):
+            for taken in _nearest(count, first, second, distance):
+                _lower(best, taken >> 16, _keys(places, taken))
+    elif places.attribute_by == "sum":
+        for each in where:
+            worth = np.full(count, NOWHERE, np.int64)
+            _lower(worth, each >> 16, _keys(places, each))
+            total += worth
+        return total
+    else:
+        for each in where:
+            _lower(best, each >> 16, _keys(places, each))
+    return best
+
+
+def _keys(places: Places, where: NDArray[np.int64]) -> NDArray[np.int64]:
+    assert places.keys is not None
+    return places.keys[where & 0xFFFF].astype(np.int64)
+
+
+def _nearest(
+    count: int, first: NDArray[np.int64], second: NDArray[np.int64], distance: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of the places of two words those that come as close as `distance` says of their row.
+
+    Of the second word only those before one of the first: the others aren't the first to stand
+    in their attribute.
+    """
+    if _one_each(count, first) and _one_each(count, second):
+        return first, second
+    far_first, far_second = distance[first >> 16] == FAR, distance[second >> 16] == FAR
+    near = first[~far_first]
+    if not len(near) or not len(second):
+        return first, second
+    reach = distance[near >> 16]
+    behind = second[np.minimum(np.searchsorted(second, near, side="right"), len(second) - 1)]
+    is_followed = _apart(near, behind) <= reach
+    # Before it, the one that stands furthest in front and is still as close.
+    begin = np.maximum(near - (reach - 1), near & ~np.int64(MAX_POSITION))
+    before = second[np.minimum(np.searchsorted(second, begin), len(second) - 1)]
+    is_preceded = (before >= begin) & (before < near)
+    taken = far_first
+    taken[~far_first] = is_followed
+    return first[taken], np.sort(np.concatenate([second[far_second], before[is_preceded]]))
+
+
+def _one_each(count: int, where: NDArray[np.int64]) -> bool:
+    """Whether there is one place in every row."""
+    return len(where) == count and bool((where >> 16 == np.arange(count)).all())
 
 
 def _hits(
@@ -129,8 +204,7 @@ def _distance(
     """
     best = np.full(count, FAR, np.int64)
     if len(first) and len(second):
-        if len(first) == len(second) == count:
-            # One place of each in every row.
+        if _one_each(count, first) and _one_each(count, second):
             rows = np.arange(count)
             nearest = _apart(first, second)
         else:

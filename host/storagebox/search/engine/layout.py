@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final, cast
 
 import orjson
@@ -26,12 +27,13 @@ GAP: Final = 8
 TAGS: Final = "_tags"
 GEO: Final = "_geoloc"
 _NOT_TEXT: Final = frozenset({"objectID", TAGS, GEO})
+_MAX_SORTED: Final = 50  # characters that order strings: Algolia's limit
 _MAX_NUMERIC: Final = 1000  # attributes with numbers; further ones can't be filtered by
 
 
 @dataclass(slots=True)
 class Row:
-    """What the tables keep of one record."""
+    """What the tables keep of one record; `codes` ascend, and say where each of `words` stands."""
 
     words: list[str] = field(default_factory=list[str])
     codes: list[int] = field(default_factory=list[int])
@@ -100,6 +102,8 @@ class Layout:
                 self._add_text(row, number, attribute.name, at_path(record, attribute.name))
         else:
             self._add_all_text(row, record, "")
+        if not self.searchable or len(self.searchable) > MAX_ATTRIBUTE:
+            _in_order(row)
         row.facets = [_facet_values(at_path(record, name)) for name in self.facets]
         row.sorts = [_sort_value(at_path(record, each.attribute)) for each in self.sorts]
         self._add_numbers(row.numbers, record, "")
@@ -161,6 +165,15 @@ class Layout:
                         )
                     else:
                         self._add_numbers(found, {name: each}, above)
+
+
+def _in_order(row: Row) -> None:
+    """Put a row's words in the order of their codes: attributes may have come in any."""
+    codes = row.codes
+    if any(behind < before for before, behind in pairwise(codes)):
+        order = sorted(range(len(codes)), key=codes.__getitem__)
+        row.words = [row.words[at] for at in order]
+        row.codes = [codes[at] for at in order]
 
 
 def _normalization(settings: Settings) -> dict[str, str]:
@@ -228,7 +241,7 @@ def _sort_value(value: object) -> float | str | None:
     if isinstance(value, int | float):
         return float(value)
     if isinstance(value, str):
-        return value
+        return value[:_MAX_SORTED]
     if isinstance(value, list):
         for each in cast("list[object]", value):
             return _sort_value(each)

@@ -29,6 +29,7 @@ class Places:
     no_typos: NDArray[np.bool_] | None
     min_proximity: int
     single_word: str
+    attribute_by: str
 
     @property
     def alike(self) -> bool:
@@ -63,6 +64,7 @@ def places_of(snapshot: Snapshot, query: Query) -> Places:
         query.disable_typo_tolerance_on_attributes,
         query.min_proximity,
         query.exact_on_single_word_query,
+        _attribute_by(query),
     )
     found = snapshot.cache.get(key)
     if found is None:
@@ -80,7 +82,21 @@ def _made(layout: Layout, query: Query) -> Places:
         no_typos=_among_any(layout, query.disable_typo_tolerance_on_attributes),
         min_proximity=query.min_proximity,
         single_word=query.exact_on_single_word_query,
+        attribute_by=_attribute_by(query),
     )
+
+
+def _attribute_by(query: Query) -> str:
+    """Behind proximity, `best` is what makes the proximity: so Algolia defines it."""
+    asked = query.attribute_criteria_computed_by
+    if asked == "sum":
+        return asked
+    order = [each for each in query.ranking if each in ("proximity", "attribute")]
+    if order == ["proximity", "attribute"]:
+        return "minProximity"
+    if asked is None and query.attribute_criteria_computed_by_min_proximity:
+        return "minProximity"
+    return asked or "best"
 
 
 def _numbers() -> NDArray[np.int64]:

@@ -96,7 +96,7 @@ def _shaped(value: object, show: Show, only_matching: bool) -> Any:
         return [
             each
             for each in elements
-            if each is not None and not (only_matching and each.get("matchLevel") == "none")
+            if each is not None and not (only_matching and _is_unmatched(each))
         ]
     if isinstance(value, Mapping):
         items = cast("Mapping[str, object]", value).items()
@@ -106,3 +106,8 @@ def _shaped(value: object, show: Show, only_matching: bool) -> Any:
             if (each := _shaped(inner, show, only_matching)) is not None
         }
     return None
+
+
+def _is_unmatched(shaped: dict[str, Any] | list[Any]) -> bool:
+    """Whether what stands for an element of an array is a text in which nothing matches."""
+    return isinstance(shaped, dict) and shaped.get("matchLevel") == "none"

@@ -86,7 +86,6 @@ _IGNORED = State.IGNORED
 _ANALYTICS = "there is no analytics service to tell"
 _PERSONAL = "there are no user profiles to personalise with"
 _RE_RANKING = "there is no click model to re-rank with"
-_BEST_PLACE = "it is always computed by `best`: the best place of any word"
 _COMPOUNDS = "words are not taken apart by language"
 
 PARAMETERS: tuple[Parameter, ...] = (
@@ -241,15 +240,12 @@ PARAMETERS: tuple[Parameter, ...] = (
         note="`ignoreConjugations` is accepted and ignored",
     ),
     Parameter("minProximity", _BOTH, integer(1, 7), 1),
-    Parameter(
-        "attributeCriteriaComputedByMinProximity", _BOTH, BOOLEAN, False, _IGNORED, _BEST_PLACE
-    ),
+    Parameter("attributeCriteriaComputedByMinProximity", _BOTH, BOOLEAN, False),
     Parameter(
         "attributeCriteriaComputedBy",
         _BOTH,
         choice("minProximity", "best", "sum"),
-        state=_IGNORED,
-        note=_BEST_PLACE,
+        note="with `proximity` before `attribute` in `ranking`, `best` means `minProximity`",
     ),
     Parameter("distinct", _BOTH, kinds.DISTINCT, 0),
     Parameter("attributeForDistinct", _SETTINGS, TEXT),

@@ -309,7 +309,7 @@ def _apply_modes(values: dict[str, Any], given: Mapping[str, object]) -> None:
         values["remove_stop_words"] = values["remove_stop_words"] or True
         values["optional_words"] = (values["similar_query"],)
         values["ranking"] = _first("words", values["ranking"])
-    if values["typo_tolerance"] == "strict":
+    if values["typo_tolerance"] in ("min", "strict"):
         values["ranking"] = _first("typo", values["ranking"])
     # A box beats a polygon, which beats a circle.
     if values["inside_bounding_box"]:
