@@ -76,6 +76,7 @@ def test_pages_or_an_offset_say_which_hits(
     [
         ({"nope": 1}, "Unknown parameter: nope"),
         ({"params": "nope=1"}, "Unknown parameter: nope"),
+        ({"params": "params=page"}, "Unknown parameter: params"),
         (
             {"query": "x" * 100_000},
             'Invalid value for "query" parameter, expected string shorter than 512 bytes',

@@ -220,7 +220,7 @@ def flattened(params: Mapping[str, object], where: Where) -> dict[str, object]:
     merged = {**decoded(encoded, where), **beside} if encoded else beside
     known = _ALLOWED[where]
     for name in merged:
-        if name not in known:
+        if name not in known or name == "params":  # which can't hold itself
             raise LanguageError(f"Unknown parameter: {name}")
     return {name: value for name, value in merged.items() if value is not None}
 
