@@ -41,7 +41,7 @@ async def save(call: Call, scope: str) -> Any:
     task_id = await call.write(
         lambda _: accepting.save_items(call.index, scope, [item], False, forward)
     )
-    return {"taskID": task_id, "updatedAt": now(call), "id": object_id, "objectID": object_id}
+    return {"taskID": task_id, "updatedAt": now(call), "id": object_id}
 
 
 async def save_many(call: Call, scope: str, replace: str) -> Any:
@@ -60,11 +60,11 @@ async def clear(call: Call, scope: str) -> Any:
     return {"taskID": task_id, "updatedAt": now(call)}
 
 
-async def delete(call: Call, scope: str) -> Any:
-    """Forget the one in the path."""
+async def delete(call: Call, scope: str, when: str) -> Any:
+    """Forget the one in the path; `when` is what the answer calls the time of it."""
     name, forward = accepting.index_name(call.index), call.flag("forwardToReplicas")
     task_id = await call.write(lambda _: DeleteItem(name, scope, call.path["id"], forward))
-    return {"taskID": task_id, "deletedAt": now(call), "updatedAt": now(call)}
+    return {"taskID": task_id, when: now(call)}
 
 
 def found(

@@ -32,7 +32,7 @@ async def clear(call: Call) -> Any:
 
 async def delete(call: Call) -> Any:
     """DELETE …/rules/{id}."""
-    return await items.delete(call, RULES)
+    return await items.delete(call, RULES, "updatedAt")
 
 
 async def search(call: Call) -> Any:

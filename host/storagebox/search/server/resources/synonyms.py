@@ -31,16 +31,17 @@ async def clear(call: Call) -> Any:
 
 async def delete(call: Call) -> Any:
     """DELETE …/synonyms/{id}."""
-    return await items.delete(call, SYNONYMS)
+    return await items.delete(call, SYNONYMS, "deletedAt")
 
 
 async def search(call: Call) -> Any:
     """POST …/synonyms/search."""
     fields = call.fields(optional=True)
     types = {each.casefold() for each in str(fields.get("type") or "").split(",") if each}
-    return items.found(
+    found = items.found(
         call,
         SYNONYMS,
         fields,
         lambda item: not types or str(item.get("type")).casefold() in types,
     )
+    return {name: found[name] for name in ("hits", "nbHits")}
