@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
+from storagebox.search.language.errors import LanguageError
 from storagebox.search.writes import metas
 from storagebox.search.writes.catalog import Catalog, Place
 from storagebox.search.writes.chunks import Joiner, Unreadable
@@ -116,7 +118,8 @@ def _related(name: str, catalog: Catalog, log: Log, applied: int) -> set[str]:
         if isinstance(operation, CopyIndex | MoveIndex):
             groups.append({operation.index, operation.destination})
         elif isinstance(operation, SetSettings):
-            groups.append({operation.index, *metas.replicas(operation.settings)})
+            with suppress(LanguageError):  # it was not applied either
+                groups.append({operation.index, *metas.replicas(operation.settings)})
     found = {name}
     while more := {n for group in groups if group & found for n in group} - found:
         found |= more
