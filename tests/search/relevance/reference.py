@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, product
 from typing import Any, Final, NamedTuple
 
+from storagebox.search.language.words import STOP_WORD_LANGUAGES, stop_words
 from tests.search.relevance.reference_words import Tolerance, Vocabulary
 
 CRITERIA: Final = ("typo", "geo", "words", "filters", "proximity", "attribute", "exact", "custom")
@@ -26,6 +27,14 @@ class Place(NamedTuple):
 
     attribute: int
     position: int
+
+
+class Found(NamedTuple):
+    """Where a word is found: with how many typos, whether it is the very word, and the place."""
+
+    typos: int
+    whole: bool
+    place: Place
 
 
 class Wanted(NamedTuple):
@@ -83,7 +92,7 @@ class Reference:
         for reading in self._readings(_WORD.findall(query.lower()), asked):
             for number in self._matching(reading):
                 key = self._key(number, reading, asked)
-                if number not in keys or key < keys[number]:
+                if key and (number not in keys or key < keys[number]):
                     keys[number] = key
         fewest = {"min": 1, "strict": 2}.get(str(asked.get("typoTolerance")))
         if fewest and keys:
@@ -131,24 +140,21 @@ class Reference:
         spans = [(at, at + 2) for at in range(len(words) - 1)]
         if len(words) > 2:
             spans.append((0, len(words)))
+        # What is put in place of words has to be there: else it is the plain reading that matches.
         for first, end in spans:
-            optional = all(each.optional for each in plain[first:end])
             text = "".join(words[first:end])
-            joined = wanted(text, optional, prefixes[end - 1], 0, end - first)
+            joined = wanted(text, False, prefixes[end - 1], 0, end - first)
             if joined.costs:
                 yield Reading((*plain[:first], joined, *plain[end:]), 1)
         for at, word in enumerate(words):
             cut = self._vocabulary.cut(word, prefix=prefixes[at])
             if cut and len(word) >= tolerance.one_from:
-                optional = plain[at].optional
-                parts = (
-                    wanted(word[:cut], optional, False, 0),
-                    wanted(word[cut:], optional, prefixes[at], 0, 0),
-                )
-                yield Reading((*plain[:at], *parts, *plain[at + 1 :]), 1)
+                first_part = wanted(word[:cut], False, False, 0)
+                second_part = wanted(word[cut:], False, prefixes[at], 0, 0)
+                yield Reading((*plain[:at], first_part, second_part, *plain[at + 1 :]), 1)
 
     def _matching(self, reading: Reading) -> set[int]:
-        """The records that have all words but the optional ones, and at least one."""
+        """The records that have all words but the optional ones, in whatever attribute."""
         each = [
             set().union(*(self._with_word[word] for word in wanted.costs))
             for wanted in reading.words
@@ -158,33 +164,51 @@ class Reference:
         ]
         return set.intersection(*needed) if needed else set[int]().union(*each)
 
-    def _key(self, number: int, reading: Reading, asked: Mapping[str, Any]) -> tuple[float, ...]:
-        """What the criteria of the ranking are for one record, in order."""
-        typos = reading.cost
-        matched = exact = 0
-        where: list[list[Place]] = []
-        for wanted in reading.words:
-            here = {
-                word: wanted.costs[word] for word in self._places[number] if word in wanted.costs
-            }
-            fewest = min(here.values(), default=0)
-            typos += fewest
-            nearest = [word for word, cost in here.items() if cost == fewest]
-            where.append([place for word in nearest for place in self._places[number][word]])
-            matched += bool(nearest) * wanted.spans
-            if wanted.text in nearest:
-                alone = len(reading.words) == 1
-                exact += self._is_exact_alone(number, wanted.text, asked) if alone else 1
+    def _found(self, number: int, wanted: Wanted, asked: Mapping[str, Any]) -> list[Found]:
+        """Where a word is found in a record, with the fewest typos it is found with there."""
+        restricted = asked.get("restrictSearchableAttributes", self._names)
+        no_typos = asked.get("disableTypoToleranceOnAttributes", ())
+        no_prefix = asked.get("disablePrefixOnAttributes", ())
+        found = [
+            Found(wanted.costs[word], word == wanted.text, place)
+            for word, places in self._places[number].items()
+            if word in wanted.costs
+            for place in places
+        ]
+        counting = [
+            each
+            for each in found
+            if (name := self._names[each.place.attribute]) in restricted
+            and not (name in no_typos and each.typos)
+            and not (name in no_prefix and not each.typos and not each.whole)
+        ]
+        fewest = min((each.typos for each in counting), default=0)
+        return [each for each in counting if each.typos == fewest]
+
+    def _key(
+        self, number: int, reading: Reading, asked: Mapping[str, Any]
+    ) -> tuple[float, ...] | None:
+        """The criteria of the ranking for one record, in order; None if it doesn't match."""
+        found = [self._found(number, wanted, asked) for wanted in reading.words]
+        if not any(found):
+            return None
+        if not all(
+            each or wanted.optional for each, wanted in zip(found, reading.words, strict=True)
+        ):
+            return None
+        where = [[each.place for each in places] for places in found]
         distances = [_proximity(pair, asked.get("minProximity", 1)) for pair in pairwise(where)]
         ranking = list(asked.get("ranking", CRITERIA))
         if str(asked.get("typoTolerance")) in ("min", "strict"):
             ranking = ["typo", *(each for each in ranking if each != "typo")]
         values = {
-            "typo": typos,
-            "words": -matched,
+            "typo": reading.cost + sum(each[0].typos for each in found if each),
+            "words": -sum(
+                wanted.spans for each, wanted in zip(found, reading.words, strict=True) if each
+            ),
             "proximity": sum(distances),
             "attribute": self._attribute(where, distances, asked, ranking),
-            "exact": -exact,
+            "exact": -self._exact(number, found, asked),
         }
         key: list[float] = []
         for criterion in ranking:
@@ -196,16 +220,35 @@ class Reference:
                 key.append(values.get(criterion, 0))
         return tuple(key)
 
-    def _is_exact_alone(self, number: int, word: str, asked: Mapping[str, Any]) -> bool:
-        """Whether the only word of a query counts as exact."""
+    def _exact(
+        self, number: int, found: Sequence[Sequence[Found]], asked: Mapping[str, Any]
+    ) -> int:
+        """How many words are there whole; an only word counts as exactOnSingleWordQuery says."""
+        inexact = asked.get("disableExactOnAttributes", ())
+        exact = [
+            [
+                each.place
+                for each in places
+                if each.whole and self._names[each.place.attribute] not in inexact
+            ]
+            for places in found
+        ]
+        if len(exact) > 1:
+            return sum(map(bool, exact))
         match asked.get("exactOnSingleWordQuery", "attribute"):
             case "none":
-                return False
+                return 0
             case "word":
-                return len(word) >= 3  # there are no stop words in these texts
+                return any(not self._says_little(number, place) for place in exact[0])
             case _:
-                texts = (str(self._records[number].get(name, "")) for name in self._names)
-                return any(_WORD.findall(text.lower()) == [word] for text in texts)
+                return any(len(self._text(number, place.attribute)) == 1 for place in exact[0])
+
+    def _says_little(self, number: int, place: Place) -> bool:
+        word = self._text(number, place.attribute)[place.position]
+        return len(word) < 3 or word in stop_words(STOP_WORD_LANGUAGES)
+
+    def _text(self, number: int, attribute: int) -> list[str]:
+        return _WORD.findall(str(self._records[number].get(self._names[attribute], "")).lower())
 
     def _attribute(
         self,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from storagebox.search.engine import phrases
 from storagebox.search.engine.budget import Budget
-from storagebox.search.engine.candidates import Found, Spread, find
+from storagebox.search.engine.candidates import Found, Grades, Spread, find
 from storagebox.search.engine.filtering import holds
 from storagebox.search.engine.geo import (
     NOWHERE,
@@ -126,7 +126,7 @@ def match(
             if matched:
                 removed = tuple(at for at in kept if at not in remaining)
                 break
-    matched = _few_typos(matched, query.typo_tolerance)
+    matched = _few_typos(matched, query.typo_tolerance, snapshot.row_count)
     result = Matches(spoken, places, snapshot.row_count, tuple(matched), removed)
     return _around(snapshot, query, result)
 
@@ -165,9 +165,9 @@ def _matching(
         if any(slot.empty and not slot.wanted.optional for slot in chosen):
             continue
         found = find(snapshot, chosen, places) if chosen else _everything(snapshot)
-        if isinstance(found, Found):
-            found = _demanding(found, chosen)
-        elif _filters(query, spoken):
+        if any(word.optional for word in reading.words):
+            found = _demanding(found.listed if isinstance(found, Spread) else found, reading)
+        elif isinstance(found, Spread) and _filters(query, spoken):
             found = found.listed
         if isinstance(found, Found):
             found = _filtered(snapshot, query, spoken, found)
@@ -181,13 +181,22 @@ def _everything(snapshot: Snapshot) -> Found:
     return Found(rows, ())
 
 
-def _demanding(found: Found, slots: Sequence[Slot]) -> Found:
+def words_matched(reading: Reading, grades: Sequence[Grades]) -> NDArray[np.int64]:
+    """How many words of the query match, by row. What stands for several counts as all of them."""
+    total = np.zeros(len(grades[0]), np.int64)
+    for at, span in reading.spans.items():
+        columns = [grades[j] for j, word in enumerate(reading.words) if word.at == at]
+        total += span * np.logical_or.reduce([column != 0 for column in columns])
+    return total
+
+
+def _demanding(found: Found, reading: Reading) -> Found:
     """With all words optional and many results, only those that match more of the words."""
-    count = len(slots)
-    if count < _DEMANDING_FROM or not all(slot.wanted.optional for slot in slots):
+    count = sum(reading.spans.values())
+    if count < _DEMANDING_FROM or not reading.all_optional:
         return found
     step = count // 5 if count >= _FIVES_FROM else 1
-    matching = np.sum([column != 0 for column in found.grades], axis=0)
+    matching = words_matched(reading, found.grades)
     needed = 1
     while needed + step <= count and np.count_nonzero(matching >= needed) > _MANY:
         needed += step
@@ -234,13 +243,21 @@ def _filtered(snapshot: Snapshot, query: Query, spoken: Spoken, found: Found) ->
     return found
 
 
-def _few_typos(matched: list[Matched], tolerance: str) -> list[Matched]:
-    """What `min` (the fewest typos there are) and `strict` (the two fewest) leave."""
+def _few_typos(matched: list[Matched], tolerance: str, row_count: int) -> list[Matched]:
+    """What `min` (the fewest typos there are) and `strict` (the two fewest) leave.
+
+    A record has as many as in the reading in which it has fewest.
+    """
     levels = {"min": 1, "strict": 2}.get(tolerance)
-    if levels is None or not matched:
+    if levels is None or not matched or not all(each.slots for each in matched):
         return matched
     counts = [typos(each.listed().grades).astype(np.int64) + each.reading.cost for each in matched]
-    best = np.unique(np.concatenate(counts))[:levels]
+    fewest = np.full(row_count, -1, np.int64)
+    for each, count in zip(matched, counts, strict=True):
+        rows = each.listed().rows
+        known = fewest[rows]
+        fewest[rows] = np.where(known < 0, count, np.minimum(known, count))
+    best = np.unique(fewest[fewest >= 0])[:levels]
     picked = [
         replace(each, found=each.listed().pick(count <= best[-1]))
         for each, count in zip(matched, counts, strict=True)

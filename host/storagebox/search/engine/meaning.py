@@ -34,10 +34,20 @@ _SPLIT_FIRST: Final = 12  # at most so many in the first
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Words to be found together, and the typos it costs to read the query so."""
+    """Words to be found together, and the typos it costs to read the query so.
+
+    `all_optional`: any word of the query may be absent. What is put in place of some may not: a
+    record without it is found by the plain reading.
+    """
 
     words: tuple[Wanted, ...]
     cost: int = 0
+    all_optional: bool = False
+
+    @property
+    def spans(self) -> dict[int, int]:
+        """How many words of the query each of its words stands for, by the first of these."""
+        return {word.at: word.span for word in self.words}
 
 
 class Reader:
@@ -104,6 +114,8 @@ class Reader:
         if self._query.typo_tolerance != "false":
             found += self._joined(plain)
             found += self._split(plain)
+        if plain and all(word.optional for word in plain):
+            found = [replace(each, all_optional=True) for each in found]
         return found[:MAX_READINGS]
 
     def _is_prefix(self, at: int) -> bool:
@@ -181,7 +193,6 @@ class Reader:
                             False,
                             plain[first].at,
                             span,
-                            optional=all(each.optional for each in plain[first:end]),
                             own=EXACT if exact else BEGINS,
                         )
                         for word in instead.words
@@ -203,8 +214,7 @@ class Reader:
             prefix = parts[-1].prefix
             if self._snapshot.knows(word, prefix=prefix):
                 stands_for = parts[-1].at + 1 - parts[0].at
-                optional = all(part.optional for part in parts)
-                joined = Wanted(word, prefix, parts[0].at, stands_for, optional)
+                joined = Wanted(word, prefix, parts[0].at, stands_for)
                 found.append(Reading((*plain[:first], joined, *plain[first + span :]), 1))
         return found
 
@@ -232,6 +242,7 @@ class Reader:
                     wanted,
                     text=word[:cut],
                     prefix=False,
+                    optional=False,
                     others={},
                     old=NOTHING_NEAR,
                     new=NOTHING_NEAR,

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from storagebox.search.engine import tiebreak
 from storagebox.search.engine.budget import Budget
-from storagebox.search.engine.candidates import Found, Grades
+from storagebox.search.engine.candidates import Found
 from storagebox.search.engine.closeness import at_best, closeness
 from storagebox.search.engine.filtering import holds
 from storagebox.search.engine.geo import steps
-from storagebox.search.engine.matching import Matches
+from storagebox.search.engine.matching import Matches, words_matched
 from storagebox.search.engine.meaning import Reading
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.snapshot import Snapshot
@@ -44,7 +44,7 @@ def best(
         )
         best_rows = tiebreak.rank(snapshot, each.found, ranking, measures, count, budget)
         if "words" in ranking and "words" not in best_rows.criteria:
-            words = np.full(len(best_rows.rows), -sum(_spans(each.reading).values()))
+            words = np.full(len(best_rows.rows), -sum(each.reading.spans.values()))
             best_rows = replace(best_rows, criteria={**best_rows.criteria, "words": words})
         ranked.append(best_rows)
     return _merged(snapshot, ranking, ranked, count)
@@ -85,25 +85,11 @@ def _cheap(
         case "geo" if matches.around is not None:
             return steps(matches.around.of(found.rows), query.around_precision)
         case "words" if any(word.optional for word in reading.words):
-            return -_words(reading, found.grades)
+            return -words_matched(reading, found.grades)
         case "filters" if query.optional:
             return -_scores(snapshot, query, found.rows)
         case _:
             return None
-
-
-def _words(reading: Reading, grades: Sequence[Grades]) -> NDArray[np.int64]:
-    """How many words of the query matched; one that is several here counts if any of them did."""
-    total = np.zeros(len(grades[0]), np.int64)
-    for at, span in _spans(reading).items():
-        columns = [grades[j] for j, word in enumerate(reading.words) if word.at == at]
-        total += span * np.logical_or.reduce([column != 0 for column in columns])
-    return total
-
-
-def _spans(reading: Reading) -> dict[int, int]:
-    """How many words of the query each of its words stands for, by the first of these."""
-    return {word.at: word.span for word in reading.words}
 
 
 def _scores(snapshot: Snapshot, query: Query, rows: Rows) -> NDArray[np.int64]:
