@@ -16,7 +16,9 @@ from . import (
     playing,
     rooms,
     search,
+    search_apps,
     search_data,
+    search_keys,
     services,
     updating,
 )
@@ -36,7 +38,9 @@ _COMMANDS = (
     peers,
     services,
     search,
+    search_apps,
     search_data,
+    search_keys,
     pins,
     development,
 )

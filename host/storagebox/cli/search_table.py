@@ -12,7 +12,7 @@ from rich.text import Text
 
 from .find_table import AFTER, BEFORE, marked
 
-__all__ = ["AFTER", "BEFORE", "answer"]
+__all__ = ["AFTER", "BEFORE", "answer", "keys"]
 
 Json = Mapping[str, Any]
 
@@ -27,6 +27,37 @@ _RANKING: Final = {
     "nbExactWords": "exact",
     "geoDistance": "metres",
 }
+
+
+def keys(found: Sequence[Json], now_s: float) -> RenderableType:
+    """API keys, the latest first."""
+    if not found:
+        return Text("no keys but the admin's", style="dim")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("key", "may", "indices", "limits", "for"):
+        table.add_column(heading, overflow="fold")
+    for key in found:
+        table.add_row(
+            Text(str(key["value"])),
+            Text(" ".join(key["acl"])),
+            Text(" ".join(key["indexes"]) or "all"),
+            Text(_limits(key, now_s)),
+            Text(str(key["description"])),
+        )
+    return table
+
+
+def _limits(key: Json, now_s: float) -> str:
+    told: list[str] = []
+    if key["validity"]:
+        left_s = key["createdAt"] / 1000 + key["validity"] - now_s
+        told.append(f"{max(0, round(left_s))} s more")
+    if key["maxHitsPerQuery"]:
+        told.append(f"{key['maxHitsPerQuery']} hits")
+    if key["maxQueriesPerIPPerHour"]:
+        told.append(f"{key['maxQueriesPerIPPerHour']} calls/h")
+    told += [key["queryParameters"]] if key["queryParameters"] else []
+    return " ".join([*told, *key["referers"]]) or "none"
 
 
 def answer(found: Json, columns: Sequence[str] = ()) -> list[RenderableType]:

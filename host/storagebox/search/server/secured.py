@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
+from urllib.parse import quote, urlencode
 
 from storagebox.search.writes.keys import Key
 
@@ -30,6 +31,13 @@ class Secured(NamedTuple):
 def same(given: str, secret: str) -> bool:
     """Whether a secret was given, in a time that tells nothing of how much of it was right."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
+
+
+def sign(parent: str, restrictions: Mapping[str, object]) -> str:
+    """A secured key of the key `parent`, as Algolia's clients make them."""
+    encoded = urlencode(sorted(restrictions.items()), quote_via=quote)
+    signature = hmac.new(parent.encode(), encoded.encode(), "sha256").hexdigest()
+    return base64.b64encode((signature + encoded).encode()).decode("ascii")
 
 
 def verify(value: str, parents: Iterable[Key]) -> Secured | None:

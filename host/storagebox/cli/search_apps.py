@@ -1,0 +1,82 @@
+"""`phantom search apps`: the applications in a folder, whether they are served or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .app import FAILED, Json, default_state, fail
+from .ask import show_json
+from .search import Folder, search
+
+
+@search.command("apps")
+def apps(
+    add: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Make one, and print its admin key."),
+    ] = None,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Show the applications of this machine, or make one.
+
+    A server that serves all of a folder (no --app) serves a new one at once.
+    """
+    from storagebox.search.writes.applications import Applications
+
+    root = folder or default_state() / "search"
+    applications = Applications(root)
+    try:
+        if add is not None:
+            _add(applications, add, as_json)
+            return
+        listed = [_told(root, name) for name in applications.ids()]
+    finally:
+        applications.close()
+    if as_json:
+        show_json({"applications": listed})
+        return
+    for told in listed:
+        indices = " ".join(told["indices"]) or "no indices"
+        print(f"{told['name']}  {told['keys']} keys  {told['bytes'] / 1e6:,.1f} MB  {indices}")
+    if not listed:
+        fail(f"search apps: none in {root}: make one by --add NAME", FAILED)
+
+
+def _add(applications: Any, name: str, as_json: bool) -> None:
+    from storagebox.search.writes.application import Unavailable
+
+    if name in applications.ids():
+        fail(f"search apps: {name} is there already")
+    try:
+        key = applications.create(name).admin_key
+    except (Unavailable, ValueError) as fault:
+        fail(f"search apps: {str(fault).removeprefix('search: ')}")
+    if as_json:
+        show_json({"application": name, "key": key})
+    else:
+        print(key)
+
+
+def _told(root: Path, name: str) -> dict[str, Any]:
+    from time import time
+
+    from storagebox.search.writes import catalog, durable
+    from storagebox.search.writes.accepting import Limits
+
+    folder = root / name
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    try:
+        found = catalog.load(folder, Limits().keys)
+    except (OSError, ValueError, durable.DamagedFileError) as fault:
+        fail(f"search apps: {fault}", FAILED)
+    kept = found[0] if found is not None else None
+    return {
+        "name": name,
+        "indices": sorted(kept.places) if kept is not None else [],
+        "keys": len(kept.keys.all(int(time() * 1000))) if kept is not None else 0,
+        "bytes": size,
+    }
