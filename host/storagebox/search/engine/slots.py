@@ -118,6 +118,13 @@ class Slot:
         return self.places == 0 and not self.has_new
 
     @cached_property
+    def is_one_word(self) -> bool:
+        """Whether one word of the base is all that will do, so that its rows are in order."""
+        return (
+            len(self.runs) == 1 and self.high - self.low <= 1 and len(self.wanted.old.places) < 2
+        )
+
+    @cached_property
     def runs(self) -> list[Run]:
         """Where in the base's postings the places of its words stand, best grade last."""
         postings: Postings = self._snapshot.base.postings

@@ -96,9 +96,9 @@ def name_of(criterion: Criterion | Sort) -> str:
 
 def typos(grades: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Typos of all words together, by row."""
-    total = cost_of(np.maximum(grades[0], 1))
+    total = cost_of(grades[0])
     for column in grades[1:]:
-        total += cost_of(np.maximum(column, 1))
+        total += cost_of(column)
     return total
 
 
