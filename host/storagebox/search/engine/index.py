@@ -76,10 +76,6 @@ class Index:
         body = self._store.by_id(object_id)
         return None if body is None else cast("dict[str, Any]", orjson.loads(body))
 
-    def bodies(self) -> Iterator[bytes]:
-        """The JSON of every record as of the last commit, in the order they were put."""
-        return (body for _, body in self._store.since(0))
-
     def __len__(self) -> int:
         return self._snapshot.size
 
@@ -197,10 +193,9 @@ class Index:
         self.settle()
         self._closed = True
         tables = self._tables
-        missing = len(self) - self._saved_rows
-        if self._is_worth_saving(missing):
+        if len(self) - self._saved_rows > _WORTH_SAVING:
             tables.build()
-            self._saved(tables, tables.base, self._store.next_number)
+            self._save(tables, tables.base, self._store.next_number)
         self._store.close()
 
     def _open_tables(self) -> None:
@@ -243,7 +238,9 @@ class Index:
                 rows = []
         tables.append(rows)
         if tables.want_building:
-            base = self._saved(tables, tables.begin_building()(), self._store.next_number)
+            base = tables.begin_building()()
+            if len(base.part) > _WORTH_SAVING:
+                base = self._save(tables, base, self._store.next_number)
             tables.end_building(base)
         self._show()
 
@@ -272,14 +269,8 @@ class Index:
             )
             self._builder.start()
 
-    def _is_worth_saving(self, rows: int) -> bool:
-        """Whether so many rows that the checkpoint hasn't would take long to make again."""
-        return rows > max(_WORTH_SAVING, self._saved_rows // _SAVED_SHARE)
-
-    def _saved(self, tables: Tables, base: Base, next_number: int) -> Base:
-        """A base, from a checkpoint's file if it was worth making one of it."""
-        if not self._is_worth_saving(len(base.part) - self._saved_rows):
-            return base
+    def _save(self, tables: Tables, base: Base, next_number: int) -> Base:
+        """Make a checkpoint; the base as it is in its file."""
         self._saved_rows = len(base.part)
         layout = tables.layout
         made = Checkpoint(
@@ -297,7 +288,11 @@ class Index:
         with self._changing:
             next_number = self._store.next_committed
             building = tables.begin_building()
-        base = self._saved(tables, building(), next_number)
+        base = building()
+        # Not after every building: cards wear out by writing.
+        missing = len(base.part) - self._saved_rows
+        if missing > max(_WORTH_SAVING, self._saved_rows // _SAVED_SHARE):
+            base = self._save(tables, base, next_number)
         with self._changing:
             # Other settings, or a Clear, have made tables of their own meanwhile.
             if tables is self._tables and not self._closed:
