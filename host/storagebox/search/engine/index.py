@@ -36,8 +36,8 @@ from storagebox.search.language.settings import Settings
 
 _AT_ONCE: Final = 4096  # records taken in at once when the tables are made from the store
 _REST: Final = 4  # building a base may take one of so many parts of the time, and one
-_WORTH_SAVING: Final = 4096  # rows that take a noticeable time to make from their records
-_SAVED_SHARE: Final = 8  # so large a part of the rows may be missing in the checkpoint
+_WORTH_SAVING: Final = 4096  # records that take a noticeable time to make rows of
+_SAVED_SHARE: Final = 8  # one in so many may be missing in the checkpoint
 
 
 class Index:
@@ -54,7 +54,7 @@ class Index:
         self._builder: threading.Thread | None = None
         self._build_from = 0.0
         self._closed = False
-        self._saved_rows = 0
+        self._saved_to = 0
         self._open_tables()
 
     @classmethod
@@ -109,7 +109,7 @@ class Index:
                 return
             if batch.cleared:
                 self._tables = Tables(Layout(self._tables.layout.settings))
-                self._saved_rows = 0
+                self._saved_to = 0
             self._tables.bury(batch.gone)
             self._tables.append(rows)
             self._show()
@@ -193,7 +193,7 @@ class Index:
         self.settle()
         self._closed = True
         tables = self._tables
-        if len(self) - self._saved_rows > _WORTH_SAVING:
+        if self._store.next_number - self._saved_to > _WORTH_SAVING:
             tables.build()
             self._save(tables, tables.base, self._store.next_number)
         self._store.close()
@@ -213,7 +213,7 @@ class Index:
             return
         layout = Layout(settings, saved.learnt)
         self._tables = Tables(layout, saved.names, saved.base)
-        self._saved_rows = len(saved.base.part)
+        self._saved_to = saved.next_number
         self._tables.bury_rows(
             _missing(self._store, np.asarray(saved.base.part.numbers), saved.next_number)
         )
@@ -223,7 +223,7 @@ class Index:
         """Make the tables from all the records there are."""
         self._tables = Tables(Layout(settings))
         self._synonyms = self._read_synonyms(self._tables.layout)
-        self._saved_rows = 0
+        self._saved_to = 0
         self._take_in(0)
 
     def _take_in(self, first: int) -> None:
@@ -239,7 +239,7 @@ class Index:
         tables.append(rows)
         if tables.want_building:
             base = tables.begin_building()()
-            if len(base.part) > _WORTH_SAVING:
+            if self._store.next_number - self._saved_to > _WORTH_SAVING:
                 base = self._save(tables, base, self._store.next_number)
             tables.end_building(base)
         self._show()
@@ -271,7 +271,7 @@ class Index:
 
     def _save(self, tables: Tables, base: Base, next_number: int) -> Base:
         """Make a checkpoint; the base as it is in its file."""
-        self._saved_rows = len(base.part)
+        self._saved_to = next_number
         layout = tables.layout
         made = Checkpoint(
             base,
@@ -290,8 +290,8 @@ class Index:
             building = tables.begin_building()
         base = building()
         # Not after every building: cards wear out by writing.
-        missing = len(base.part) - self._saved_rows
-        if missing > max(_WORTH_SAVING, self._saved_rows // _SAVED_SHARE):
+        missing = next_number - self._saved_to
+        if missing > max(_WORTH_SAVING, len(base.part) // _SAVED_SHARE):
             base = self._save(tables, base, next_number)
         with self._changing:
             # Other settings, or a Clear, have made tables of their own meanwhile.
