@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from storagebox.search.engine.part import NO_VALUE, Base, Part, postings_of
 from storagebox.search.engine.ragged import Array, Ragged, Rows, spans
+from storagebox.search.engine.string_keys import key_of, places_of
 from storagebox.search.engine.vocabulary import Words
 
 
@@ -195,20 +196,17 @@ def _sort_columns(
             columns.append(np.concatenate([old, new]))
             all_names.append(known)
             continue
-        sign = -1.0 if descending[at] else 1.0
         names = sorted(strings | set(known))
-        place = {name: float(order) for order, name in enumerate(names)}
+        place = {name: order for order, name in enumerate(names)}
         moved = old.copy()
-        if known:
-            # Numbers beside strings in one attribute stay what they are.
-            step = sign * old
-            is_string = np.isfinite(old) & (step >= 0) & (step < len(known)) & (step % 1 == 0)
-            table = np.array([place[name] for name in known])
-            moved[is_string] = sign * table[step[is_string].astype(np.int64)]
+        # Numbers beside strings in one attribute stay what they are.
+        are_strings, places = places_of(old, len(known), descending=descending[at])
+        for row, order in zip(np.flatnonzero(are_strings), places, strict=True):
+            moved[row] = key_of(place[known[order]], descending=descending[at])
         keys = new.copy()
         for row, value in enumerate(values):
             if isinstance(value, str):
-                keys[row] = sign * place[value]
+                keys[row] = key_of(place[value], descending=descending[at])
         columns.append(np.concatenate([moved, keys]))
         all_names.append(names)
     return columns, tuple(all_names)

@@ -107,4 +107,4 @@ def _empty(rows: int) -> Ragged:
 
 def _plain(number: float) -> float:
     """A whole number without its point."""
-    return int(number) if number.is_integer() else number
+    return int(number) if number.is_integer() and abs(number) < 1 << 53 else number

@@ -69,7 +69,8 @@ class Layout:
         )
         self._numeric = {each.name for each in settings.numeric_attributes_for_filtering}
         self._camel = frozenset(settings.camel_case_attributes)
-        # Without searchableAttributes, attributes are numbered as they turn up.
+        # Without searchableAttributes, a record's own attributes are numbered as they turn up, and
+        # what is nested in one has its number.
         self.learnt: list[str] = list(learnt)
         self._numbers = {name: number for number, name in enumerate(learnt)}
 
@@ -101,7 +102,7 @@ class Layout:
             for number, attribute in enumerate(self.searchable):
                 self._add_text(row, number, attribute.name, at_path(record, attribute.name))
         else:
-            self._add_all_text(row, record, "")
+            self._add_all_text(row, record)
         if not self.searchable or len(self.searchable) > MAX_ATTRIBUTE:
             _in_order(row)
         row.facets = [_facet_values(at_path(record, name)) for name in self.facets]
@@ -111,20 +112,16 @@ class Layout:
             row.places = list(_places(record[GEO]))
         return row
 
-    def _add_all_text(self, row: Row, record: Mapping[str, object], above: str) -> None:
+    def _add_all_text(self, row: Row, record: Mapping[str, object]) -> None:
         for name, value in record.items():
-            if not above and name in _NOT_TEXT:
+            if name in _NOT_TEXT:
                 continue
-            path = above + name
-            if isinstance(value, Mapping):
-                self._add_all_text(row, cast("Mapping[str, object]", value), path + ".")
-                continue
-            number = self._numbers.get(path)
+            number = self._numbers.get(name)
             if number is None:
                 number = len(self.learnt)
-                self._numbers[path] = number
-                self.learnt.append(path)
-            self._add_text(row, number, path, value)
+                self._numbers[name] = number
+                self.learnt.append(name)
+            self._add_text(row, number, name, value)
 
     def _add_text(self, row: Row, number: int, name: str, value: object) -> None:
         base = min(number, MAX_ATTRIBUTE) << POSITION_BITS

@@ -104,11 +104,17 @@ def _numbers() -> NDArray[np.int64]:
 
 
 def _among(layout: Layout, names: tuple[str, ...]) -> NDArray[np.bool_]:
-    """By code, whether it is in one of these attributes or beneath one."""
+    """By code, whether it is in one of these attributes or beneath one.
+
+    Where nested attributes have the number of the one they are in, that one will do.
+    """
     chosen = np.zeros(MAX_ATTRIBUTE + 1, np.bool_)
     for number, attribute in enumerate(layout.attributes()):
-        if any(attribute == name or attribute.startswith(name + ".") for name in names):
-            chosen[min(number, MAX_ATTRIBUTE)] = True
+        for name in names:
+            if f"{attribute}.".startswith(f"{name}.") or (
+                not layout.searchable and name.startswith(f"{attribute}.")
+            ):
+                chosen[min(number, MAX_ATTRIBUTE)] = True
     return chosen[_numbers()]
 
 

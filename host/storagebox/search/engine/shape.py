@@ -78,10 +78,23 @@ def _put(
             del result[head]
     elif isinstance(value, list):
         elements = cast("list[object]", value)
-        into: list[dict[str, Any]] = result.setdefault(head, [{} for _ in elements])
+        into: list[Any] = result.setdefault(head, [{} for _ in elements])
+        if len(into) != len(elements):
+            return  # it is shown as a whole already, without what is no text in it
         for element, target in zip(elements, into, strict=True):
-            if isinstance(element, Mapping):
-                _put(target, cast("Mapping[str, object]", element), rest, show, only_matching)
+            if isinstance(element, Mapping) and isinstance(target, dict):
+                _put(
+                    cast("dict[str, Any]", target),
+                    cast("Mapping[str, object]", element),
+                    rest,
+                    show,
+                    only_matching,
+                )
+
+
+def _is_unmatched(shown: Any) -> bool:
+    """Whether what is shown of an array's element is a text in which nothing matches."""
+    return isinstance(shown, dict) and cast("dict[str, Any]", shown).get("matchLevel") == "none"
 
 
 def _shaped(value: object, show: Show, only_matching: bool) -> Any:
@@ -106,8 +119,3 @@ def _shaped(value: object, show: Show, only_matching: bool) -> Any:
             if (each := _shaped(inner, show, only_matching)) is not None
         }
     return None
-
-
-def _is_unmatched(shaped: dict[str, Any] | list[Any]) -> bool:
-    """Whether what stands for an element of an array is a text in which nothing matches."""
-    return isinstance(shaped, dict) and shaped.get("matchLevel") == "none"

@@ -15,6 +15,7 @@ from storagebox.search.engine.part import Base, Names, Part
 from storagebox.search.engine.ragged import Ragged, Rows
 from storagebox.search.engine.synonyms import Synonyms
 from storagebox.search.engine.vocabulary import Words
+from storagebox.search.language.attributes import Sort
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,24 @@ class Snapshot:
             return bool(self.alive[row])
         # A row behind the tail came after this moment.
         return row < self.row_count and bool(self.tail.alive[row - self.base_rows])
+
+    def sort_keys(self, sort: Sort, rows: Rows) -> NDArray[np.float64]:
+        """What ascending rows are compared by in a sort, smaller is better, infinity is none.
+
+        One that the layout doesn't have goes by numbers alone.
+        """
+        if sort in self.layout.sorts:
+            return self.sort_column(self.layout.sorts.index(sort), rows)
+        keys = np.full(len(rows), np.inf)
+        nothing = Ragged(np.zeros(self.row_count + 1, np.int64), np.zeros(0))
+        old = self.base.part.numerics.get(sort.attribute, nothing)
+        new = self.tail.numerics.get(sort.attribute, nothing)
+        owner, numbers = self.values(old, new, rows)
+        there = ~np.isnan(numbers)
+        # Of several numbers the first counts, so it is written last.
+        owner, numbers = owner[there][::-1], numbers[there][::-1]
+        keys[owner] = -numbers if sort.descending else numbers
+        return keys
 
     def sort_column(self, at: int, rows: Rows) -> NDArray[np.float64]:
         """The keys of ascending rows in one of the layout's sorts."""

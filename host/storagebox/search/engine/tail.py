@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from storagebox.search.engine.layout import Row
 from storagebox.search.engine.part import Base, Names, Part
 from storagebox.search.engine.ragged import Growing, Ragged
+from storagebox.search.engine.string_keys import key_of
 from storagebox.search.language.attributes import Sort
 
 _STRINGS_SORTED: Final = 20_000
@@ -52,6 +53,8 @@ class Tail:
         self._numerics: dict[str, _GrowingRagged] = {}
         self._sort_values: list[list[float | str | None]] = [[] for _ in sorts]
         self._sort_keys: list[Growing] = [Growing(np.float64) for _ in sorts]
+        # By sort: the place in the base's strings, the string and its row.
+        self._new_strings: list[list[tuple[int, str, int]]] = [[] for _ in sorts]
         self._have_strings = [False] * len(sorts)
         self._degrees = Growing(np.float64)
         self._place_counts = Growing(np.int64, np.zeros(1, np.int64))
@@ -90,9 +93,11 @@ class Tail:
                 [number for numbers in found for number in numbers], list(map(len, found))
             )
         for at, sort in enumerate(self._sorts):
-            values = [row.sorts[at] for _, _, row in rows]
-            self._sort_values[at] += values
-            self._sort_keys[at].extend([self._sort_key(at, sort, value) for value in values])
+            keys: list[float] = []
+            for _, _, row in rows:
+                keys.append(self._sort_key(at, sort, row.sorts[at]))
+                self._sort_values[at].append(row.sorts[at])
+            self._sort_keys[at].extend(keys)
         before = len(self._degrees) // 2
         self._degrees.extend([degree for _, _, row in rows for at in row.places for degree in at])
         self._place_counts.extend(
@@ -145,28 +150,26 @@ class Tail:
         if value is None:
             return np.inf
         if isinstance(value, str):
-            self._have_strings[at] = True
             names = self._base.sort_names[at]
             place = bisect_left(names, value)
-            known = place < len(names) and names[place] == value
-            value = float(place) if known else place - 0.5
+            self._have_strings[at] = True
+            if place < len(names) and names[place] == value:
+                return key_of(place, descending=sort.descending)
+            self._new_strings[at].append((place, value, len(self._sort_values[at])))
+            return key_of(place - 0.5, descending=sort.descending)
         return -value if sort.descending else value
 
     def _sort_column(self, at: int) -> NDArray[np.float64]:
         """Keys that order strings new to the base as well, unless there are too many of them."""
         keys = self._sort_keys[at].view()
-        if not self._have_strings[at] or len(keys) > _STRINGS_SORTED:
+        new = self._new_strings[at]
+        if not new or len(new) > _STRINGS_SORTED:
             return keys
         keys = keys.copy()
-        sign = -1.0 if self._sorts[at].descending else 1.0
-        new = [
-            (keys[row] * sign, value, row)
-            for row, value in enumerate(self._sort_values[at][: len(keys)])
-            if isinstance(value, str) and keys[row] % 1
-        ]
-        # Between the base's string before the gap, half a step down, and the one behind it.
         strings = sorted({value for _, value, _ in new})
-        share = {string: (at + 1) / (len(strings) + 1) - 0.5 for at, string in enumerate(strings)}
-        for key, value, row in new:
-            keys[row] = sign * (key + share[value])
+        share = {string: (at + 1) / (len(strings) + 1) for at, string in enumerate(strings)}
+        descending = self._sorts[at].descending
+        for place, value, row in new:
+            # Between the base's string before it and the one behind.
+            keys[row] = key_of(place - 1 + share[value], descending=descending)
         return keys

@@ -110,11 +110,18 @@ def _inexact(grades: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     return total
 
 
+def _is_order_of_rows(snapshot: Snapshot, ranking: Ranking) -> bool:
+    """Whether the sorts in a ranking are those that the base's rows stand in the order of."""
+    sorts = tuple(each for each in ranking if isinstance(each, Sort))
+    return sorts == snapshot.layout.sorts[: len(sorts)]
+
+
 class _Run:
     """A tie-break's ranking, taken apart, and all it needs.
 
     before: what decides before words are looked at. together: from the first criterion that looks
-    at words to the last that isn't a sort. sorts: those at the end, which rows' order settles.
+    at words to the last that isn't a sort. sorts: those at the end, which rows' order settles; if
+    it does (`settled`): a query may have sorts that the index isn't made for.
     """
 
     def __init__(
@@ -129,15 +136,16 @@ class _Run:
         self.measures = measures
         self.count = count
         self.budget = budget
+        self.settled = _is_order_of_rows(snapshot, ranking)
         end = len(ranking)
-        while end and isinstance(ranking[end - 1], Sort):
+        while self.settled and end and isinstance(ranking[end - 1], Sort):
             end -= 1
         first = next((at for at, each in enumerate(ranking[:end]) if each in TEXTUAL), end)
         self.before = ranking[:first]
         self.together = ranking[first:end]
         self.sorts = [each for each in ranking[end:] if isinstance(each, Sort)]
         # Else rows that are equal by their words are told apart by more than their order.
-        self.by_words_alone = all(each in TEXTUAL for each in self.together)
+        self.by_words_alone = self.settled and all(each in TEXTUAL for each in self.together)
 
     def of_listed(self, found: Found, *, in_chunks: bool = True) -> Ranked:
         """The best of some rows; in chunks, only those are looked at that may be among them."""
@@ -152,7 +160,8 @@ class _Run:
             self.budget.cut |= classes.keep_first(_AT_ONCE * _GROWTH**2)
         for criterion in self.together:
             classes.split_by(criterion)
-        classes.keep_first(self.count)
+        if self.settled:
+            classes.keep_first(self.count)
         return classes.in_order()
 
     def of_spread(self, spread: Spread) -> Ranked:
@@ -233,8 +242,7 @@ class _Run:
     def value_of(self, criterion: Criterion | Sort, found: Found) -> Column | None:
         """A criterion other than the textual ones, for some rows; None if all are equal."""
         if isinstance(criterion, Sort):
-            at = self.snapshot.layout.sorts.index(criterion)
-            return self.snapshot.sort_column(at, found.rows)
+            return self.snapshot.sort_keys(criterion, found.rows)
         return self.measures.cheap(criterion, found)
 
 
@@ -331,7 +339,7 @@ class _Classes:
             assert column is not None
             self._columns[name_of(sort)] = column
         keys: list[Column] = []
-        if len(rows) and rows[-1] >= snapshot.base_rows:
+        if len(rows) and (rows[-1] >= snapshot.base_rows or not self._run.settled):
             keys = [self._columns[name_of(sort)] for sort in sorts]
             keys.append(snapshot.numbers(rows))
         if self._classes is not None:
