@@ -7,7 +7,8 @@ artist and album, in order, of which the last is cut off as while typing; some h
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +23,8 @@ _CHUNK: Final = 10_000
 _TYPO_FROM: Final = 4  # letters of a word that may have a typo
 
 
-def vocabulary(seed: int) -> list[str]:
+@cache
+def vocabulary(seed: int) -> Sequence[str]:
     """Different words, the most frequent first; frequent ones tend to be short."""
     rng = np.random.default_rng([seed, 0])
     words: dict[str, None] = {}
@@ -33,7 +35,7 @@ def vocabulary(seed: int) -> list[str]:
             str(rng.choice(part)) for _ in range(syllables) for part in (_ONSETS, _VOWELS, _CODAS)
         )
         words[word] = None
-    return list(words)
+    return tuple(words)
 
 
 def tracks(count: int, seed: int = 1) -> Iterator[dict[str, Any]]:
@@ -45,8 +47,8 @@ def tracks(count: int, seed: int = 1) -> Iterator[dict[str, Any]]:
 
     def phrases(number: int, most: int) -> list[str]:
         lengths = 1 + rng.binomial(most - 1, 0.4, number)
-        drawn = np.searchsorted(shares, rng.random(int(lengths.sum())))
-        drawn = np.minimum(drawn, VOCABULARY - 1).tolist()
+        found = np.searchsorted(shares, rng.random(int(lengths.sum())))
+        drawn: list[int] = np.minimum(found, VOCABULARY - 1).tolist()
         made: list[str] = []
         at = 0
         for length in lengths.tolist():
@@ -94,12 +96,12 @@ def queries(
             if not long:
                 continue
             at = int(rng.choice(long))
-            typed[at] = _mistyped(typed[at], rng)
+            typed[at] = mistyped(typed[at], rng)
         made.append(" ".join(typed))
     return made
 
 
-def _mistyped(word: str, rng: np.random.Generator) -> str:
+def mistyped(word: str, rng: np.random.Generator) -> str:
     """A word with one letter replaced, left out, put in, or swapped with the next."""
     at = int(rng.integers(1, len(word) - 1))
     letter = str(rng.choice(list(_LETTERS)))

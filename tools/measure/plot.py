@@ -19,9 +19,9 @@ from tools.measure.align import Played
 from tools.measure.report import Measured
 
 # Okabe and Ito's colours, told apart by any eye.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442")
-_INK = "#222222"
-_FAINT = "#8a8a8a"
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442")
+INK = "#222222"
+FAINT = "#8a8a8a"
 _ALARM = "#c1121f"
 _HALO = [withStroke(linewidth=3, foreground="white")]
 _FRAME_US = 1e6 / 48000
@@ -36,13 +36,13 @@ def plot(measured: Measured, path: Path, title: str) -> None:
     """Writes the picture as PNG, 1600 x 1000 pixels; needs no display."""
     figure = Figure(figsize=(12.8, 8.0), dpi=125, facecolor="white", layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    figure.suptitle(title, x=0.012, ha="left", fontsize=15, fontweight="bold", color=_INK)
+    figure.suptitle(title, x=0.012, ha="left", fontsize=15, fontweight="bold", color=INK)
     _errors(top, measured)
     _spread(bottom, measured)
     _marks(top, measured)
     for axes in (top, bottom):
-        _dress(axes)
-    bottom.set_xlabel("seconds since the stream's start", color=_INK)
+        dress(axes)
+    bottom.set_xlabel("seconds since the stream's start", color=INK)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 
@@ -55,16 +55,16 @@ def _errors(axes: Axes, measured: Measured) -> None:
     for number, (board, played) in enumerate(
         zip(measured.run.boards, measured.played, strict=True)
     ):
-        colour = _COLOURS[number % len(_COLOURS)]
+        colour = COLOURS[number % len(COLOURS)]
         label = f"{board.board}  {board.ppm:+.1f} ppm"
         times, errors = _broken(played, measured)
         axes.plot(times, errors, color=colour, linewidth=0.9, alpha=0.9, label=label)
     everything = [played.error_us for played in measured.played if played.error_us.size]
     _limit(axes, np.concatenate(everything) if everything else np.zeros(0), symmetric=True)
     axes.axhspan(-_FRAME_US / 2, _FRAME_US / 2, color="#000000", alpha=0.05, linewidth=0)
-    axes.axhline(0.0, color=_FAINT, linewidth=0.7)
+    axes.axhline(0.0, color=FAINT, linewidth=0.7)
     axes.set_ylabel(
-        "true error against house time, µs\n(late is positive; band: one frame)", color=_INK
+        "true error against house time, µs\n(late is positive; band: one frame)", color=INK
     )
     axes.legend(
         loc="lower left",
@@ -119,14 +119,14 @@ def _spread(axes: Axes, measured: Measured) -> None:
     spread = np.nanmax(errors, axis=0) - np.nanmin(errors, axis=0) if len(grid) else np.zeros(0)
     stride = max(1, len(grid) // _MAX_POINTS)
     axes.fill_between(
-        grid[::stride] / 48000, 0, spread[::stride], color=_COLOURS[0], alpha=0.25, linewidth=0
+        grid[::stride] / 48000, 0, spread[::stride], color=COLOURS[0], alpha=0.25, linewidth=0
     )
-    axes.plot(grid[::stride] / 48000, spread[::stride], color=_COLOURS[0], linewidth=0.8)
+    axes.plot(grid[::stride] / 48000, spread[::stride], color=COLOURS[0], linewidth=0.8)
     _limit(axes, spread, symmetric=False)
     error = measured.report["true_error_us"]
     for name, style in (("p50", (0, (1, 2))), ("p99", (0, (5, 3)))):
         if error[name] is not None:
-            axes.axhline(error[name], color=_INK, linewidth=0.9, linestyle=style)
+            axes.axhline(error[name], color=INK, linewidth=0.9, linestyle=style)
             axes.annotate(
                 f"{name} of all pairs {error[name]:.1f} µs",
                 (0.004, error[name]),
@@ -134,10 +134,10 @@ def _spread(axes: Axes, measured: Measured) -> None:
                 xytext=(0, 2),
                 textcoords="offset points",
                 fontsize=9,
-                color=_INK,
+                color=INK,
                 path_effects=_HALO,
             )
-    axes.set_ylabel("largest difference\nbetween two boards, µs", color=_INK)
+    axes.set_ylabel("largest difference\nbetween two boards, µs", color=INK)
 
 
 def _marks(axes: Axes, measured: Measured) -> None:
@@ -145,8 +145,8 @@ def _marks(axes: Axes, measured: Measured) -> None:
     run, report = measured.run, measured.report
     marks: list[tuple[float, str, str]] = []
     if report["start_spread_us"] is not None:
-        marks.append((0.0, f"start, within {report['start_spread_us']:.0f} µs", _INK))
-    marks += [((e.time_us - run.start_us) / 1e6, e.label, _INK) for e in run.events]
+        marks.append((0.0, f"start, within {report['start_spread_us']:.0f} µs", INK))
+    marks += [((e.time_us - run.start_us) / 1e6, e.label, INK) for e in run.events]
     for board, books in zip(run.boards, measured.accounts, strict=True):
         marks += _faults(board.board, measured, books.dropouts, "dropout")
         marks += _faults(board.board, measured, books.jumps, "jump")
@@ -177,12 +177,13 @@ def _faults(
     ]
 
 
-def _dress(axes: Axes) -> None:
+def dress(axes: Axes) -> None:
+    """The looks that all our plots have."""
     axes.grid(True, axis="y", color="#e6e6e6", linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
-        axes.spines[side].set_color(_FAINT)
-    axes.tick_params(colors=_INK, labelsize=9)
+        axes.spines[side].set_color(FAINT)
+    axes.tick_params(colors=INK, labelsize=9)
     axes.margins(x=0.01)
