@@ -65,6 +65,14 @@ def test_without_typo_tolerance_nothing_is_split_or_joined(corpus: Build) -> Non
     assert bench.ids("note book", typoTolerance=False) == ["apart"]
 
 
+def test_words_that_forgive_no_typos_are_not_split_or_joined(corpus: Build) -> None:
+    # disableTypoToleranceOnWords "also turns off word splitting and concatenation".
+    records = {"apart": "note book", "one": "notebook"}
+    bench = corpus(records, disableTypoToleranceOnWords=["notebook", "note"])
+    assert bench.ids("notebook") == ["one"]
+    assert bench.ids("note book") == ["apart"]
+
+
 def test_letters_with_dots_between_are_one_word(corpus: Build) -> None:
     # "B.C.E. creates the tokens B, C, E and BCE; only BCE is indexed."
     bench = corpus({"a": "300 B.C.E."})

@@ -120,27 +120,28 @@ def match(
     matched = _matching(snapshot, query, spoken, places, reader.readings(kept, optional), budget)
     removed: tuple[int, ...] = ()
     if not matched and len(kept) > 1:
-        for remaining, may_miss in _retreats(query.remove_words_if_no_results, kept):
-            readings = reader.readings(remaining, may_miss or optional)
+        mode = query.remove_words_if_no_results
+        for may_miss in _retreats(mode, kept):
+            readings = reader.readings(kept, optional.union(may_miss))
             matched = _matching(snapshot, query, spoken, places, readings, budget)
             if matched:
-                removed = tuple(at for at in kept if at not in remaining)
+                removed = tuple(may_miss) if mode != "allOptional" else ()
                 break
     matched = _few_typos(matched, query.typo_tolerance, snapshot.row_count)
     result = Matches(spoken, places, snapshot.row_count, tuple(matched), removed)
     return _around(snapshot, query, result)
 
 
-def _retreats(mode: str, kept: list[int]) -> list[tuple[list[int], frozenset[int]]]:
-    """What to look for instead, the least changed first: places of words, and the optional."""
-    fewest = max(1, len(kept) - _REMOVED)
+def _retreats(mode: str, kept: list[int]) -> list[list[int]]:
+    """The places of the words that may be absent after all, the fewest first."""
+    removed = range(1, min(_REMOVED, len(kept) - 1) + 1)
     match mode:
         case "lastWords":
-            return [(kept[:count], frozenset()) for count in range(len(kept) - 1, fewest - 1, -1)]
+            return [kept[-count:] for count in removed]
         case "firstWords":
-            return [(kept[-count:], frozenset()) for count in range(len(kept) - 1, fewest - 1, -1)]
+            return [kept[:count] for count in removed]
         case "allOptional":
-            return [(kept, frozenset(kept))]
+            return [kept]
         case _:
             return []
 
@@ -191,18 +192,27 @@ def words_matched(reading: Reading, grades: Sequence[Grades]) -> NDArray[np.int6
 
 
 def _demanding(found: Found, reading: Reading) -> Found:
-    """With all words optional and many results, only those that match more of the words."""
+    """With all words optional, every thousand results further on must match more of the words.
+
+    So says Algolia's description of optionalWords. Of those that match too few, the ones that the
+    index ranks first fill up the last thousand.
+    """
     count = sum(reading.spans.values())
     if count < _DEMANDING_FROM or not reading.all_optional:
         return found
     step = count // 5 if count >= _FIVES_FROM else 1
     matching = words_matched(reading, found.grades)
-    needed = 1
-    while needed + step <= count and np.count_nonzero(matching >= needed) > _MANY:
+    needed, room = 1, _MANY
+    while needed + step <= count and np.count_nonzero(matching >= needed) > room:
         needed += step
-    while needed > 1 and not (matching >= needed).any():
-        needed -= 1
-    return found.pick(matching >= needed) if needed > 1 else found
+        room += _MANY
+    if needed == 1:
+        return found
+    kept = matching >= needed
+    missing = room - _MANY - int(np.count_nonzero(kept))
+    if missing > 0:
+        kept[np.flatnonzero((matching >= needed - step) & ~kept)[:missing]] = True
+    return found.pick(kept)
 
 
 def _filters(query: Query, spoken: Spoken) -> bool:

@@ -208,7 +208,7 @@ class Reader:
         found: list[Reading] = []
         for first, span in spans:
             parts = plain[first : first + span]
-            if any(self._spoken.in_phrase(part.at) for part in parts):
+            if any(self._as_it_stands(part) for part in parts):
                 continue
             word = "".join(part.text for part in parts)
             prefix = parts[-1].prefix
@@ -218,6 +218,10 @@ class Reader:
                 found.append(Reading((*plain[:first], joined, *plain[first + span :]), 1))
         return found
 
+    def _as_it_stands(self, word: Wanted) -> bool:
+        """Whether a word is neither joined nor split: in a phrase, or one that forgives no typo."""
+        return self._spoken.in_phrase(word.at) or word.text in _folded_words(self._snapshot)
+
     def _split(self, plain: Sequence[Wanted]) -> list[Reading]:
         """Each word as two, cut where the rarer of them is most frequent."""
         snapshot = self._snapshot
@@ -225,7 +229,7 @@ class Reader:
         found: list[Reading] = []
         for place, wanted in enumerate(plain):
             word, prefix = wanted.text, wanted.prefix
-            if len(word) < shortest or self._spoken.in_phrase(wanted.at):
+            if len(word) < shortest or self._as_it_stands(wanted):
                 continue
             best: tuple[int, int] | None = None
             for cut in range(1, min(len(word) - 1, _SPLIT_FIRST) + 1):
