@@ -86,8 +86,9 @@ def test_the_nearest_comes_first(filled: Any) -> None:
     around = {"aroundLatLng": "48.86,2.35", "aroundRadius": "all", "getRankingInfo": True}
     hits = bench.answer("city", **around).hits
     assert [hit.object_id for hit in hits] == ["paris", "two", "berlin", "auckland", "nowhere"]
-    assert hits[1].ranking_info["geoDistance"] == pytest.approx(342_000, rel=0.02)
-    assert hits[1].ranking_info["matchedGeoLocation"]["lat"] == 51.5
+    place = hits[1].ranking_info["matchedGeoLocation"]
+    assert place["distance"] == pytest.approx(342_000, rel=0.02)
+    assert place["lat"] == 51.5
 
 
 def test_a_radius_leaves_out_what_is_further(filled: Any) -> None:

@@ -28,7 +28,7 @@ def test_parameters_override_settings_which_override_defaults() -> None:
 def test_a_url_encoded_string_and_fields_beside_it_are_one_request() -> None:
     query = _asked(
         params="query=a%2Bb+c&hitsPerPage=3&facets=%5B%22x%22%2C%22y%22%5D&getRankingInfo=1"
-        "&attributesToRetrieve=a,b&typoTolerance=false&aroundPrecision=%5B%7B%22value%22%3A5%7D%5D",
+        "&attributesToRetrieve=a,b&typoTolerance=false&aroundPrecision=%5B%7B%22value%22%3A25%7D%5D",
         hitsPerPage=4,
     )
     assert query.query == "a+b c"
@@ -37,7 +37,7 @@ def test_a_url_encoded_string_and_fields_beside_it_are_one_request() -> None:
     assert query.get_ranking_info
     assert query.attributes_to_retrieve.names == {"a", "b"}
     assert query.typo_tolerance == "false"
-    assert query.around_precision == (Step(0, 5),)
+    assert query.around_precision == (Step(0, 25),)
 
 
 def test_an_encoded_query_asks_the_same_again() -> None:

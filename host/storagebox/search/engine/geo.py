@@ -75,6 +75,13 @@ def steps(metres: NDArray[np.int64], precision: int | Sequence[Step]) -> NDArray
     return result
 
 
+def precision_at(metres: int, precision: int | Sequence[Step]) -> int:
+    """The length in metres of the step that a distance is in; 1 where none begins so near."""
+    if isinstance(precision, int):
+        return precision
+    return next((each.value for each in reversed(precision) if each.start <= metres), 1)
+
+
 def automatic_radius_m(metres: NDArray[np.int64], least: int | None) -> int:
     """A radius by how dense records are: it reaches the 1000 nearest that match."""
     there = metres[metres < NOWHERE]

@@ -12,6 +12,7 @@ from storagebox.search.engine.answer import Answer, Hit
 from storagebox.search.engine.budget import Budget
 from storagebox.search.engine.closeness import NOWHERE
 from storagebox.search.engine.geo import NOWHERE as FAR_AWAY
+from storagebox.search.engine.geo import precision_at
 from storagebox.search.engine.highlight import Marker
 from storagebox.search.engine.matching import Matches, match
 from storagebox.search.engine.ordering import best
@@ -57,20 +58,15 @@ def search(
         ranked = _part(ranked, first, end)
         sequence = None
         nb_hits = matches.count + ranked.added
-    names = facets.counted(snapshot, query.facets)
-    counted: Rows = np.zeros(0, np.int64)
-    if names:
-        counted = matches.rows
-        if heads is not None and query.faceting_after_distinct:
-            counted = heads
+    counted = _counted(snapshot, query, matches, heads)
     return Answer(
         hits=_hits(snapshot, query, matches, ranked, fetch, sequence),
         nb_hits=nb_hits,
         exhaustive_hits=not (budget.cut or budget.typos_cut),
         exhaustive_typo=None if query.typo_tolerance == "false" else not budget.typos_cut,
         exhaustive_facets=not (budget.cut or budget.typos_cut),
-        facets=_facets(snapshot, query, names, counted) if query.facets else None,
-        facets_stats=_stats(snapshot, names, counted) if query.facets else None,
+        facets=_facets(snapshot, query, counted) if query.facets else None,
+        facets_stats=_stats(snapshot, counted) if query.facets else None,
         query_after_removal=_after_removal(snapshot, query, matches),
         automatic_radius=matches.radius,
         parsed_query=" ".join(matches.spoken.words),
@@ -82,8 +78,23 @@ def _part(ranked: Ranked, first: int, end: int) -> Ranked:
     return Ranked(ranked.rows[first:end], criteria, ranked.added, ranked.promoted)
 
 
+def _counted(
+    snapshot: Snapshot, query: Query, matches: Matches, heads: Rows | None
+) -> dict[str, Rows]:
+    """The facets to be counted, and in which rows: all that match, or one of each group."""
+    after_distinct = {
+        each.name for each in query.settings.attributes_for_faceting if each.after_distinct
+    }
+    return {
+        name: heads
+        if heads is not None and (query.faceting_after_distinct or name in after_distinct)
+        else matches.rows
+        for name in facets.counted(snapshot, query.facets)
+    }
+
+
 def _facets(
-    snapshot: Snapshot, query: Query, names: Sequence[str], rows: Rows
+    snapshot: Snapshot, query: Query, counted: Mapping[str, Rows]
 ) -> dict[str, dict[str, int]]:
     found = {
         name: facets.listed(
@@ -93,13 +104,13 @@ def _facets(
             query.max_values_per_facet,
             query.sort_facet_values_by,
         )
-        for name in names
+        for name, rows in counted.items()
     }
     return {name: values for name, values in found.items() if values}
 
 
-def _stats(snapshot: Snapshot, names: Sequence[str], rows: Rows) -> dict[str, Mapping[str, float]]:
-    found = ((name, facets.stats(snapshot, name, rows)) for name in names)
+def _stats(snapshot: Snapshot, counted: Mapping[str, Rows]) -> dict[str, Mapping[str, float]]:
+    found = ((name, facets.stats(snapshot, name, rows)) for name, rows in counted.items())
     return {name: stats for name, stats in found if stats is not None}
 
 
@@ -221,8 +232,8 @@ def _info(
             metres = int(around.metres[place])
             if metres < FAR_AWAY:
                 lat, lng = around.degrees[place].tolist()
-                info["geoDistance"] = metres
+                precision = precision_at(metres, query.around_precision)
+                info["geoPrecision"] = precision
+                info["geoDistance"] = metres // precision
                 info["matchedGeoLocation"] = {"lat": lat, "lng": lng, "distance": metres}
-        precision = query.around_precision
-        info["geoPrecision"] = precision if isinstance(precision, int) else precision[0].value
     return info

@@ -14,6 +14,9 @@ from storagebox.search.language.kinds import Kind, integer, refuse
 # A circle's radius in metres, "all" for none that filters, None to choose one by density.
 Radius = int | Literal["all"] | None
 
+# Steps of aroundPrecision that are shorter count as this long: Algolia's minimum.
+MIN_PRECISION_M = 10
+
 MIN_POLYGON_POINTS = 3
 MAX_POLYGON_POINTS = 10_000
 
@@ -167,7 +170,7 @@ def _check_precision(name: str, value: object) -> int | tuple[Step, ...]:
             steps.append(step)
         return tuple(sorted(steps, key=lambda each: each.start))
     try:
-        return cast(int, _METRES.check(name, value))
+        return max(cast(int, _METRES.check(name, value)), MIN_PRECISION_M)
     except ValueError:
         refuse(name, PRECISION.expected)
 
@@ -178,7 +181,8 @@ def _step_of(item: object) -> Step | None:
     fields = cast("Mapping[str, object]", item)
     try:
         start = cast(int, _FROM.check("from", fields.get("from", 0)))
-        return Step(start, cast(int, _METRES.check("value", fields.get("value"))))
+        value = cast(int, _METRES.check("value", fields.get("value")))
+        return Step(start, max(value, MIN_PRECISION_M))
     except ValueError:
         return None
 
