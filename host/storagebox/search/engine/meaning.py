@@ -219,7 +219,7 @@ class Reader:
         return found
 
     def _as_it_stands(self, word: Wanted) -> bool:
-        """Whether a word is neither joined nor split: in a phrase, or one that forgives no typo."""
+        """Whether a word is neither joined nor split: in a phrase, or forgiving no typo."""
         return self._spoken.in_phrase(word.at) or word.text in _folded_words(self._snapshot)
 
     def _split(self, plain: Sequence[Wanted]) -> list[Reading]:
