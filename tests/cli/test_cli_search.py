@@ -66,6 +66,26 @@ def test_bad_rows_are_named_by_line_and_the_rest_is_taken(phantom: Phantom, tmp_
     assert "too big" in result["faults"][1]["reason"]
 
 
+def test_an_import_may_replace_all_at_one_instant_or_nothing(phantom: Phantom, tmp_path: Path):
+    file = tmp_path / "a.ndjson"
+    file.write_text('{"objectID":"a","n":1}\n{"objectID":"b","n":2}\n')
+    assert phantom("import", "stock", str(file)).exit_code == 0
+    file.write_text('{"objectID":"c","n":3}\n')
+    with SearchClient(phantom.url, APP, ADMIN_KEY) as api:  # type: ignore[attr-defined]
+
+        def names() -> list[str]:
+            return [each["name"] for each in api.call("GET", "/1/indexes")["items"]]
+
+        before = names()
+        broken = phantom("import", "stock", str(file), str(tmp_path / "none"), "--replace")
+        assert broken.exit_code == 1
+        assert "stock stays as it was: " in broken.stderr
+        assert len(phantom("export", "stock").stdout.splitlines()) == 2
+        assert phantom("import", "stock", str(file), "--replace").exit_code == 0
+        assert phantom("export", "stock").stdout == '{"objectID":"c","n":3}\n'
+        assert names() == before
+
+
 def test_an_attribute_may_identify_and_a_pipe_is_read(phantom: Phantom):
     text = "sku;name\n17;Kaffee\n18;Tee\n;Kakao\n"
     done = phantom("import", "shop", "-", "--id", "sku", "--format", "csv", stdin=text)

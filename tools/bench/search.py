@@ -246,6 +246,7 @@ def _asked(asked: Mapping[str, Any], number: int) -> dict[str, Any]:
         **_opened(asked),
         "queries": number,
         "search_ms": spread_ms(asked["times_s"]),
+        "search_cpu_ms": spread_ms(asked["cpu_times_s"]),
         "filtered_search_ms": spread_ms(asked["filtered_s"]),
         "queries_per_s": round(number / asked["wall_s"], 1),
         "queries_per_core_s": round(number / asked["cpu_s"], 1),

@@ -27,6 +27,7 @@ def _track_lines(each: Mapping[str, Any]) -> list[str]:
         f"{each['records']:,} tracks",
         *_index_lines(each),
         _line("a search, ms", _spread(each["search_ms"])),
+        _line("  of the processor, ms", _spread(each["search_cpu_ms"])),
         _line("with filter and facet, ms", _spread(each["filtered_search_ms"])),
         _line("searches a second", "   ".join(rates)),
         _line("write to visible, ms", _spread(each["write_to_visible_ms"])),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -37,6 +37,9 @@ def import_(
         list[str] | None,
         typer.Option("--text", help="A column of CSV that stays text; may be repeated."),
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Instead of what is in it, at one instant.")
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Until all can be found.")] = True,
     as_json: Json = False,
     url: target.Url = target.URL,
@@ -60,24 +63,30 @@ def import_(
                 progress.count(importing.result.taken)
                 yield row
 
+        def add(name: str) -> None:
+            try:
+                with opened(name, progress.read) as file:
+                    importing.add(name, counted(rows(file, name, form, text or ())))
+            except Unreadable as fault:
+                reason = str(fault)
+                broken.append(reason if reason.startswith(name) else f"{name}: {reason}")
+                progress.fault(broken[-1])
+
         try:
-            for name in files:
-                try:
-                    with opened(name, progress.read) as file:
-                        found = rows(file, name, form, text or ())
-                        importing.add(name, counted(found))
-                except Unreadable as fault:
-                    reason = str(fault)
-                    told = reason if reason.startswith(name) else f"{name}: {reason}"
-                    broken.append(told)
-                    progress.fault(told)
-            importing.flush()
+            with importing.replacing() if replace else nullcontext():
+                for name in files:
+                    add(name)
+                if replace and broken:
+                    progress.end()
+                    fail(f"search import: {index} stays as it was: {broken[0]}", FAILED)
+                importing.flush()
             if wait:
                 importing.wait()
         except SearchFault as fault:
             progress.end()
             taken = importing.result.taken
-            fail(f"search import: {fault} ({taken:,} rows were taken before)", FAILED)
+            before = "it stays as it was" if replace else f"{taken:,} rows were taken before"
+            fail(f"search import: {fault} ({before})", FAILED)
     progress.end()
     result = importing.result
     seconds = round(progress.seconds, 3)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,6 +20,7 @@ _BYTES: Final = 4 << 20
 _TASK_S: Final = 0.05
 _MAX_TASK_S: Final = 1.0
 _FAULTS_KEPT: Final = 100
+_SCOPES: Final = ["settings", "synonyms", "rules"]
 # Of these the fault is one record's; others are the server's or of the whole request.
 _RECORDS_FAULTS: Final = (400, 413)
 
@@ -42,6 +45,7 @@ class Importing:
     ) -> None:
         self.result = Import()
         self._api = api
+        self._index = index
         self._path = f"/1/indexes/{quote(index, safe='')}"
         self._told = told
         self._id = id_attribute
@@ -63,6 +67,26 @@ class Importing:
             self._bytes += len(data)
             if len(self._batch) >= _ROWS or self._bytes >= _BYTES:
                 self.flush()
+
+    @contextmanager
+    def replacing(self) -> Generator[None]:
+        """Have what the block adds take the place of all that is in the index, at one instant.
+
+        Settings, synonyms and rules stay. Until then, and if it fails, what there was is found.
+        """
+        aside = f"{self._index}_import_{secrets.token_hex(4)}"
+        index, self._path = self._path, f"/1/indexes/{quote(aside, safe='')}"
+        copy = {"operation": "copy", "destination": aside, "scope": _SCOPES}
+        try:
+            self._api.call("POST", f"{index}/operation", copy)
+            yield
+            self.flush()
+            move = {"operation": "move", "destination": self._index}
+            self.result.task = self._api.call("POST", f"{self._path}/operation", move)["taskID"]
+        except BaseException:
+            with suppress(SearchFault):
+                self._api.call("DELETE", self._path)
+            raise
 
     def flush(self) -> None:
         """Send what has gathered."""
