@@ -31,7 +31,7 @@ MAX_COMMIT_CHANGES = 128  # etcd's --max-txn-ops
 # four hosts, 30 s each (algoliasearch 4.48, write timeout).
 OPERATION_KEPT_S = 900
 # A page of records holds about this much at most; one record may be larger.
-PAGE_BYTES = 8 << 20
+PAGE_BYTES = 2 << 20
 
 
 class StoreError(Exception):

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from storagebox.search.writes import accepting
+from storagebox.search.writes import accepting, admission
 from storagebox.search.writes.accepting import Limits
 from storagebox.search.writes.application import Application, Unavailable
 from storagebox.search.writes.operations import (
     AddKey,
     ClearIndex,
+    CopyIndex,
     DeleteIndex,
     DeleteItem,
     DeleteKey,
@@ -286,3 +287,25 @@ def test_an_application_is_open_once_and_is_nobody_elses(tenant: Tenant) -> None
     (tenant.folder.parent / "file").write_text("")
     with pytest.raises(Unavailable, match="writable"):
         Application.open(tenant.folder.parent / "file", "TEST")
+
+
+def test_who_has_used_up_a_quota_may_delete_and_no_more(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "_MEASURE_S", 0.0)
+    tenant.reopen(limits=Limits(records=4))
+    tenant.settings("t", {"replicas": ["r", "virtual(v)"]})
+    tenant.add("t", {"objectID": "1"}, {"objectID": "2"})  # and as many in the replica
+    for write in (
+        lambda: tenant.add("t", {"objectID": "3"}),
+        lambda: tenant.do(CopyIndex("t", "u")),
+    ):
+        with pytest.raises(Refused, match="Record quota exceeded") as caught:
+            write()
+        assert caught.value.status == 403
+    tenant.settings("t", {"hitsPerPage": 5})
+    tenant.batch("t", ("deleteObject", {"objectID": "1"}))
+    tenant.add("t", {"objectID": "3"})
+    tenant.reopen(limits=Limits(stored_bytes=1))
+    with pytest.raises(Refused, match="Storage quota exceeded"):
+        tenant.add("t", {"objectID": "4"})

@@ -11,5 +11,7 @@ pending.py       what waits for the next commit; partial.py: what an update come
 indices.py       the folders of indices
 catalog.py       which indices there are; keys.py: the API keys
 snapshots.py     copies to make an index anew; rebuild.py: how
+admission.py     room, quotas, and whether it can be done as things are
+tasks.py         what is acknowledged, applied, waited for
 application.py   one tenant; applications.py: many
 """

@@ -9,22 +9,20 @@ snapshots/    from which an index is made anew
 from __future__ import annotations
 
 import fcntl
-import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from heapq import heappop, heappush
-from itertools import count
 from pathlib import Path
 from typing import IO, Any, Final
 from uuid import uuid4
 
 from storagebox.search.engine.index import Index
 from storagebox.search.writes import catalog as catalogs
-from storagebox.search.writes import chunks, durable, structure
+from storagebox.search.writes import chunks, durable
 from storagebox.search.writes.accepting import Limits
+from storagebox.search.writes.admission import Admission
 from storagebox.search.writes.applying import SNAPSHOT_BYTES, Applying
 from storagebox.search.writes.catalog import Catalog
 from storagebox.search.writes.indices import Exhausted, Report
@@ -32,24 +30,14 @@ from storagebox.search.writes.keys import Keys, new_secret
 from storagebox.search.writes.log import Log, LoopThread
 from storagebox.search.writes.operations import (
     SETTINGS,
-    AddKey,
-    Batch,
-    ClearIndex,
-    CopyIndex,
-    DeleteBy,
-    DeleteIndex,
-    DeleteKey,
-    MoveIndex,
     Operation,
-    RestoreKey,
-    SetSettings,
-    UpdateKey,
     encode,
     indices,
 )
 from storagebox.search.writes.refused import Refused
 from storagebox.search.writes.snapshots import Snapshots
 from storagebox.search.writes.state import State, View
+from storagebox.search.writes.tasks import Tasks
 from storagebox.store.interface import StoreError
 from storagebox.store.sqlite import SqliteStore
 
@@ -81,16 +69,6 @@ class Application:
         self.failures: deque[dict[str, Any]] = deque(maxlen=_FAILURES_KEPT)
         self._clock = clock
         self._told = report
-        self._lock = threading.Lock()
-        self._applied = 0
-        self._waiting: list[tuple[int, int, Future[None]]] = []
-        self._order = count()
-        # Acknowledged and not applied yet: task → (bytes in the log, names of indices).
-        self._pending: dict[int, tuple[int, tuple[str, ...]]] = {}
-        self._pending_bytes = 0
-        self._last = 0
-        self._rate = 0.0  # bytes a second, of late
-        self._rated_s = time.monotonic()
         self._own_thread: LoopThread | None = None
         self._held: IO[bytes] | None = None
         self._closed = False
@@ -149,16 +127,17 @@ class Application:
         except (Exhausted, OSError) as fault:
             raise Unavailable(f"{fault}: mend that, and start again") from fault
         self._log = Log(thread, thread.run(self._store()))
-        self._check_log()
+        last = self._go_on()
         if not (self.folder / catalogs.FILE).exists():
             self._state.save(catalog.applied)
-        self._applied = catalog.applied
+        self._tasks = Tasks(catalog.applied, last)
+        self._admission = Admission(self.folder, self.limits, self._tasks, self._state)
         self._applying = Applying(
             self._state,
             self._log,
             self._snapshots,
             self._report,
-            self._advanced,
+            self._tasks.advanced,
             snapshot_bytes,
         )
         self._applying.start()
@@ -192,19 +171,20 @@ class Application:
             catalog.admin_key = admin_key
         return catalog, latest
 
-    def _check_log(self) -> None:
-        """Go on behind everything that is applied, should the log have been lost."""
-        first, self._last = self._log.bounds()
+    def _go_on(self) -> int:
+        """The log's last position: behind everything that is applied, should it have been lost."""
+        first, last = self._log.bounds()
         open_indices = self._state.indices.all().values()
         applied = max((index.applied for index in open_indices), default=0)
         applied = max(applied, self._state.catalog.applied)
-        if self._last >= applied and first <= self._state.catalog.applied + 1:
-            return
-        self._report("log.lost", applied=applied, first=first, last=self._last)
-        self._log.trim(self._last + 1)
-        self._last = max(applied, self._last) + _LOST_TASKS
-        self._log.begin(self._last + 1)
-        self._state.save(self._last)
+        if last >= applied and first <= self._state.catalog.applied + 1:
+            return last
+        self._report("log.lost", applied=applied, first=first, last=last)
+        self._log.trim(last + 1)
+        last = max(applied, last) + _LOST_TASKS
+        self._log.begin(last + 1)
+        self._state.save(last)
+        return last
 
     def close(self) -> None:
         """Stop applying, and let go of everything; what is acknowledged is kept."""
@@ -213,10 +193,7 @@ class Application:
         self._closed = True
         self._applying.close()
         self._let_go()
-        with self._lock:
-            waiting, self._waiting = self._waiting, []
-        for _, _, future in waiting:
-            future.cancel()
+        self._tasks.close()
 
     def _let_go(self) -> None:
         for name in ("_snapshots", "_state", "_log"):
@@ -242,9 +219,12 @@ class Application:
         Raises Refused at once where it is known at once. Some 4 ms for a thousand small records
         are spent here, on JSON and compression: large ones are nothing for an event loop's thread.
         """
-        self._check_room()
+        if self._closed:
+            raise Refused("this application is closed", 503)
+        if (fault := self._applying.fault) is not None:
+            raise Refused(f"no writes can be taken: {fault}", 503)
         now_ms = int(self._clock() * 1000)
-        self._check(operation, now_ms)
+        self._admission.check(operation, now_ms)
         payload = encode(operation, now_ms)
         if len(payload) > self.limits.operation_bytes:
             raise Refused(
@@ -263,109 +243,38 @@ class Application:
             except BaseException as fault:
                 accepted.set_exception(Refused(f"the write could not be kept: {fault}", 503, 1))
                 return
-            with self._lock:
-                if task_id > max(self._applied, self._last):
-                    self._pending[task_id] = (size, names)
-                    self._pending_bytes += size
-                self._last = max(self._last, task_id)
+            self._tasks.acknowledged(task_id, size, names)
             accepted.set_result(task_id)
 
         appended.add_done_callback(done)
         return accepted
-
-    def _check_room(self) -> None:
-        if self._closed:
-            raise Refused("this application is closed", 503)
-        if (fault := self._applying.fault) is not None:
-            raise Refused(f"no writes can be taken: {fault}", 503)
-        durable.check_room(self.folder, self.limits.disk_reserve_bytes)
-        with self._lock:
-            tasks, size = len(self._pending), self._pending_bytes
-            rate = self._rate
-        if tasks < self.limits.pending_operations and size < self.limits.pending_bytes:
-            return
-        behind_s = size / 2 / rate if rate else 10
-        what = (
-            "too many jobs" if tasks >= self.limits.pending_operations else "job queue too large"
-        )
-        raise Refused(
-            f"{what}: {tasks} operations ({size >> 20} MB) are not applied yet: slow down",
-            429,
-            max(1, min(30, int(behind_s) + 1)),
-        )
-
-    def _check(self, operation: Operation, now_ms: int) -> None:
-        """Refuse what can't be done as things are. What changes meanwhile, applying finds out."""
-        catalog = self._state.catalog
-        match operation:
-            case AddKey() | UpdateKey() | DeleteKey() | RestoreKey():
-                if operation.value == catalog.admin_key:
-                    raise Refused("the admin API key is not to be changed here", 403)
-                catalog.keys.check(operation, now_ms)
-            case DeleteIndex() | CopyIndex() | MoveIndex():
-                structure.check(self._state, operation)
-            case SetSettings() if "replicas" in operation.settings:
-                structure.check(self._state, operation)
-            case Batch() | ClearIndex() | DeleteBy():
-                for name in indices(operation):
-                    place = catalog.places.get(name)
-                    if place is not None and place.primary is not None:
-                        kind = _WRITE_NAMES[type(operation)]
-                        raise Refused(f"cannot apply the {kind} operation on a replica index", 403)
-            case _:
-                pass
 
     # Tasks
 
     @property
     def applied(self) -> int:
         """The task up to which everything is visible."""
-        return self._applied
+        return self._tasks.applied
 
     @property
     def last(self) -> int:
         """The latest task."""
-        return self._last
+        return self._tasks.last
 
     def task(self, index: str, task_id: int) -> str:
         """'published' once what the task asks for is visible; whichever index it is about."""
-        return "published" if task_id <= self._applied else "notPublished"
+        return "published" if task_id <= self._tasks.applied else "notPublished"
 
     def wait(self, task_id: int, timeout_s: float) -> bool:
         """Wait until a task is published; False if it isn't by then."""
-        try:
-            self.when(task_id).result(timeout_s)
-        except TimeoutError:
-            return False
-        return True
+        return self._tasks.wait(task_id, timeout_s)
 
     def when(self, task_id: int) -> Future[None]:
-        """Done when a task is published; cancelled if the application is closed before."""
-        future: Future[None] = Future()
-        with self._lock:
-            if task_id > self._applied:
-                heappush(self._waiting, (task_id, next(self._order), future))
-                return future
-        future.set_result(None)
-        return future
+        """Done when a task is published; cancelled if the application is closed before.
 
-    def _advanced(self, position: int) -> None:
-        ready: list[Future[None]] = []
-        with self._lock:
-            self._applied = position
-            done = [task for task in self._pending if task <= position]
-            size = sum(self._pending.pop(task)[0] for task in done)
-            self._pending_bytes -= size
-            now_s = time.monotonic()
-            if size:
-                rate = size / max(now_s - self._rated_s, 0.001)
-                self._rate = rate if not self._rate else 0.8 * self._rate + 0.2 * rate
-            self._rated_s = now_s
-            while self._waiting and self._waiting[0][0] <= position:
-                ready.append(heappop(self._waiting)[2])
-        for future in ready:
-            if future.set_running_or_notify_cancel():
-                future.set_result(None)
+        Who no longer waits cancels it.
+        """
+        return self._tasks.when(task_id)
 
     # Reading
 
@@ -425,13 +334,12 @@ class Application:
 
     def indices(self) -> list[dict[str, Any]]:
         """All indices as GET /1/indexes lists them, by name."""
-        with self._lock:
-            waiting = Counter(name for _, names in self._pending.values() for name in names)
+        pending = self._tasks.pending()
         places = self._state.catalog.places
         listed: list[dict[str, Any]] = []
         for name, place in sorted(places.items()):
             view = self._state.views.get(name)
-            tasks = waiting[name]
+            tasks = pending[name]
             size = view.own.size_bytes() if view is not None else 0
             item: dict[str, Any] = {
                 "name": name,
@@ -462,13 +370,6 @@ class Application:
         if event == "task.failed":
             self.failures.append(fields)
         self._told(event, application=self.app_id, **fields)
-
-
-_WRITE_NAMES: Final[Mapping[type, str]] = {
-    Batch: "batch",
-    ClearIndex: "clear",
-    DeleteBy: "delete by query",
-}
 
 
 def iso(at_ms: int) -> str:

@@ -1,0 +1,124 @@
+"""Whether an operation is let in: room on the disk, distance behind, quotas, and what there is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from storagebox.search.writes import durable, structure
+from storagebox.search.writes.accepting import Limits
+from storagebox.search.writes.operations import (
+    AddKey,
+    Batch,
+    ClearIndex,
+    CopyIndex,
+    DeleteBy,
+    DeleteIndex,
+    DeleteKey,
+    MoveIndex,
+    Operation,
+    RestoreKey,
+    SetSettings,
+    UpdateKey,
+    indices,
+)
+from storagebox.search.writes.refused import Refused
+from storagebox.search.writes.state import CREATING, State
+from storagebox.search.writes.tasks import Tasks
+
+# How old a measurement of what is kept may be.
+_MEASURE_S: Final = 1.0
+# Whoever is told to wait longer would do better to be told again.
+_MAX_RETRY_S: Final = 30
+_WRITE_NAMES: Final[Mapping[type, str]] = {
+    Batch: "batch",
+    ClearIndex: "clear",
+    DeleteBy: "delete by query",
+}
+
+
+class Admission:
+    """The gate of one application. Any thread may ask."""
+
+    def __init__(self, folder: Path, limits: Limits, tasks: Tasks, state: State) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._tasks = tasks
+        self._state = state
+        self._records = self._stored_bytes = 0  # at _measured_s
+        self._measured_s = -_MEASURE_S
+
+    def check(self, operation: Operation, now_ms: int) -> None:
+        """Raises Refused for an operation that isn't to be taken now; `now_ms` is Unix time."""
+        self._check_room()
+        self._check_state(operation, now_ms)
+        if _adds(operation):
+            self._check_quota()
+
+    def _check_room(self) -> None:
+        limits = self._limits
+        durable.check_room(self._folder, limits.disk_reserve_bytes)
+        tasks, size_bytes, bytes_per_s = self._tasks.backlog()
+        many = tasks >= limits.pending_operations
+        if not many and size_bytes < limits.pending_bytes:
+            return
+        half_s = size_bytes / 2 / bytes_per_s if bytes_per_s else 10
+        raise Refused(
+            f"{'too many jobs' if many else 'job queue too large'}: {tasks} operations"
+            f" ({size_bytes >> 20} MB) are not applied yet: slow down",
+            429,
+            max(1, min(_MAX_RETRY_S, int(half_s) + 1)),
+        )
+
+    def _check_quota(self) -> None:
+        """Whether more may be kept. What waits to be applied is not counted yet."""
+        limits = self._limits
+        if not limits.records and not limits.stored_bytes:
+            return
+        now_s = time.monotonic()
+        if now_s - self._measured_s >= _MEASURE_S:
+            places = {view.place.folder: view.own for view in self._state.views.values()}
+            self._records = sum(map(len, places.values()))
+            self._stored_bytes = sum(index.size_bytes() for index in places.values())
+            self._measured_s = now_s
+        for what, held, most in (
+            ("Record", self._records, limits.records),
+            ("Storage", self._stored_bytes, limits.stored_bytes),
+        ):
+            if most and held >= most:
+                raise Refused(
+                    f"{what} quota exceeded: {held} of {most} are used. Delete some records", 403
+                )
+
+    def _check_state(self, operation: Operation, now_ms: int) -> None:
+        """Refuse what can't be done as things are. What changes meanwhile, applying finds out."""
+        catalog = self._state.catalog
+        match operation:
+            case AddKey() | UpdateKey() | DeleteKey() | RestoreKey():
+                if operation.value == catalog.admin_key:
+                    raise Refused("the admin API key is not to be changed here", 403)
+                catalog.keys.check(operation, now_ms)
+            case DeleteIndex() | CopyIndex() | MoveIndex():
+                structure.check(self._state, operation)
+            case SetSettings() if "replicas" in operation.settings:
+                structure.check(self._state, operation)
+            case Batch() | ClearIndex() | DeleteBy():
+                for name in indices(operation):
+                    place = catalog.places.get(name)
+                    if place is not None and place.primary is not None:
+                        kind = _WRITE_NAMES[type(operation)]
+                        raise Refused(f"cannot apply the {kind} operation on a replica index", 403)
+            case _:
+                pass
+
+
+def _adds(operation: Operation) -> bool:
+    match operation:
+        case Batch(requests):
+            return any(request.action in CREATING for request in requests)
+        case CopyIndex(_, _, scope):
+            return not scope
+        case _:
+            return False
