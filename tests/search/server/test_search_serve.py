@@ -60,6 +60,15 @@ def test_a_server_that_is_told_to_end_says_so_on_kept_connections_first(tmp_path
         assert server.process.wait(30) == 0
 
 
+def test_who_may_not_write_is_told_so_however_much_is_sent(tmp_path: Path) -> None:
+    with search_process(tmp_path) as server:
+        ask = Kept(server, key="nonsense")
+        record = {"action": "addObject", "body": {"objectID": "x", "text": "y" * 50_000}}
+        status, told = ask("POST", "/1/indexes/x/batch", {"requests": [record] * 600})
+        assert (status, told["message"]) == (403, "Invalid Application-ID or API key")
+        assert ask("GET", "/1/isalive")[0] == 200
+
+
 def test_an_admin_key_is_made_and_told_once(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "storagebox.cli", "search", "serve"]
     command += ["--folder", str(tmp_path), "--port", "0", "--drain", "0"]

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Final, Protocol
 from urllib.parse import unquote
@@ -18,6 +18,7 @@ from storagebox.search.server import body as bodies
 from storagebox.search.server import credentials, recent
 from storagebox.search.server.call import Call
 from storagebox.search.server.credentials import Asked
+from storagebox.search.server.grants import Grant
 from storagebox.search.server.tenant import Share, Tenant
 from storagebox.search.server.turns import Turns
 from storagebox.search.writes.application import Application, Unavailable
@@ -30,6 +31,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, bodies.Receive, Send], Awaitable[None]]
 
 _MAX_TARGET_BYTES: Final = 16 << 10
+# The key may be in the body, if it is in no header: a search's, at most.
+_UNKNOWN_BYTES: Final = 256 << 10
 _CORRELATION: Final = b"correlation-id"
 _CONTENT: Final = (b"content-type", b"application/json; charset=UTF-8")
 
@@ -155,13 +158,39 @@ class Endpoint:
         if len(target) > _MAX_TARGET_BYTES:
             raise Refused(f"the address is over {_MAX_TARGET_BYTES} bytes", 414)
         now_s = service.clock()
-        body = b""
-        if scope["method"] in ("POST", "PUT", "PATCH"):
-            encoding = asked.headers.get("content-encoding", "").lower()
-            body = await bodies.read(receive, encoding, self._limit)
-        if not asked.key or not asked.application:
+        if asked.key and asked.application:
+            # Before its body, which is not to be kept for somebody who may nothing.
+            try:
+                tenant, grant = await self._allowed(asked, now_s)
+            except Refused:
+                await bodies.skip(receive, self._limit)
+                raise
+            body = await self._body(scope, asked, receive, self._limit)
+        else:
+            body = await self._body(scope, asked, receive, _UNKNOWN_BYTES)
             asked = _from_body(asked, body)
-        tenant = await service.tenant(asked.application)
+            tenant, grant = await self._allowed(asked, now_s)
+        path: Mapping[str, str] = scope["path_params"]
+        return Call(
+            tenant=tenant,
+            grant=grant,
+            asked=asked,
+            target=target.decode("latin-1"),
+            path={name: _decoded(value) for name, value in path.items()},
+            body=body,
+            now_s=now_s,
+            turns=service.turns,
+        )
+
+    async def _body(self, scope: Scope, asked: Asked, receive: Receive, limit: int) -> bytes:
+        if scope["method"] not in ("POST", "PUT", "PATCH"):
+            return b""
+        encoding = asked.headers.get("content-encoding", "").lower()
+        return await bodies.read(receive, encoding, limit)
+
+    async def _allowed(self, asked: Asked, now_s: float) -> tuple[Tenant, Grant]:
+        """Whose request it is, and what its key may do. Raises Refused."""
+        tenant = await self._service.tenant(asked.application)
         grant = tenant.grant(asked.key, now_s)
         referer = asked.headers.get("referer") or asked.headers.get("origin", "")
         grant.check(self._acl, now_s, asked.address, referer)
@@ -176,17 +205,7 @@ class Endpoint:
                 raise Refused(
                     "Too many requests: this key's calls of an hour are used up", 429, 60
                 )
-        path: Mapping[str, str] = scope["path_params"]
-        return Call(
-            tenant=tenant,
-            grant=grant,
-            asked=asked,
-            target=target.decode("latin-1"),
-            path={name: _decoded(value) for name, value in path.items()},
-            body=body,
-            now_s=now_s,
-            turns=service.turns,
-        )
+        return tenant, grant
 
     def _note(self, call: Call, method: str, status: int, data: bytes, began_s: float) -> None:
         call.tenant.recent.add(
@@ -210,8 +229,6 @@ class Endpoint:
 
 def _from_body(asked: Asked, body: bytes) -> Asked:
     """Older JavaScript clients send a key that is too long for an address in the body."""
-    from dataclasses import replace
-
     if b'"apiKey"' not in body:
         return asked
     fields = bodies.parse(body)

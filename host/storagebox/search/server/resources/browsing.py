@@ -41,20 +41,20 @@ async def _browse(call: Call, params: dict[str, Any]) -> Any:
         if first.cursor:
             given, after, seen = _resumed(first.cursor)
             query = parsed(call, name, given, Where.BROWSE)
-        limit = query.hits_per_page if "hitsPerPage" in query.given else _PAGE
+        limit = (query.hits_per_page if "hitsPerPage" in query.given else 0) or _PAGE
         if call.grant.max_hits:
             limit = min(limit, call.grant.max_hits)
         hits, cursor = view.index.browse(query, after, limit)
         answer: dict[str, Any] = {
             "hits": hits,
-            "page": seen // limit if limit else 0,
+            "page": seen // limit,
             "hitsPerPage": limit,
             "query": query.query,
             "params": query.encoded(),
         }
         if query.filters is None and not query.query:
             answer["nbHits"] = len(view.index)
-            answer["nbPages"] = -(-len(view.index) // limit) if limit else 0
+            answer["nbPages"] = -(-len(view.index) // limit)
         if cursor is not None:
             answer["cursor"] = _cursor(query.given, cursor, seen + len(hits))
         answer["processingTimeMS"] = int((perf_counter() - began_s) * 1000)
