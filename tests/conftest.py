@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +21,11 @@ from phantom.port import cpython  # noqa: E402
 from tests import explained, lanes, portable  # noqa: E402
 
 cpython.install()
+# An example that takes long has found a busy machine.
+hypothesis.settings.register_profile(
+    "phantom", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("phantom")
 
 _PORTABLE = re.compile(r"^PORTABLE = True$", re.MULTILINE)
 _HEAP = re.compile(r"^HEAP_KIB = (\d+)", re.MULTILINE)

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests import stalls
+
 _ROOT = Path(__file__).resolve().parent
 # Logic whose time is a parameter. A file elsewhere, or one of these that does keep time, says so
 # itself: TIMED = False, or TIMED = True, at the start of a line.
@@ -53,6 +55,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._gave_way = False
+        self._sleeper: stalls.Sleeper | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: "list[pytest.Item]") -> None:
@@ -63,3 +66,16 @@ class Worker:
         if not self._gave_way and not keeps_time(item.path):
             _give_way()
             self._gave_way = True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
+        if not keeps_time(item.path):
+            return None
+        if self._sleeper is None:
+            self._sleeper = stalls.Sleeper()
+        stalls.run(item, nextitem, self._sleeper)
+        return True
+
+    def pytest_sessionfinish(self) -> None:
+        if self._sleeper is not None:
+            self._sleeper.close()
