@@ -102,7 +102,9 @@ def track(path: str, tags: Tags, modified_ms: int, size: int) -> dict[str, Any]:
             "disc": tags.disc,
             "track": tags.track,
             "duration_s": round(tags.duration_s or 0, 1),
-            "folder": _text(folder)[-_LONGEST_FOLDER:],
+            # Where tags tell, folders only repeat them, and neighbours there outrank a title.
+            # So they are looked at where tags don't tell.
+            "folder": "" if tags.artist or tags.album else _text(folder)[-_LONGEST_FOLDER:],
             "uri": uri(path),
             "album_id": _album_id(tags, folder),
             "artist_ids": list(dict.fromkeys(map(_artist_id, credited))),
