@@ -16,7 +16,6 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,7 +30,6 @@ from storagebox.coordinator.session import Session
 from tests.bundles import bundle_of
 from tests.house.truth import Song, Truth, now_us, song
 from tests.standins import until
-from tools.flash import starting
 
 pytest.importorskip("esptool", reason="esptool is missing: install Phantom's extra `boards`")
 pytest.importorskip("mpremote", reason="mpremote is missing: install Phantom's extra `boards`")
@@ -58,6 +56,7 @@ def board(tmp_path: Path, micropython: str) -> Iterator[EmulatedBoard]:
         ppm=12.0,
         serial=True,
         blank=True,
+        flash_erase_us=20_000,
         wifis={"home": PASSWORD},
     )
     board.start()
@@ -80,38 +79,24 @@ async def phantom(*arguments: str | Path) -> tuple[int | None, str]:
     return process.returncode, (said + complaint).decode()
 
 
-async def told(*arguments: str | Path) -> Any:
-    """A command that does what it is to do: its JSON."""
-    status, said = await phantom(*arguments, "--json")
-    assert status == 0, said
-    return json.loads(said)
-
-
 async def flashed(board: EmulatedBoard, folder: Path) -> str:
-    """`phantom flash` and `phantom provision` on the board's port; the code to adopt it by."""
+    """`phantom flash` on the board's port; the code to adopt it by."""
     image = folder / "micropython.bin"
     image.write_bytes(standin.micropython("esp32s3", application_bytes=300_000))
     password = folder / "password"
     password.write_text(PASSWORD + "\n")
-    at = ("--port", board.port)
     # An emulated board runs what this machine runs.
     march = firmware.host_architecture() or BYTECODE
-    done = await told(
-        *("flash", "--board", "esp32_generic_s3", *at, "--firmware", image, "--march", march),
-        *("--id", board.name, "--name", "Kitchen", "--new", "--no-wifi"),
+    status, said = await phantom(
+        *("flash", "--board", "esp32_generic_s3", "--port", board.port, "--firmware", image),
+        *("--march", march, "--id", board.name, "--name", "Kitchen", "--new"),
+        *("--ssid", "home", "--wifi-password-file", password, "--json"),
     )
+    assert status == 0, said
+    done = json.loads(said)
     assert done["written_bytes"] > 1 << 20
-    assert done["code"]  # it has started, and waits to be adopted
-    before = len(board.log())
-    settled = await told("provision", *at, "--ssid", "home", "--wifi-password-file", password)
-    assert settled["address"] == board.address
-
-    def code() -> str | None:
-        started = starting.judge(board.log()[before:])
-        return started.code if started else None
-
-    await until(code, "its next start")
-    return code() or ""
+    assert done["address"] == board.address
+    return done["code"]
 
 
 @dataclass(frozen=True)

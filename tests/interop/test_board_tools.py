@@ -21,7 +21,7 @@ from boards.emulated.rom.bare import BareChip
 from phantom import VERSION
 from storagebox.cli.app import INTERRUPTED
 from tests.boards.driver import wait_for
-from tools.flash import following, listing, mpremote, ports, provisioning
+from tools.flash import following, joining, listing, mpremote, ports, provisioning
 from tools.flash.faults import FlashFault
 from tools.flash.identity import Identity
 from tools.flash.line import Line
@@ -121,6 +121,20 @@ def test_wifi_is_tried_before_it_is_stored(running: EmulatedBoard):
     untried = Identity(wifi=Wifi("away", "secret12"))
     assert provisioning.settle(running.port, untried, try_seconds=0).address is None
     assert stored(running, "device.json")["wifi"] == {"ssid": "away", "key": "secret12"}
+
+
+def test_a_board_that_was_flashed_tries_its_wifi_and_starts_anew(running: EmulatedBoard):
+    before = stored(running, "device.json")
+    starts = running.log().count("main runs")
+    told: list[str] = []
+    address, _ = joining.join(running.port, Wifi("home", "secret12"), 0.2, told.append)
+    assert address == running.address
+    assert told[0] == "the board tries home"
+    said = "is flashed, but the Wi-Fi home refuses the password: .*: phantom provision --ssid home"
+    with pytest.raises(FlashFault, match=said):
+        joining.join(running.port, Wifi("home", "wrong-password"), 0.2, told.append)
+    wait_for("its next starts", lambda: running.log().count("main runs") == starts + 2)
+    assert stored(running, "device.json") == before
 
 
 def test_a_board_without_phantom_is_told_so(running: EmulatedBoard):

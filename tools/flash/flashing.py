@@ -21,7 +21,7 @@ from boards.image.firmware import FirmwareError
 from boards.image.partitions import megabytes
 from phantom import VERSION
 from phantom.manifest import BYTECODE
-from tools.flash import catalogue, download, esptool, plan, ports, release, starting
+from tools.flash import catalogue, download, esptool, joining, plan, ports, release, starting
 from tools.flash.esptool import Connected
 from tools.flash.faults import UNDERWAY, FlashFault
 from tools.flash.identity import Identity
@@ -43,6 +43,7 @@ class Job:
     wants_frozen: such boards have room to play only if Phantom is in the image.
     firmware: a file or a URL. image: how the name of its usual image begins, if that matters.
     march: whose code it gets, by mpy-cross's name; None for its chip's, BYTECODE for nobody's.
+    untried: it need not get into its Wi-Fi here. It isn't tried either if nobody watches.
     compiled: a folder for compiled firmware that is used again; None for one of this job alone.
     """
 
@@ -58,13 +59,16 @@ class Job:
     baud: int = BAUD
     read_back: bool = False
     watch_seconds: float = 20.0
+    untried: bool = False
     march: str | None = None
     compiled: Path | None = None
 
 
 @dataclass
 class Flashed:
-    """What was done. started: what the board said, None if it wasn't waited for."""
+    """What was done. started: what the board said, None if it wasn't waited for. address: its own
+    in the Wi-Fi, None if that wasn't tried.
+    """
 
     connected: Connected
     release: Release
@@ -72,6 +76,7 @@ class Flashed:
     skipped: int = 0
     seconds: float = 0.0
     started: Started | None = None
+    address: str | None = None
 
     @property
     def text(self) -> str:
@@ -114,6 +119,7 @@ class Flashed:
             "written_bytes": self.written,
             "skipped_bytes": self.skipped,
             "seconds": round(self.seconds, 1),
+            "address": self.address,
             "starts": None if self.started is None else self.started.heard,
             "code": None if self.started is None else self.started.code,
         }
@@ -154,12 +160,7 @@ def flash(job: Job, steps: Steps) -> Flashed:
                 _read_back(job, image, pieces, folder, step.reach)
                 step.say("every byte is what was written")
     if job.watch_seconds > 0:
-        with steps.step("start") as step:
-            _await_port(job.port)
-            done.started = starting.watch(job.port, job.watch_seconds, step.say)
-            if done.started.trouble:
-                raise FlashFault(f"{job.port}: {done.started.text}", UNDERWAY)
-            step.say(done.started.text)
+        _start(job, done, steps)
     done.seconds = time.monotonic() - began
     return done
 
@@ -242,6 +243,25 @@ def _read_back(job: Job, image: Release, pieces: list[Piece], folder: Path, reac
                 "repeat; if it fails again, the flash or the cable is bad",
                 UNDERWAY,
             )
+
+
+def _start(job: Job, done: Flashed, steps: Steps) -> None:
+    """See the board start, get into its Wi-Fi, and start anew. Raises FlashFault."""
+    wifi = None if job.untried else job.identity.wifi
+    with steps.step("start") as step:
+        _await_port(job.port)
+        started = starting.watch(job.port, job.watch_seconds, step.say)
+        if started.trouble:
+            raise FlashFault(f"{job.port}: {started.text}", UNDERWAY)
+        tries = wifi is not None and started.heard
+        step.say("it runs" if tries else started.text)
+    if wifi is not None and tries:
+        with steps.step("Wi-Fi") as step:
+            done.address, started = joining.join(job.port, wifi, job.watch_seconds, step.say)
+            step.say(f"{wifi.ssid} lets it in, at {done.address}")
+        with steps.step("house") as step:
+            step.say(started.text)  # with a code of this start
+    done.started = started
 
 
 def _await_port(port: str) -> None:

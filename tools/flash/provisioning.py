@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tools.flash import mpremote
+from tools.flash import joining, mpremote
 from tools.flash.faults import UNDERWAY, FlashFault
 from tools.flash.identity import Identity
-
-# A board tries three times, and each takes up to some five seconds.
-TRY_SECONDS = 25.0
-_OWN_SECONDS = 20.0  # mpremote's, beside that
-
-# Reasons of the driver: IEEE 802.11 and esp_wifi_types.h. A wrong password shows as any of these.
-_REFUSED = {2, 15, 202, 204}
-_NOT_IN_SIGHT = {201, 210, 211, 212}
+from tools.flash.joining import TRY_SECONDS
 
 
 @dataclass(frozen=True)
@@ -53,13 +45,16 @@ def settle(
     new: forget the installation. try_seconds: how long the board may try the Wi-Fi before
     anything is written; 0 writes untried. Raises FlashFault; the board is then as it was.
     """
-    settings: dict[str, Any] = {"device": identity.device(), "try_ms": round(try_seconds * 1000)}
+    tried = identity.wifi if try_seconds else None
+    settings: dict[str, Any] = {
+        "device": identity.device(),
+        **joining.settings(tried, try_seconds),
+    }
     if new:
         settings["installation"] = {}
     elif identity.installation is not None:
         settings["installation"] = identity.installation
-    text = f"SETTINGS = {json.dumps(settings)!r}\n{mpremote.script('settle')}"
-    told = mpremote.ask(port, text, try_seconds + _OWN_SECONDS)
+    told = mpremote.ask(port, joining.script(settings), try_seconds + joining.OWN_SECONDS)
     return judge(port, identity, told)
 
 
@@ -75,19 +70,9 @@ def judge(port: str, identity: Identity, told: dict[str, Any]) -> Settled:
         )
     refused = told.get("refused")
     if refused is not None and identity.wifi is not None:
+        why = joining.refusal(identity.wifi.ssid, refused)
+        untried = "" if why.password else ", or write it by --untried"
         raise FlashFault(
-            f"{port}: {_why(identity.wifi.ssid, refused)}; nothing was changed", UNDERWAY
+            f"{port}: {why.fault}: {why.remedy}{untried}; nothing was changed", UNDERWAY
         )
     return Settled(told.get("id"), told.get("name"), told.get("house"), told.get("address"))
-
-
-def _why(ssid: str, reason: int) -> str:
-    if reason in _REFUSED:
-        return f"the Wi-Fi {ssid} refuses the password: give it again"
-    if reason in _NOT_IN_SIGHT:
-        return (
-            f"the board sees no Wi-Fi {ssid} (it needs one of 2.4 GHz): "
-            "look at its name, go nearer, or write it untried by --untried"
-        )
-    told = f" (reason {reason})" if reason else " in time"
-    return f"the Wi-Fi {ssid} does not let the board in{told}: repeat, or write it by --untried"

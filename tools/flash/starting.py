@@ -17,6 +17,8 @@ _TROUBLE = (
     (re.compile(r"^Traceback", re.MULTILINE), "its firmware broke off: see `phantom logs`"),
     (re.compile(r"Brownout detector"), "too little power: try another USB port or cable"),
 )
+# At MicroPython's prompt, whatever was being typed.
+_RESET = b"\r\x03\x02import machine; machine.reset()\r"
 # After whatever it says first, a board that has nothing more to say is silent.
 _QUIET_SECONDS = 6.0
 
@@ -35,12 +37,19 @@ class Started:
     code: str | None = None
 
 
-def watch(port: str, seconds: float, say: Callable[[str], None]) -> Started:
-    """Listen on a board's serial line after a reset, until it is clear how it started."""
+def watch(
+    port: str, seconds: float, say: Callable[[str], None], *, reset: bool = False
+) -> Started:
+    """Listen on a board's serial line after a reset, until it is clear how it started.
+
+    reset: it is at MicroPython's prompt, and is to be reset first.
+    """
     say("the board starts")
     heard = ""
     end = time.monotonic() + seconds
     with Line(port) as line:
+        if reset:
+            line.write(_RESET)
         quiet_since = time.monotonic()
         while time.monotonic() < end:
             text = line.read(0.2)

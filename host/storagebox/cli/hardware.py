@@ -85,6 +85,9 @@ def flash(
     no_wifi: Annotated[
         bool, typer.Option("--no-wifi", help="Without Wi-Fi for now; `phantom provision` adds it.")
     ] = False,
+    untried: Annotated[
+        bool, typer.Option("--untried", help="Do not have it try the Wi-Fi once it has started.")
+    ] = False,
     state: State = None,
     installation: _Installation = None,
     new: Annotated[
@@ -130,6 +133,7 @@ def flash(
             baud=baud,
             read_back=read_back,
             watch_seconds=watch,
+            untried=untried,
             march=march,
         )
         steps = Steps(shown=not as_json)

@@ -1,10 +1,10 @@
 """Changes what this board was told: SETTINGS, JSON that is put before this text.
 
-    {"device": {"id", "name", "wifi"}, "installation": {...} or {}, "try_ms": 0}
+    {"device": {"id", "name", "wifi"}, "installation": {...} or {}, "try": wifi, "try_ms"}
 
-Each key may be missing; an empty installation makes the board new. Wi-Fi is tried first if
-"try_ms" is not 0, and if the board is not let in, nothing is changed. Files are written by
-phantom.config, in two copies: a cut of power leaves the old ones or the new ones.
+Each key may be missing; an empty installation makes the board new. The Wi-Fi to "try" is tried
+first, and if the board is not let in, nothing is changed. Files are written by phantom.config, in
+two copies: a cut of power leaves the old ones or the new ones.
 """
 
 import json
@@ -75,9 +75,8 @@ def _settle(settings):
         return {"fault": "no firmware"}
     told = {}
     device = settings.get("device") or {}
-    limit_ms = settings.get("try_ms", 0)
-    if "wifi" in device and limit_ms:
-        told["address"], told["refused"] = _join(device["wifi"], limit_ms)
+    if "try" in settings:
+        told["address"], told["refused"] = _join(settings["try"], settings["try_ms"])
         if told["refused"] is not None:
             return told
     try:
