@@ -109,7 +109,7 @@ class Device:
             folder + TOPOLOGY,
         )
         self._adoption = Adoption(self.membership, self._listener.drop_all, self._leave)
-        self.uploads = Uploads(self._refusals.count)
+        self.uploads = Uploads(self._refusals.count, self._breathe)
         self.updates = None if boot is None else self._updates(boot)
         self._spare = spare
         # Properties go last: what other services' chores have set is told at once.
@@ -263,14 +263,18 @@ class Device:
             print("device: a fault in", type(service).__name__, repr(error))
 
     def _collect(self):
-        # Right after the ring has been filled there are its 85 ms to spend.
-        self._output.pump()
+        self._breathe()
         before = ticks_us()
         gc.collect()
         self._heap_live = gc.mem_alloc()
         spent = ticks_diff(ticks_us(), before)
         if spent > self._gc_max_us:
             self._gc_max_us = spent
+
+    def _breathe(self):
+        # Right after the DAC's ring has been filled there are its 85 ms to spend.
+        while self._output.pump():
+            pass
 
     # Peers
 

@@ -96,8 +96,10 @@ def sign(octets, key, nonce="", force=False):
     return body + b"crc32 %08x\n" % crc32(body)
 
 
-def parse(octets):
-    """A Manifest. Its HMAC is not looked at. Raises ManifestError."""
+def parse(octets, breathe=None):
+    """A Manifest. Its HMAC is not looked at. breathe() is called at each line: a board
+    takes its time for them. Raises ManifestError.
+    """
     body = body_of(octets)
     try:
         lines = body.decode().split("\n")
@@ -109,6 +111,8 @@ def parse(octets):
     files = []
     seen = set()
     for line in lines:
+        if breathe is not None:
+            breathe()
         kind, _, value = line.partition(" ")
         if kind == "file":
             entry = _entry(value)

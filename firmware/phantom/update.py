@@ -44,7 +44,7 @@ class Update:
     """From a manifest that has come whole. Raises RpcError if it is not to be.
 
     key: of the installation. nonce: hex, as drawn for this update. staged: bytes of memory at
-    most, by default what is to spare.
+    most, by default what is to spare. breathe() sees that music goes on meanwhile.
 
     version: what it brings. wanted: numbers of the files that are not here yet, in the order in
     which their bytes are to come. coming: how many those are. size: bytes of all files. written:
@@ -52,11 +52,11 @@ class Update:
     None.
     """
 
-    def __init__(self, octets, key, nonce, facts, staged=None):
+    def __init__(self, octets, key, nonce, facts, breathe=None, staged=None):
         self._octets = octets
         self._facts = facts
-        self._files = self._checked(key, nonce)
-        here = _digests_of(facts.active)
+        self._files = self._checked(key, nonce, breathe)
+        here = _digests_of(facts.active, breathe)
         self.wanted = [
             number
             for number, (digest, size, path) in enumerate(self._files)
@@ -64,7 +64,9 @@ class Update:
         ]
         self.coming = sum([self._files[number][1] for number in self.wanted])
         self._here = len(self._files) - len(self.wanted)
-        self._make_room()
+        self._roomy = False  # whether the flash has room is known
+        if breathe is not None:
+            breathe()
         self._stage = _memory(self.coming, staged)
         self._at = 0  # of the first byte staged
         self.staged = 0
@@ -74,11 +76,11 @@ class Update:
         self.fault = None
         self._steps = self._work()
 
-    def _checked(self, key, nonce):
+    def _checked(self, key, nonce, breathe):
         facts = self._facts
         try:
             manifest.verify(self._octets, key)
-            found = manifest.parse(self._octets)
+            found = manifest.parse(self._octets, breathe)
         except ManifestError as fault:
             raise RpcError(REFUSED, "not to be trusted: %s" % fault)
         wrong = None
@@ -101,17 +103,19 @@ class Update:
         self.size = found.size
         return found.files
 
-    def _make_room(self):
+    def check_room(self):
+        """Raise RpcError if the flash has too little. Takes long: only while nothing plays."""
         needed = _SPARE_SECTORS
         for _, size, _ in self._files:
             needed += -(-size // _SECTOR)
         target = self._facts.target
         free = storage.free(target[: target.rfind("/")] or "/") // _SECTOR
-        for path in _files_in(target):
-            free += -(-os.stat(path)[6] // _SECTOR)
+        for _, size in _files_in(target):
+            free += -(-size // _SECTOR)
         if free < needed:
             text = "the flash has %d KB free, and %d are needed: remove files from it"
             raise RpcError(REFUSED, text % (free * _SECTOR // 1024, needed * _SECTOR // 1024))
+        self._roomy = True
 
     # As bytes come: no flash is touched
 
@@ -163,10 +167,13 @@ class Update:
 
     def _work(self):
         target = self._facts.target
+        if not self._roomy:
+            self.check_room()
+            yield True
         _make_folder(target)
         _remove(target + "/" + manifest.NAME)
         yield True
-        for path in _files_in(target):
+        for path, _ in _files_in(target):
             _remove(path)
             yield True
         for number, (digest, size, path) in enumerate(self._files):
@@ -230,13 +237,13 @@ def _older(version, than):
     return manifest.numbers(version) < manifest.numbers(than)
 
 
-def _digests_of(folder):
+def _digests_of(folder, breathe):
     # By path, of the slot that runs: the loader has checked them at this start.
     if folder is None:
         return {}
     try:
         with open(folder + "/" + manifest.NAME, "rb") as f:
-            found = manifest.parse(f.read(manifest.MAX_BYTES + 1))
+            found = manifest.parse(f.read(manifest.MAX_BYTES + 1), breathe)
     except (OSError, ManifestError):
         return {}
     return {path: digest for digest, _, path in found.files}
@@ -256,21 +263,21 @@ def _memory(coming, staged):
 
 
 def _files_in(folder):
-    # All files of a slot, deepest folders too; none if there is no slot.
+    # (path, bytes) of all files of a slot, deepest folders too; none if there is no slot. A stat
+    # looks through three folders for each; a listing, some of which tell no sizes, only once.
     found = []
     folders = [folder]
     while folders:
         folder = folders.pop()
         try:
-            names = os.listdir(folder)
+            for entry in os.ilistdir(folder):
+                path = folder + "/" + entry[0]
+                if entry[1] & _FOLDER:
+                    folders.append(path)
+                else:
+                    found.append((path, entry[3] if len(entry) > 3 else os.stat(path)[6]))
         except OSError:
             continue
-        for name in names:
-            path = folder + "/" + name
-            if os.stat(path)[0] & _FOLDER:
-                folders.append(path)
-            else:
-                found.append(path)
     return found
 
 

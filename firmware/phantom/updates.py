@@ -213,7 +213,9 @@ class Updates:
             raise RpcError(REFUSED, "begin an update first")
         if not self._membership.adopted:
             raise RpcError(REFUSED, "no installation has adopted this board")
+        self._uploads.breathe()
         gc.collect()
+        self._uploads.breathe()
         from .manifest import MAX_BYTES
 
         if size > MAX_BYTES:
@@ -221,6 +223,8 @@ class Updates:
         return _Manifest(size, self._open)
 
     def _open(self, octets):
+        breathe = self._uploads.breathe
+        breathe()
         from .update import Facts, Update
 
         nonce = self._nonce
@@ -229,7 +233,10 @@ class Updates:
         active = self._root + "/" + running if running in ("a", "b") else None
         target = self._root + "/" + self._target
         facts = Facts(self._board, own_arch(), VERSION, self._failed, active, target)
-        self._update = Update(octets, self._membership.key, nonce, facts)
+        update = Update(octets, self._membership.key, nonce, facts, breathe)
+        if not self._playing():
+            update.check_room()
+        self._update = update
         self._count()
 
     def _take_files(self, size):

@@ -13,10 +13,14 @@ KEPT_MS = const(5000)
 
 
 class Uploads:
-    """A service of a device: serve, lost, chore. refused(kind) hears of each piece refused."""
+    """A service of a device: serve, lost, chore. refused(kind) hears of each piece refused.
 
-    def __init__(self, refused):
+    breathe() sees that music goes on; it is called before each thing that takes its time.
+    """
+
+    def __init__(self, refused, breathe=None):
         self._refused = refused
+        self.breathe = breathe or _nothing
         self._receivers = {"measure": None}  # that keeps nothing, and tells how long it took
         self._transfers = None
         self._used_ms = 0
@@ -49,7 +53,9 @@ class Uploads:
 
     def _call(self, connection, name, asked):
         if self._transfers is None:
+            self.breathe()
             gc.collect()
+            self.breathe()
             from .transfer import Transfers
 
             self._transfers = Transfers(self._receivers, self._refused)
@@ -76,3 +82,7 @@ class Uploads:
             sys.modules.pop("phantom.transfer", None)
             if hasattr(sys.modules["phantom"], "transfer"):
                 delattr(sys.modules["phantom"], "transfer")
+
+
+def _nothing():
+    pass

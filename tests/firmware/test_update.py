@@ -261,6 +261,38 @@ def test_a_flash_without_room_is_told_before_anything_is_deleted():
     _clean(board)
 
 
+def test_amid_music_the_flash_is_not_looked_through_and_the_music_goes_on():
+    board = _board()
+    looked = []
+
+    def full(self):
+        looked.append(board.playing)
+        raise RpcError(REFUSED, "the flash has 8 KB free")
+
+    def send():
+        nonce = board.ask("update.begin")["nonce"]
+        from phantom import update  # which is let go of with each update
+
+        update.Update.check_room = full
+        board.upload(manifest.sign(text_of(NEW), KEY, nonce), "manifest")
+
+    breaths = []
+    board.uploads.breathe = lambda: breaths.append(board.playing)
+    board.playing = True
+    send()
+    # Before each import and collection, and at each line of the manifest.
+    assert len(breaths) > len(NEW) + 5
+    board.chore(20)
+    assert looked == []
+    board.playing = False
+    _until(board, "failed")
+    assert "8 KB free" in board.state["reason"]
+    assert "8 KB free" in _refusal(send)
+    assert "begin an update first" in _refusal(board.ask, "update.wanted")
+    assert looked == [False, False]
+    _clean(board)
+
+
 def _on_trial():
     board = _board(Boot("b", True, None, {"active": "a", "trial": "b", "failed": []}))
     flash(board.root, "b", NEW, VERSION)

@@ -88,8 +88,9 @@ class Codec:
             self._chip.start()
             self._plays = True
         except OSError:
-            fault = "nothing answers at I2C address 0x%02x: see to its supply and its wires" % (
-                self._control["address"]
+            fault = (
+                "nothing answers at I2C address 0x%02x: see to its supply and its wires"
+                % (self._control["address"])
             )
         except CodecError as error:
             fault = str(error)

@@ -108,9 +108,7 @@ def open_control(control):
     """
     pin = control.get("enable")
     enable = None if pin is None else Pin(pin, Pin.OUT, value=0)
-    bus = I2C(
-        control["i2c"], scl=Pin(control["scl"]), sda=Pin(control["sda"]), freq=control["hz"]
-    )
+    bus = I2C(control["i2c"], scl=Pin(control["scl"]), sda=Pin(control["sda"]), freq=control["hz"])
     return bus, enable
 
 

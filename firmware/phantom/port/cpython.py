@@ -15,7 +15,7 @@ import resource
 import sys
 import time
 import types
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Literal
 
 _TICKS_PERIOD = 1 << 30  # as on the ESP32: ticks_us wraps every 17.9 minutes
@@ -133,6 +133,14 @@ def memory_free() -> int:
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
+def ilistdir(folder: str) -> Iterator[tuple[str, int, int, int]]:
+    """(name, type, inode, bytes) of what is in a folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            kind = 0x4000 if entry.is_dir() else 0x8000
+            yield entry.name, kind, 0, entry.stat().st_size
+
+
 def install() -> None:
     """Make firmware modules importable; harmless to call again or on MicroPython's own modules."""
     sys.modules.setdefault("micropython", _micropython())
@@ -143,5 +151,6 @@ def install() -> None:
             setattr(time, function.__name__, function)
     if not hasattr(asyncio, "sleep_ms"):
         asyncio.__dict__["sleep_ms"] = async_sleep_ms
+    os.__dict__.setdefault("ilistdir", ilistdir)
     gc.__dict__.setdefault("mem_alloc", memory_in_use)
     gc.__dict__.setdefault("mem_free", memory_free)
