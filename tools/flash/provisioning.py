@@ -26,7 +26,8 @@ class Settled:
         if identity.wifi is not None:
             where = f" at {self.address}" if self.address else ", untried"
             parts.append(f"Wi-Fi {identity.wifi.ssid}{where}")
-        parts.append(f"of {self.house}" if self.house else "waits to be adopted")
+        waits = "waits to be adopted (`phantom logs` shows the code once you press its RESET)"
+        parts.append(f"of {self.house}" if self.house else waits)
         return ", ".join(parts)
 
     def as_json(self) -> dict[str, Any]:
