@@ -37,6 +37,8 @@ def test_an_update_amid_music_is_not_heard_and_begins_when_it_is_over(
             assert box.coordinator is not None
             updates = box.coordinator.updates
             playing = await box.coordinator.playing.play([str(tmp_path / "song.wav")])
+            told = box.coordinator.rooms.device(board.name).properties.values
+            await until(lambda: told.get("renderer.state") == "playing", "it sounds")
             await updates.update([bundle])
             (row,) = updates.job.rows
             await until(lambda: row.state == "waiting" and row.done == row.of > 0, "it is sent")

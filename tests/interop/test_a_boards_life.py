@@ -172,7 +172,8 @@ class Home:
     async def play(self) -> None:
         """The song, until `hold`."""
         await self.done("play", self._music.path)
-        await self.hear(0)
+        told = self._coordinator.rooms.device(self._board.name).properties.values
+        await until(lambda: told.get("renderer.state") == "playing", "it sounds")
 
     async def go_on(self) -> None:
         """The same from where it was held."""

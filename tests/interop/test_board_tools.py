@@ -130,10 +130,11 @@ def test_a_board_that_was_flashed_tries_its_wifi_and_starts_anew(running: Emulat
     address, _ = joining.join(running.port, Wifi("home", "secret12"), 0.2, told.append)
     assert address == running.address
     assert told[0] == "the board tries home"
+    wait_for("its next start", lambda: running.log().count("main runs") == starts + 1)
     said = "is flashed, but the Wi-Fi home refuses the password: .*: phantom provision --ssid home"
     with pytest.raises(FlashFault, match=said):
         joining.join(running.port, Wifi("home", "wrong-password"), 0.2, told.append)
-    wait_for("its next starts", lambda: running.log().count("main runs") == starts + 2)
+    wait_for("another start", lambda: running.log().count("main runs") == starts + 2)
     assert stored(running, "device.json") == before
 
 
