@@ -207,9 +207,9 @@ def _by_row(snapshot: Snapshot, slot: Slot, places: Places) -> Grades:
     grades = np.zeros(snapshot.base_rows, np.uint8)
     postings = snapshot.base.postings
     for how, run in slot.runs:
-        rows = postings.rows[run]
+        rows, codes = postings.read(run)
         if not places.alike:
-            rows = rows[places.good(how, postings.codes[run])]
+            rows = rows[places.good(how, codes)]
         grades[rows] = how
     return grades
 
@@ -219,9 +219,10 @@ def _sorted(snapshot: Snapshot, slot: Slot, places: Places) -> Holders:
     parts: list[Rows] = []
     postings = snapshot.base.postings
     for how, run in slot.runs:
-        rows = postings.rows[run].astype(np.int64)
+        read, codes = postings.read(run)
+        rows = read.astype(np.int64)
         if not places.alike:
-            rows = rows[places.good(how, postings.codes[run])]
+            rows = rows[places.good(how, codes)]
         # Grades fit four bits, and the best of a row comes first.
         parts.append((rows << 4) | how)
     if not parts:

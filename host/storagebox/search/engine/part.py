@@ -27,6 +27,8 @@ NO_VALUE: Final = 0
 _HOLDERS: Final = 4 << 20
 _HOLDERS_A_ROW: Final = 16
 
+_LONG: Final = 256  # places from which a word's are copied one word after the other
+
 
 class Names:
     """Values of a facet and their ids, which never change. One thread adds, any may read."""
@@ -93,13 +95,20 @@ class Postings:
         """How many places the words from `low` up to `high` have."""
         return int(self.ptr[high] - self.ptr[low])
 
-    def within(self, low: int, high: int) -> slice:
-        """Where the places of the words from `low` up to `high` stand."""
-        return slice(int(self.ptr[low]), int(self.ptr[high]))
-
-    def of(self, ids: Rows) -> NDArray[np.int64]:
-        """Where the places of some words stand, word by word."""
-        return spans(self.ptr[ids], self.ptr[ids + 1])[0]
+    def read(self, words: slice | Rows) -> tuple[NDArray[np.uint32], NDArray[np.uint16]]:
+        """The rows and codes of words: those from one up to another, or those with some ids."""
+        if isinstance(words, slice):
+            run = slice(int(self.ptr[words.start]), int(self.ptr[words.stop]))
+            return self.rows[run], self.codes[run]
+        starts, ends = self.ptr[words], self.ptr[words + 1]
+        if int((ends - starts).sum()) < _LONG * len(words):
+            places = spans(starts, ends)[0]
+            return self.rows[places], self.codes[places]
+        runs = list(map(slice, starts.tolist(), ends.tolist()))
+        return (
+            np.concatenate([self.rows[run] for run in runs]),
+            np.concatenate([self.codes[run] for run in runs]),
+        )
 
 
 @dataclass(frozen=True, slots=True)

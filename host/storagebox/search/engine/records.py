@@ -9,7 +9,7 @@ import orjson
 
 from storagebox.search.engine.store import Store
 
-_KEPT: Final = 8192  # who types a word sees the same hits again and again
+_KEPT: Final = 16_384  # who types a word sees the same hits again and again
 
 Record = Mapping[str, Any]
 

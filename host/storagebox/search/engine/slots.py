@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storagebox.search.engine.grades import BEGINS, EXACT
-from storagebox.search.engine.part import Postings
 from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.engine.vocabulary import NOTHING_NEAR, Near
 
@@ -18,7 +17,7 @@ Meant = tuple[int, int]
 """The grade of a word, and how many of its characters are what was meant."""
 
 Run = tuple[int, "slice | NDArray[np.int64]"]
-"""A grade, and where in the postings the places of the words that have it stand."""
+"""A grade, and the words of the base that have it: from one up to another, or some ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +125,21 @@ class Slot:
 
     @cached_property
     def runs(self) -> list[Run]:
-        """Where in the base's postings the places of its words stand, best grade last."""
-        postings: Postings = self._snapshot.base.postings
+        """Its words in the base, best grade last."""
         near = self.wanted.old
         found: list[Run] = []
         if len(near.places):
             # The grades descend; each stretch of equal ones is a run.
             ends = np.flatnonzero(near.grades[1:] != near.grades[:-1]) + 1
             for first, end in zip([0, *ends], [*ends, len(near.grades)], strict=True):
-                found.append((int(near.grades[first]), postings.of(near.places[first:end])))
+                found.append((int(near.grades[first]), near.places[first:end]))
         if self.high > self.low:
-            found.append((BEGINS, postings.within(self.low, self.high)))
+            found.append((BEGINS, slice(self.low, self.high)))
         known = len(self._snapshot.base.words)
         for how, ids in self._single:
             for each in ids:
                 if each < known:
-                    found.append((how, postings.within(each, each + 1)))
+                    found.append((how, slice(each, each + 1)))
         if self.wanted.others:
             found.sort(key=lambda run: -run[0])
         return found
