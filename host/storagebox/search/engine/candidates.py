@@ -23,8 +23,10 @@ from storagebox.search.engine.slots import Slot
 from storagebox.search.engine.snapshot import Snapshot
 
 _TOKENS_WORTH: Final = 32  # postings read in the time that looking at a row's tokens takes
-_DENSE: Final = 16  # a byte a row is no more work than a list of one in so many rows
-_SORTED: Final = 128  # rows gone through in the time that sorting one takes
+_DENSE: Final = 128  # a byte a row is less work than a list of more than one in so many rows
+_MANY: Final = 16  # and what is more than one in so many is remembered, and never listed
+
+_FOUR: Final = np.uint32(4)
 
 Grades = NDArray[np.uint8]
 
@@ -117,7 +119,7 @@ def _all(
         held = {j: _holders(snapshot, slots[j], places) for j in order}
         if all(holders.rows is None for holders in held.values()):
             return _all_spread(snapshot, slots, held)
-        first = _list(first)
+        first = _listed(first)
     assert first.rows is not None
     rows, columns = first.rows, {order[0]: first.grades}
     alive = snapshot.alive[rows]
@@ -134,13 +136,16 @@ def _all(
     return Found(rows, tuple(columns[j] for j in range(len(slots))))
 
 
-def _all_spread(snapshot: Snapshot, slots: Sequence[Slot], held: dict[int, Holders]) -> Spread:
+def _all_spread(
+    snapshot: Snapshot, slots: Sequence[Slot], held: dict[int, Holders]
+) -> Found | Spread:
     matching = snapshot.alive.copy()
     for j, holders in held.items():
         if not slots[j].wanted.optional:
             matching &= holders.grades != 0
     grades = tuple(held[j].grades for j in range(len(slots)))
-    return Spread(matching, grades, Found(np.zeros(0, np.int64), (_NO_GRADES,) * len(slots)))
+    spread = Spread(matching, grades, Found(np.zeros(0, np.int64), (_NO_GRADES,) * len(slots)))
+    return spread if len(spread) * _MANY > snapshot.base_rows else spread.listed
 
 
 def _any(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found:
@@ -179,13 +184,13 @@ def _grades_of(snapshot: Snapshot, slot: Slot, rows: Rows, places: Places) -> Gr
 def _holders(snapshot: Snapshot, slot: Slot, places: Places) -> Holders:
     found = _remembered(snapshot, slot, places)
     if found is None:
-        if slot.places * _DENSE > snapshot.base_rows:
+        is_dense = slot.places * _DENSE > snapshot.base_rows
+        if is_dense:
             found = Holders(None, _by_row(snapshot, slot, places))
-        elif slot.places * _SORTED > snapshot.base_rows and len(slot.runs) > 1:
-            found = _list(Holders(None, _by_row(snapshot, slot, places)))
         else:
             found = _sorted(snapshot, slot, places)
-        if slot.key is not None and places.alike:
+        is_dear = not is_dense or slot.places * _MANY > snapshot.base_rows
+        if slot.key is not None and places.alike and is_dear:
             size = found.grades.nbytes + (0 if found.rows is None else found.rows.nbytes)
             snapshot.base.holders.put(slot.key, found, size)
     return found
@@ -197,7 +202,7 @@ def _remembered(snapshot: Snapshot, slot: Slot, places: Places) -> Holders | Non
     return snapshot.base.holders.get(slot.key)
 
 
-def _list(holders: Holders) -> Holders:
+def _listed(holders: Holders) -> Holders:
     rows = np.flatnonzero(holders.grades != 0)
     return Holders(rows, holders.grades[rows])
 
@@ -216,24 +221,23 @@ def _by_row(snapshot: Snapshot, slot: Slot, places: Places) -> Grades:
 
 def _sorted(snapshot: Snapshot, slot: Slot, places: Places) -> Holders:
     """The rows and their best grades, by sorting postings."""
-    parts: list[Rows] = []
+    parts: list[NDArray[np.uint32]] = []
     postings = snapshot.base.postings
     for how, run in slot.runs:
-        read, codes = postings.read(run)
-        rows = read.astype(np.int64)
+        rows, codes = postings.read(run)
         if not places.alike:
             rows = rows[places.good(how, codes)]
         # Grades fit four bits, and the best of a row comes first.
-        parts.append((rows << 4) | how)
+        parts.append((rows << _FOUR) | np.uint32(how))
     if not parts:
         return Holders(np.zeros(0, np.int64), _NO_GRADES)
     both = np.concatenate(parts) if len(parts) > 1 else parts[0]
     if not slot.is_one_word:
         both.sort()
-    rows = both >> 4
+    rows = (both >> _FOUR).astype(np.int64)
     first = np.ones(len(rows), np.bool_)
     np.not_equal(rows[1:], rows[:-1], out=first[1:])
-    return Holders(rows[first], (both[first] & 15).astype(np.uint8))
+    return Holders(rows[first], (both[first] & np.uint32(15)).astype(np.uint8))
 
 
 def _look_up(snapshot: Snapshot, slot: Slot, rows: Rows, places: Places) -> Grades:
