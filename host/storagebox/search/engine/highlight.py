@@ -60,7 +60,7 @@ class Marker:
         found = self._texts.get(text)
         if found is None:
             if self._may_match(text):
-                found = self.described(text, self.tokens(text))
+                found = self.described(text, self._tokenizer.spans(text))
             else:
                 found = _unmatched(text)
             self._texts[text] = found
@@ -69,14 +69,17 @@ class Marker:
     def _may_match(self, text: str) -> bool:
         return self._only is None or not self._only.isdisjoint(self._tokenizer.words(text))
 
-    def described(self, text: str, tokens: Sequence[Token]) -> dict[str, Any]:
+    def described(self, text: str, tokens: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
         """As `marked`, for a text whose words are known."""
         parts: list[str] = []
         matched: frozenset[int] = frozenset()
         at = 0
         whole = True
-        known = self._words
+        known, only = self._words, self._only
         for word, start, end in tokens:
+            if only is not None and word not in only:
+                whole = False
+                continue
             length, which = known.get(word) or self.match(word)
             if not which:
                 whole = False

@@ -63,13 +63,15 @@ class Tokenizer:
 
     def tokens(self, text: str) -> list[Token]:
         """The words of `text` and where each stands."""
+        return [Token(*each) for each in self.spans(text)]
+
+    def spans(self, text: str) -> list[tuple[str, int, int]]:
+        """As `tokens`, in plain tuples, which are made in a third of the time."""
         if self._is_plain and text.isascii() and "." not in text:
             found = self._plain.finditer(text.lower())
-            return [Token(each[0][:MAX_WORD], each.start(), each.end()) for each in found]
+            return [(each[0][:MAX_WORD], *each.span()) for each in found]
         fold = self.fold
-        return [
-            Token(fold(each[0]), each.start(), each.end()) for each in self._any.finditer(text)
-        ]
+        return [(fold(each[0]), *each.span()) for each in self._any.finditer(text)]
 
     def fold(self, word: str) -> str:
         """One word of a text without case, diacritics and dots."""
