@@ -341,6 +341,8 @@ def _missing(store: Store, numbers: NDArray[np.uint64], end: int) -> NDArray[np.
 
     Counts tell where any are missing, so few missing ones are found fast among many.
     """
+    if store.count(0, end) == len(numbers):
+        return np.zeros(0, np.int64)
     order = np.argsort(numbers)
     ascending = numbers[order]
     found: list[int] = []
