@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -406,3 +407,20 @@ def test_an_index_that_can_not_be_opened_for_want_of_something_is_not_taken_for_
     tenant.reopen()
     assert tenant.records("a") == {"1": {"objectID": "1"}}
     assert not tenant.told("index.damaged")
+
+
+def test_an_end_while_nothing_can_be_applied_loses_nothing(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant.add("a", {"objectID": "0"})
+    with monkeypatch.context() as patch:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        patch.setattr(Index, "apply", lambda *_: (_ for _ in ()).throw(full))
+        for number in range(1, 6):
+            tenant.app.submit(accepting.put("a", None, {"objectID": str(number)}, "", Limits()))
+        while tenant.app.fault is None:
+            time.sleep(0.01)
+        tenant.app.close()
+    tenant.reopen()
+    wait_until_whole(tenant)
+    assert (tenant.records("a") or {}).keys() == set("012345")

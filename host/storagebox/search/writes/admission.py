@@ -10,6 +10,7 @@ from typing import Final
 from storagebox.search.writes import durable, structure
 from storagebox.search.writes.accepting import Limits
 from storagebox.search.writes.operations import (
+    CREATING,
     AddKey,
     Batch,
     ClearIndex,
@@ -25,7 +26,7 @@ from storagebox.search.writes.operations import (
     indices,
 )
 from storagebox.search.writes.refused import Refused
-from storagebox.search.writes.state import CREATING, State
+from storagebox.search.writes.state import State
 from storagebox.search.writes.tasks import Tasks
 
 # How old a measurement of what is kept may be.

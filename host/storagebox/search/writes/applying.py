@@ -62,8 +62,8 @@ class Applying:
         self._advanced = advanced
         self._snapshot_bytes = snapshot_bytes
         self._stop: Future[None] = Future()
-        self._position = state.catalog.applied
-        self._trying = self._position  # the entry that is being applied
+        self._committed = state.catalog.applied
+        self._trying = self._committed  # the entry that is being applied, or was last
         self._failures = 0
         self._snapshot_of: int | None = None  # one that is being written
         self._log_bytes = 0  # applied since the last snapshot
@@ -125,7 +125,7 @@ class Applying:
             if folder in state.indices.damaged:
                 self._rebuild(folder)
         state.publish()
-        self._position = state.catalog.applied
+        self._committed = self._trying = state.catalog.applied
 
     def _rebuild(self, folder: str) -> None:
         state = self._state
@@ -170,7 +170,7 @@ class Applying:
 
     def _follow(self) -> None:
         joiner = Joiner()
-        tail = self._log.tail(self._position + 1)
+        tail = self._log.tail(self._committed + 1)
         pause_s = 0.0
         try:
             while not self._stop.done():
@@ -203,7 +203,6 @@ class Applying:
             else:
                 self._log_bytes += payload.stored_bytes
                 self._apply_one(payload)
-            self._position = payload.position
         return count
 
     def _apply_one(self, payload: Payload) -> None:
@@ -226,11 +225,12 @@ class Applying:
     def _commit(self) -> None:
         state = self._state
         self._flush()
+        self._committed = self._trying
         self.waits_for = None
         self._failures = 0
-        self._tries = {p: n for p, n in self._tries.items() if p > self._position}
-        self._advanced(self._position)
-        if self._position >= state.catalog.applied + _SAVE_ENTRIES:
+        self._tries = {p: n for p, n in self._tries.items() if p > self._committed}
+        self._advanced(self._committed)
+        if self._committed >= state.catalog.applied + _SAVE_ENTRIES:
             self._save()
         self._state.indices.release()
         self._snapshot()
@@ -241,8 +241,8 @@ class Applying:
             raise IndexDamaged(folder, reason)
 
     def _save(self) -> None:
-        if self._position > self._state.catalog.applied:
-            self._state.save(self._position)
+        if self._committed > self._state.catalog.applied:
+            self._state.save(self._committed)
 
     def _tidy(self) -> None:
         """What may be done when there is nothing else to do."""
@@ -259,8 +259,8 @@ class Applying:
         if self._snapshot_of is not None:
             if manifest is not None and manifest.position == self._snapshot_of:
                 # Twice: the catalog that is kept as the previous one must not need what goes.
-                state.save(self._position)
-                state.save(self._position)
+                state.save(self._committed)
+                state.save(self._committed)
                 self._log.trim(manifest.position + 1)
                 self._report(
                     "snapshot.taken", position=manifest.position, bytes=manifest.size_bytes
@@ -270,7 +270,7 @@ class Applying:
         if self._log_bytes >= max(self._snapshot_bytes, held_bytes):
             self._save()
             self._log_bytes = 0
-            self._snapshot_of = self._position
+            self._snapshot_of = self._committed
             snapshots.begin(state.catalog.copy(), state.indices.all())
 
     def _pause(self, seconds: float) -> None:

@@ -21,6 +21,8 @@ PARTIAL_NO_CREATE: Final = "partialUpdateObjectNoCreate"
 DELETE: Final = "deleteObject"
 DELETE_INDEX: Final = "delete"
 CLEAR: Final = "clear"
+# What brings an index into being that isn't there.
+CREATING: Final = (ADD, UPDATE, PARTIAL)
 ACTIONS: Final = (ADD, UPDATE, PARTIAL, PARTIAL_NO_CREATE, DELETE, DELETE_INDEX, CLEAR)
 
 SETTINGS: Final = "settings"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from storagebox.search.engine.changes import Change, Clear, Delete, Meta
 from storagebox.search.engine.index import Index
@@ -25,11 +25,9 @@ from storagebox.search.writes.catalog import Catalog, Place
 from storagebox.search.writes.indices import IndexDamaged, Indices, Report
 from storagebox.search.writes.matching import matching
 from storagebox.search.writes.operations import (
-    ADD,
+    CREATING,
     DELETE_INDEX,
-    PARTIAL,
     SETTINGS,
-    UPDATE,
     AddKey,
     Batch,
     ClearIndex,
@@ -50,9 +48,6 @@ from storagebox.search.writes.operations import (
 )
 from storagebox.search.writes.pending import Pending, resolved
 from storagebox.search.writes.refused import Refused
-
-# What brings an index into being that isn't there.
-CREATING: Final = (ADD, UPDATE, PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from storagebox.search.writes import metas
 from storagebox.search.writes.catalog import Place
 from storagebox.search.writes.indices import records
 from storagebox.search.writes.operations import (
+    CREATING,
     DELETE_INDEX,
     SCOPES,
     SETTINGS,
@@ -81,8 +82,6 @@ def delete_and_begin(
     state: State, position: int, batches: Mapping[str, list[Request]], at_ms: int
 ) -> None:
     """Batches, by index, that delete it: only what they ask for after that is left."""
-    from storagebox.search.writes.state import CREATING
-
     for name, asked in batches.items():
         try:
             check(state, DeleteIndex(name))

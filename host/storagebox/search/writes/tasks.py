@@ -44,7 +44,7 @@ class Tasks:
     def advanced(self, position: int) -> None:
         """Note that everything up to `position` is visible."""
         with self._lock:
-            self.applied = position
+            self.applied = max(self.applied, position)  # some of it may be done over
             done = [task for task in self._pending if task <= position]
             size = sum(self._pending.pop(task)[0] for task in done)
             self._pending_bytes -= size
