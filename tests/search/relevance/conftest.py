@@ -10,6 +10,9 @@ import pytest
 
 from storagebox.search.engine.answer import Hit
 from storagebox.search.engine.changes import Meta
+from storagebox.search.language.query import Query
+from storagebox.search.language.rule_set import RuleSet
+from storagebox.search.language.rules import Rule
 from tests.search.engine.conftest import Bench
 
 
@@ -24,6 +27,10 @@ class Scores(dict[str, Any]):
 
 class Corpus(Bench):
     """An index of one small corpus."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.rule()
 
     def hit(self, query: str = "", object_id: str | None = None, **params: Any) -> Hit:
         """One of the hits, or the only one."""
@@ -47,6 +54,20 @@ class Corpus(Bench):
         """The body of the answer."""
         asked = self.query(query, **params)
         return self.index.search(asked).to_json(asked)
+
+    def query(self, query: str = "", **params: Any) -> Query:
+        """A search with the corpus's rules applied to it, as a server applies them."""
+        return self._rules.apply(
+            super().query(query, **params),
+            now_s=0,
+            facet_values=self.index.facet_value,
+            synonyms=self.index.single_synonyms,
+        )
+
+    def rule(self, *rules: Mapping[str, Any]) -> None:
+        """Take rules in place of those there were."""
+        numbered = [{"objectID": f"rule{at}", **rule} for at, rule in enumerate(rules)]
+        self._rules = RuleSet(map(Rule.from_json, numbered), self.index.tokens)
 
     def keep(self, meta: str, items: Sequence[Mapping[str, Any]]) -> None:
         """Store synonyms, with objectIDs of their own."""
