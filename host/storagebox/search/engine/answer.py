@@ -63,7 +63,7 @@ def _selected(query: Query, path: str, value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Everything a search found."""
+    """Everything a search found. `all_values`: no facet has more values than are told."""
 
     hits: list[Hit]
     nb_hits: int
@@ -72,6 +72,7 @@ class Answer:
     facets: Mapping[str, Mapping[str, int]] | None = None
     facets_stats: Mapping[str, Mapping[str, float]] | None = None
     exhaustive_facets: bool = True
+    all_values: bool = True
     query_after_removal: str | None = None
     automatic_radius: int | None = None
     parsed_query: str = ""
@@ -96,7 +97,8 @@ class Answer:
             body["hitsPerPage"] = query.hits_per_page
         if self.facets is not None:
             body["facets"] = self.facets
-            exhaustive["facetsCount"] = exhaustive["facetValues"] = self.exhaustive_facets
+            exhaustive["facetsCount"] = self.exhaustive_facets
+            exhaustive["facetValues"] = self.exhaustive_facets and self.all_values
             body["exhaustiveFacetsCount"] = self.exhaustive_facets
         if self.facets_stats:
             body["facets_stats"] = self.facets_stats

@@ -6,7 +6,7 @@ A record without a value is a group of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from storagebox.search.engine.budget import Budget
 from storagebox.search.engine.matching import Matches
 from storagebox.search.engine.ordering import best
 from storagebox.search.engine.part import NO_VALUE
+from storagebox.search.engine.promotion import promote, promoted_rows
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.engine.tiebreak import Ranked
@@ -26,10 +27,14 @@ _AHEAD: Final = 4  # rows ranked for each group wanted, at first
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The rows to be shown in order, and for each how many of its group stand before it."""
+    """The rows to be shown in order, and for each how many of its group stand before it.
+
+    `heads`: one ascending row of each group that matches.
+    """
 
     ranked: Ranked
     sequence: NDArray[np.int64]
+    heads: Rows
 
 
 def groups(snapshot: Snapshot, attribute: str, rows: Rows) -> NDArray[np.int64]:
@@ -53,7 +58,36 @@ def grouped(
     end: int,
     budget: Budget,
 ) -> Grouped:
-    """The groups from number `first` up to `end`, `query.distinct` records of each at most."""
+    """The groups from number `first` up to `end`, `query.distinct` records of each at most.
+
+    Records that rules promote stand in place of their groups.
+    """
+    numbers = groups(snapshot, attribute, matches.rows)
+    heads = np.sort(matches.rows[np.unique(numbers, return_index=True)[1]])
+    wanted = np.array([row for _, row in promoted_rows(snapshot, query)], np.int64)
+    if not len(wanted):
+        ranked, sequence = _grouped(snapshot, query, matches, attribute, first, end, budget)
+        return Grouped(ranked, sequence, heads)
+    ranked, sequence = _grouped(snapshot, query, matches, attribute, 0, end + len(wanted), budget)
+    instead = groups(snapshot, attribute, wanted)
+    kept = np.flatnonzero(~np.isin(groups(snapshot, attribute, ranked.rows), instead))
+    sequence_of = dict(zip(ranked.rows.tolist(), sequence.tolist(), strict=True))
+    ranked = promote(snapshot, query, matches, ranked.pick(kept)).part(first, end)
+    added = int(np.count_nonzero(~np.isin(np.unique(instead), numbers)))
+    sequence = np.array([sequence_of.get(row, 0) for row in ranked.rows.tolist()], np.int64)
+    return Grouped(replace(ranked, added=added), sequence, heads)
+
+
+def _grouped(
+    snapshot: Snapshot,
+    query: Query,
+    matches: Matches,
+    attribute: str,
+    first: int,
+    end: int,
+    budget: Budget,
+) -> tuple[Ranked, NDArray[np.int64]]:
+    """`grouped` without regard to rules: the rows, and their numbers in their groups."""
     total = len(matches.rows)
     count = min(max(end * _AHEAD, 1), total)
     while True:
@@ -78,6 +112,4 @@ def grouped(
             taken[group].append(at)
     picked = [at for group in chosen.tolist() for at in taken[group]]
     sequence = [number for group in chosen.tolist() for number in range(len(taken[group]))]
-    order = np.array(picked, np.int64)
-    criteria = {name: column[order] for name, column in ranked.criteria.items()}
-    return Grouped(Ranked(ranked.rows[order], criteria), np.array(sequence, np.int64))
+    return ranked.pick(np.array(picked, np.int64)), np.array(sequence, np.int64)

@@ -20,6 +20,11 @@ def grade(cost: int, *, exact: bool) -> int:
     return 2 * cost + (EXACT if exact else BEGINS)
 
 
+def is_exact(grade: int) -> bool:
+    """Whether a match of a grade counts as exact."""
+    return grade & 1 == 1
+
+
 def cost_of(grades: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The typos in grades; none in 0."""
     typos = grades - (grades > 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from storagebox.search.engine.grades import is_exact
 from storagebox.search.engine.slots import Wanted
 from storagebox.search.engine.text import Token, Tokenizer
 
@@ -12,8 +13,9 @@ from storagebox.search.engine.text import Token, Tokenizer
 class Marker:
     """Marks a query's words in text. `words` are all its readings' words; `originals` as typed.
 
-    `only`: words of records of which no others match; None if that isn't known. What was found for
-    a word or a text is remembered: hits of one search have many in common.
+    `only`: words of records of which no others match; None if that isn't known. `exact_only`: no
+    words are marked that don't count as exact. What was found for a word or a text is remembered:
+    hits of one search have many in common.
     """
 
     def __init__(
@@ -24,7 +26,10 @@ class Marker:
         before: str,
         after: str,
         only: frozenset[str] | None = None,
+        *,
+        exact_only: bool = False,
     ) -> None:
+        self._exact_only = exact_only
         self._only = only
         self._tokenizer = tokenizer
         self._wanted = tuple({id(each): each for each in words}.values())
@@ -44,7 +49,7 @@ class Marker:
         which: set[int] = set()
         for wanted in self._wanted:
             how, characters = wanted.match(word)
-            if how:
+            if how and (is_exact(how) or not self._exact_only):
                 if not best or how < best:
                     best, length = how, characters
                 which.update(range(wanted.at, wanted.at + wanted.span))

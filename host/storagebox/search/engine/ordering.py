@@ -20,7 +20,7 @@ from storagebox.search.engine.meaning import Reading
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.engine.tiebreak import Column, Measures, Ranked
-from storagebox.search.language.attributes import Criterion, Sort
+from storagebox.search.language.attributes import CRITERIA, Criterion, Sort
 from storagebox.search.language.query import Query
 
 
@@ -48,6 +48,25 @@ def best(
             best_rows = replace(best_rows, criteria={**best_rows.criteria, "words": words})
         ranked.append(best_rows)
     return _merged(snapshot, ranking, ranked, count)
+
+
+def explained(snapshot: Snapshot, query: Query, matches: Matches, ranked: Ranked) -> Ranked:
+    """`ranked` with the numbers of those criteria too that the ranking doesn't compare."""
+    missing = [each for each in CRITERIA if each not in query.ranking]
+    if not missing or not len(ranked.rows):
+        return ranked
+    rows = np.sort(ranked.rows)
+    every = replace(query, ranking=CRITERIA)
+    told = best(snapshot, every, matches.pick(rows), len(rows), Budget(None))
+    place_of = {row: at for at, row in enumerate(told.rows.tolist())}
+    # Promoted rows need not match: they have no numbers.
+    places = np.array([place_of.get(row, -1) for row in ranked.rows.tolist()], np.int64)
+    added = {
+        name: np.where(places >= 0, told.criteria[name][places], 0)
+        for name in missing
+        if name in told.criteria and len(told.rows)
+    }
+    return replace(ranked, criteria={**ranked.criteria, **added})
 
 
 def _expanded(query: Query) -> list[Criterion | Sort]:

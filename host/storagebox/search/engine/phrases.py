@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +11,7 @@ from numpy.typing import NDArray
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.engine.text import Tokenizer
-
-_PARTS: Final = re.compile(
-    r'(?P<minus>(?<!\S)-)?"(?P<phrase>[^"]*)"?|(?<!\S)-(?P<excluded>[^\s"]+)|(?P<plain>[^\s"]+)'
-)
+from storagebox.search.language.query_text import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +27,19 @@ class Spoken:
         return any(first <= at < first + count for first, count in self.phrases)
 
 
-def spoken(text: str, tokenizer: Tokenizer, features: Sequence[str]) -> Spoken:
-    """What a text says by the advanced syntax; `features` of it are exactPhrase, excludeWords."""
+def spoken(parts: Sequence[Part], tokenizer: Tokenizer) -> Spoken:
+    """What the parts of a query's text say."""
     words: list[str] = []
     phrases: list[tuple[int, int]] = []
     excluded: list[tuple[str, ...]] = []
-    for part in _PARTS.finditer(text):
-        if part["phrase"] is not None:
-            inside = tokenizer.words(part["phrase"])
-            if part["minus"] and "excludeWords" in features:
-                excluded.append(tuple(inside))
-                continue
-            if inside and "exactPhrase" in features:
-                phrases.append((len(words), len(inside)))
-            words += inside
-        elif part["excluded"] is not None and "excludeWords" in features:
-            excluded.append(tuple(tokenizer.words(part["excluded"])))
-        else:
-            words += tokenizer.words(part["plain"] or part["excluded"])
+    for part in parts:
+        found = tokenizer.words(part.text)
+        if part.kind == "excluded":
+            excluded.append(tuple(found))
+            continue
+        if part.kind == "phrase" and found:
+            phrases.append((len(words), len(found)))
+        words += found
     return Spoken(tuple(words), tuple(phrases), tuple(each for each in excluded if each))
 
 

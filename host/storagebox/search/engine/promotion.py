@@ -11,17 +11,23 @@ from storagebox.search.engine.tiebreak import Ranked
 from storagebox.search.language.query import Query
 
 
-def promote(snapshot: Snapshot, query: Query, matches: Matches, ranked: Ranked) -> Ranked:
-    """The best rows with those that `query.promoted` names at their positions.
-
-    A promoted record needn't match the words; with `filtered` it has to match the filters.
-    """
+def promoted_rows(snapshot: Snapshot, query: Query) -> list[tuple[int, int]]:
+    """The positions that `query.promoted` names and the row for each, if there is one."""
     wanted: list[tuple[int, int]] = []
     for each in query.promoted:
         found = snapshot.rows_of((each.object_id,))
         if each.filtered and query.filters is not None:
             found = found[holds(snapshot, query.filters, found)]
         wanted += [(each.position, row) for row in found.tolist()]
+    return wanted
+
+
+def promote(snapshot: Snapshot, query: Query, matches: Matches, ranked: Ranked) -> Ranked:
+    """The best rows with those that `query.promoted` names at their positions.
+
+    A promoted record needn't match the words; with `filtered` it has to match the filters.
+    """
+    wanted = promoted_rows(snapshot, query)
     if not wanted:
         return ranked
     promoted = {row for _, row in wanted}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from storagebox.search.engine import distinct, facets
 from storagebox.search.engine.answer import Answer, Hit
@@ -15,7 +17,7 @@ from storagebox.search.engine.geo import NOWHERE as FAR_AWAY
 from storagebox.search.engine.geo import precision_at
 from storagebox.search.engine.highlight import Marker
 from storagebox.search.engine.matching import Matches, match
-from storagebox.search.engine.ordering import best
+from storagebox.search.engine.ordering import best, explained
 from storagebox.search.engine.phrases import Spoken, spoken
 from storagebox.search.engine.promotion import promote
 from storagebox.search.engine.ragged import Rows
@@ -33,7 +35,7 @@ def words_of(snapshot: Snapshot, query: Query) -> Spoken:
     """The words of a query's text."""
     tokenizer = snapshot.layout.tokenizer
     if query.advanced_syntax:
-        return spoken(query.query, tokenizer, query.advanced_syntax_features)
+        return spoken(query.parts, tokenizer)
     return Spoken(tuple(tokenizer.words(query.query)))
 
 
@@ -47,35 +49,30 @@ def search(
     end = max(first, min(first + query.count, query.settings.pagination_limited_to))
     attribute = query.settings.attribute_for_distinct
     heads: Rows | None = None
+    sequence: Rows | None = None
     if query.distinct and attribute:
-        shown = distinct.grouped(snapshot, query, matches, attribute, first, end, budget)
-        ranked, sequence = shown.ranked, shown.sequence
-        numbers = distinct.groups(snapshot, attribute, matches.rows)
-        heads = np.sort(matches.rows[np.unique(numbers, return_index=True)[1]])
-        nb_hits = len(heads)
+        grouped = distinct.grouped(snapshot, query, matches, attribute, first, end, budget)
+        ranked, sequence, heads = grouped.ranked, grouped.sequence, grouped.heads
+        nb_hits = len(heads) + ranked.added
     else:
         ranked = promote(snapshot, query, matches, best(snapshot, query, matches, end, budget))
-        ranked = _part(ranked, first, end)
-        sequence = None
+        ranked = ranked.part(first, end)
         nb_hits = matches.count + ranked.added
     counted = _counted(snapshot, query, matches, heads)
+    counts = {name: facets.counts(snapshot, name, rows) for name, rows in counted.items()}
     return Answer(
         hits=_hits(snapshot, query, matches, ranked, fetch, sequence),
         nb_hits=nb_hits,
         exhaustive_hits=not (budget.cut or budget.typos_cut),
         exhaustive_typo=None if query.typo_tolerance == "false" else not budget.typos_cut,
         exhaustive_facets=not (budget.cut or budget.typos_cut),
-        facets=_facets(snapshot, query, counted) if query.facets else None,
+        all_values=all(map(partial(_has_room, query), counts.values())),
+        facets=_facets(snapshot, query, counts) if query.facets else None,
         facets_stats=_stats(snapshot, counted) if query.facets else None,
         query_after_removal=_after_removal(snapshot, query, matches),
         automatic_radius=matches.radius,
         parsed_query=" ".join(matches.spoken.words),
     )
-
-
-def _part(ranked: Ranked, first: int, end: int) -> Ranked:
-    criteria = {name: column[first:end] for name, column in ranked.criteria.items()}
-    return Ranked(ranked.rows[first:end], criteria, ranked.added, ranked.promoted)
 
 
 def _counted(
@@ -93,18 +90,17 @@ def _counted(
     }
 
 
+def _has_room(query: Query, counts: NDArray[np.int64]) -> bool:
+    """Whether all values of a facet that occur are told."""
+    return int(np.count_nonzero(counts)) <= query.max_values_per_facet
+
+
 def _facets(
-    snapshot: Snapshot, query: Query, counted: Mapping[str, Rows]
+    snapshot: Snapshot, query: Query, counts: Mapping[str, NDArray[np.int64]]
 ) -> dict[str, dict[str, int]]:
+    most, order = query.max_values_per_facet, query.sort_facet_values_by
     found = {
-        name: facets.listed(
-            snapshot,
-            name,
-            facets.counts(snapshot, name, rows),
-            query.max_values_per_facet,
-            query.sort_facet_values_by,
-        )
-        for name, rows in counted.items()
+        name: facets.listed(snapshot, name, each, most, order) for name, each in counts.items()
     }
     return {name: values for name, values in found.items() if values}
 
@@ -119,10 +115,14 @@ def _after_removal(snapshot: Snapshot, query: Query, matches: Matches) -> str | 
     if not matches.removed:
         return None
     text = query.query
+    words = matches.spoken.words
     parts: list[str] = []
-    at = 0
-    for number, token in enumerate(snapshot.layout.tokenizer.tokens(text)):
-        if number in matches.removed:
+    at = number = 0
+    for token in snapshot.layout.tokenizer.tokens(text):
+        if words[number : number + 1] != (token.word,):
+            continue  # one that advanced syntax excludes
+        number += 1
+        if number - 1 in matches.removed:
             parts += (text[at : token.start], "<em>", text[token.start : token.end], "</em>")
             at = token.end
     return "".join((*parts, text[at:]))
@@ -147,6 +147,8 @@ def _hits(
         query.highlight_pre_tag,
         query.highlight_post_tag,
         _words_that_match(snapshot, query, matches, ranked.rows),
+        # As Algolia documents it.
+        exact_only=query.exact_on_single_word_query == "word" and len(matches.spoken.words) == 1,
     )
     highlighted = [(name, marker.marked) for name in names]
     snippets = [
@@ -155,6 +157,8 @@ def _hits(
     ]
     only_matching = query.restrict_highlight_and_snippet_arrays
     hidden = settings.unretrievable_attributes
+    if query.get_ranking_info:
+        ranked = explained(snapshot, query, matches, ranked)
     records = fetch(snapshot.numbers(ranked.rows).tolist())
     hits: list[Hit] = []
     for at, record in enumerate(records):

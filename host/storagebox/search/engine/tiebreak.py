@@ -14,7 +14,7 @@ be among the first, the rest needn't be looked at, and the result is the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -65,6 +65,15 @@ class Ranked:
     criteria: Mapping[str, Column]
     added: int = 0
     promoted: frozenset[int] = frozenset()
+
+    def part(self, first: int, end: int) -> Ranked:
+        """The rows from number `first` up to `end`."""
+        return self.pick(np.arange(first, min(end, len(self.rows))))
+
+    def pick(self, places: NDArray[np.int64]) -> Ranked:
+        """Some of the rows, by their numbers in the order."""
+        criteria = {name: column[places] for name, column in self.criteria.items()}
+        return replace(self, rows=self.rows[places], criteria=criteria)
 
     @property
     def typos_at_most(self) -> int:
