@@ -86,6 +86,7 @@ def test_find_shows_what_was_found_and_plays_the_one_with_the_number(tmp_path: P
     def story(where: dict[str, Any]) -> None:
         with standin_box(tmp_path / "box.sock", library=lambda: where) as box:
             lines = phantom("find", "bowi", "her").splitlines()
+            assert len(lines) == 7, lines
             assert lines[1].split("  ")[:2] == ["1", '"Heroes"']
             assert lines[6].split("  ")[:2] == ["4", '"Heroes"']
             answer = json.loads(phantom("find", "bowi her", "--only", "tracks", "--json"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from storagebox.library.keeping import MAX_PAUSE_S, MIN_PAUSE_S, Keeping
+from storagebox.library.keeping import LOOK_S, MAX_PAUSE_S, Keeping
 from storagebox.library.pace import Pace
 from storagebox.library.updating import NoMusic, Outcome
 from storagebox.search.writes.refused import Refused
@@ -28,47 +28,67 @@ def test_work_is_followed_by_as_much_rest_as_the_share_asks():
 
 
 class _Scripted:
-    """Updates as told; for a person, only what is told counts."""
+    """Updates as told, each pass taking `took_s` of a clock that waiting moves on."""
 
-    def __init__(self, *results: Any) -> None:
+    def __init__(self, *results: Any, took_s: float = 0.0, stirred: bool = False) -> None:
         self.results = list(results)
+        self.events: list[str] = []
+        self.passes_s: list[float] = []
+        self._took_s = took_s
+        self._stirred = stirred
+        self._now_s = 0.0
 
     def update(self) -> Outcome:
+        self.passes_s.append(self._now_s)
+        self._now_s += self._took_s
         result = self.results.pop(0)
         if isinstance(result, Exception):
             raise result
         return result
 
+    def stirred(self) -> bool:
+        return self._stirred
+
     def counts(self) -> dict[str, int]:
         return {"tracks": 6}
 
+    def run(self) -> None:
+        Keeping(self, self, self._wait, self._tell, lambda: self._now_s).run()  # type: ignore[arg-type]
 
-def told(*results: Any) -> tuple[list[str], list[float]]:
-    events: list[str] = []
-    pauses: list[float] = []
-    scripted = _Scripted(*results)
+    def _wait(self, seconds: float) -> bool:
+        self._now_s += seconds
+        return not self.results
 
-    def wait(seconds: float) -> bool:
-        pauses.append(seconds)
-        return not scripted.results
-
-    def tell(event: str, **fields: Any) -> None:
-        events.append(f"{event} {fields.get('reason') or fields['new']}")
-
-    Keeping(scripted, scripted, wait, tell).run()  # type: ignore[arg-type]
-    return events, pauses
+    def _tell(self, event: str, **fields: Any) -> None:
+        self.events.append(f"{event} {fields.get('reason') or fields['new']}")
 
 
 def test_only_news_are_told_and_trouble_once():
     away, full = NoMusic("/m: it is empty"), Refused("no room", 507)
-    events, pauses = told(
+    scripted = _Scripted(
         Outcome(new=6), Outcome(), Outcome(), away, away, Outcome(), Outcome(new=1), full
     )
-    assert events == [
+    scripted.run()
+    assert scripted.events == [
         "library.read 6",
         "library.waits /m: it is empty",
         "library.read 0",
         "library.read 1",
         "library.waits nothing can be kept now: no room",
     ]
-    assert all(MIN_PAUSE_S <= pause <= MAX_PAUSE_S for pause in pauses)
+
+
+def apart_s(took_s: float, *, stirred: bool) -> float:
+    """Between the end of a pass and the beginning of the next."""
+    scripted = _Scripted(Outcome(), Outcome(), took_s=took_s, stirred=stirred)
+    scripted.run()
+    first_s, second_s = scripted.passes_s
+    return second_s - first_s - took_s
+
+
+def test_a_pass_that_takes_long_comes_seldom_unless_files_have_come_or_gone():
+    assert apart_s(0.01, stirred=False) == LOOK_S
+    assert apart_s(2, stirred=False) == 100
+    assert apart_s(2, stirred=True) == 20
+    assert apart_s(0.2, stirred=True) == LOOK_S
+    assert apart_s(100, stirred=False) == MAX_PAUSE_S

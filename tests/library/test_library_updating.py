@@ -83,6 +83,21 @@ def test_a_change_that_keeps_the_size_is_seen_by_its_time(kept: Library, music: 
     assert kept.titles("lice") == ["Speed of Lice"]
 
 
+def test_that_files_have_come_or_gone_shows_without_looking_at_each(kept: Library, music: Path):
+    assert not kept.updating.stirred()
+    path = flac(music / "David Bowie" / "Low" / "02.flac", title="Breaking Glass")
+    assert kept.updating.stirred()
+    assert kept.update() == (1, 0, 0)
+    assert not kept.updating.stirred()
+    path.unlink()
+    assert kept.updating.stirred()
+    assert kept.update() == (0, 0, 1)
+    shutil.rmtree(music / "Bowling")
+    assert kept.updating.stirred()
+    music.rename(music.with_name("away"))
+    assert kept.updating.stirred()
+
+
 def test_what_is_deleted_disappears_and_its_album_and_artist_with_the_last_track(
     kept: Library, music: Path
 ):

@@ -28,6 +28,7 @@ class Contents:
 
     files: list[os.DirEntry[str]]
     folders: list[os.DirEntry[str]]
+    changed_ns: int  # when something was last added, removed or renamed in it
 
 
 def contents(folder: Path, seen: set[Identity]) -> Contents | None:
@@ -45,6 +46,7 @@ def contents(folder: Path, seen: set[Identity]) -> Contents | None:
     return Contents(
         files=[entry for entry in visible if _is_candidate(entry)],
         folders=[entry for entry in visible if entry.is_dir()],
+        changed_ns=status.st_mtime_ns,
     )
 
 

@@ -1,8 +1,9 @@
 """When the next pass over the music folder is due, and what is told of each.
 
 Folders are looked at again and again rather than watched: that sees changes on network disks,
-too, and takes no handle for each of ten thousand folders. The larger the library the less often,
-so that it never takes more than a fiftieth of the time.
+too, and takes no handle for each of ten thousand folders. Whether files have come or gone shows in
+their folders' times, which are looked at every few seconds. That a file was tagged anew shows only
+in its own; all files are looked at the more seldom the larger the library is.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from storagebox.library.shelf import Shelf
 from storagebox.library.updating import NoMusic, Outcome, Stopped, Updating
 from storagebox.search.writes.refused import Refused
 
-MIN_PAUSE_S: Final = 5.0
+LOOK_S: Final = 5.0  # between looks at folders
 MAX_PAUSE_S: Final = 600.0
-# A pass takes so many parts less time than the pause behind it.
-_PAUSES: Final = 50
+# Passes are so many times further apart than one takes: if files have come or gone, and if not.
+_STIRRED: Final = 10
+_QUIET: Final = 50
 
 Tell = Callable[..., object]
 
@@ -32,29 +34,50 @@ class Wait(Protocol):
 class Keeping:
     """Passes, one after another, until `wait` says that it is time to end."""
 
-    def __init__(self, shelf: Shelf, updating: Updating, wait: Wait, tell: Tell) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        updating: Updating,
+        wait: Wait,
+        tell: Tell,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`now` tells seconds; `tell` is called with an event's name and its fields."""
         self._shelf = shelf
         self._updating = updating
         self._wait = wait
         self._tell = tell
+        self._now = now
         self._trouble = ""
         self._told: dict[str, Any] | None = None
 
     def run(self) -> None:
         """Keep the library like the folder, whatever happens to that."""
+        try:
+            while True:
+                began_s = self._now()
+                try:
+                    self._passed(self._updating.update(), began_s)
+                except NoMusic as fault:
+                    self._troubled(str(fault))
+                except Refused as fault:
+                    self._troubled(f"nothing can be kept now: {fault.message}")
+                if self._ended_before_next(self._now() - began_s):
+                    return
+        except Stopped:
+            return
+
+    def _ended_before_next(self, took_s: float) -> bool:
+        """Wait until the next pass is due, after one that took so long; True if it is over."""
+        began_s = self._now()
+        due_s = began_s + min(_QUIET * took_s, MAX_PAUSE_S)
+        soonest_s = began_s + min(_STIRRED * took_s, MAX_PAUSE_S)
         while True:
-            began_s = time.monotonic()
-            try:
-                self._passed(self._updating.update(), began_s)
-            except Stopped:
-                return
-            except NoMusic as fault:
-                self._troubled(str(fault))
-            except Refused as fault:
-                self._troubled(f"nothing can be kept now: {fault.message}")
-            took_s = time.monotonic() - began_s
-            if self._wait(min(max(MIN_PAUSE_S, _PAUSES * took_s), MAX_PAUSE_S)):
-                return
+            if self._wait(LOOK_S):
+                return True
+            now_s = self._now()
+            if now_s >= due_s or (now_s >= soonest_s and self._updating.stirred()):
+                return False
 
     def _passed(self, outcome: Outcome, began_s: float) -> None:
         news: dict[str, Any] = {
@@ -68,7 +91,7 @@ class Keeping:
         self._trouble = ""
         if news == self._told:
             return
-        self._tell("library.read", **news, took_s=round(time.monotonic() - began_s, 1))
+        self._tell("library.read", **news, took_s=round(self._now() - began_s, 1))
         self._told = {**news, "new": 0, "changed": 0, "gone": 0}
 
     def _troubled(self, reason: str) -> None:

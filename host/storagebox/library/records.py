@@ -20,7 +20,7 @@ ALBUMS: Final = "albums"
 ARTISTS: Final = "artists"
 
 # Grows with whatever changes what is taken from a file: then all are read again.
-VERSION: Final = 1
+VERSION: Final = 2
 
 Record = Mapping[str, Any]
 

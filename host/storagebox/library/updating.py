@@ -60,6 +60,7 @@ class Updating:
         self._stopped = stopped
         self._known: dict[str, Stamp] | None = None
         self._no_music: dict[str, Stamp] = {}  # what was tried, and is none
+        self._folders: dict[str, int] = {}  # all of the last pass; when each had changed, in ns
 
     def update(self) -> Outcome:
         """One pass. Raises NoMusic, Stopped, or Refused where the shelf takes nothing now."""
@@ -82,10 +83,22 @@ class Updating:
         outcome.files = len(known)
         return outcome
 
+    def stirred(self) -> bool:
+        """Whether files have come, gone or been renamed since the last pass; cheap to ask."""
+        for folder, changed_ns in self._folders.items():
+            self._go_on()
+            try:
+                if (self._music / folder).stat().st_mtime_ns != changed_ns:
+                    return True
+            except OSError:
+                return True
+        return False
+
     def _files(self, outcome: Outcome) -> Iterator[tuple[str, Stamp]]:
         """Every candidate, with slashes in its path; the order keeps albums together."""
         self._check_there()
         seen: set[Identity] = set()
+        self._folders = {}
         folders = [""]
         while folders:
             folder = folders.pop()
@@ -100,6 +113,7 @@ class Updating:
             if found is None:
                 continue
             self._go_on()
+            self._folders[folder] = found.changed_ns
             prefix = f"{folder}/" if folder else ""
             for entry in sorted(found.files, key=lambda entry: entry.name):
                 try:
