@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 PATIENCE_S = 30.0
 
@@ -24,6 +25,12 @@ class Ended:
     left: str
 
 
+def _has_begun(child: int) -> bool:
+    """Whether it is the command by now: the fork of this process has all that this one has open,
+    and a signal to it is lost."""
+    return b"storagebox.cli" in Path(f"/proc/{child}/cmdline").read_bytes()
+
+
 def ctrl_c(*arguments: str, when: Callable[[str], bool]) -> Ended:
     """Run `phantom` on a terminal, and press Ctrl-C once `when` holds of what it has written."""
     child, terminal = pty.fork()
@@ -34,7 +41,7 @@ def ctrl_c(*arguments: str, when: Callable[[str], bool]) -> Ended:
     deadline = time.monotonic() + PATIENCE_S
     try:
         while time.monotonic() < deadline:
-            if pressed_at < 0 and when(written):
+            if pressed_at < 0 and _has_begun(child) and when(written):
                 pressed_at = len(written)
                 os.write(terminal, b"\x03")
             if select.select([terminal], [], [], 0.02)[0]:
