@@ -15,7 +15,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 REPEATS = 2
-# An emulated DAC has 48 ms of sound (8 descriptors of 256 frames) before a late process is heard.
+# The smallest DAC buffer is 85 ms of sound (boards/*/board.toml, ibuf), seldom full amid music.
 STALL_NS = 25_000_000
 
 _SLEEPER = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,20 @@ from tests.networks import require_network
 
 # Of the box's log, when a row has failed: what happened in it, and in the one before.
 _LOG_LINES = 150
+
+
+# Whether a row itself failed; it may be reported only after its teardown (tests/stalls.py).
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when != "teardown":
+        item.stash[_FAILED] = report.failed
+    return report
 
 
 class _Shared:
@@ -60,10 +74,9 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Shared]:
 def eight(_shared: _Shared, request: pytest.FixtureRequest) -> Iterator[Eight]:
     house = _shared.take()
     house.measured = {}
-    failed = request.session.testsfailed
     yield house
     _shared.figures[request.node.name] = house.measured
-    if request.session.testsfailed > failed:
+    if request.node.stash[_FAILED]:
         print(house.box_log(_LOG_LINES))
         _shared.end()
     elif not house.is_well():
