@@ -45,6 +45,10 @@ class Found:
         """Some of the rows: where `chosen` is true, or at these ascending indices."""
         return Found(self.rows[chosen], tuple(column[chosen] for column in self.grades))
 
+    def among(self, rows: Rows) -> Found:
+        """Those that are among `rows`, which all match and are in any order."""
+        return self.pick(np.searchsorted(self.rows, np.sort(rows)))
+
     def joined(self, behind: Found) -> Found:
         """These rows and those of another, which are behind them."""
         if not len(behind):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from storagebox.search.engine.candidates import Found, Spread
 from storagebox.search.engine.grades import cost_of
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.snapshot import Snapshot
+from storagebox.search.engine.unseen import ListedUnseen, SpreadUnseen, Unseen
 from storagebox.search.language.attributes import Criterion, Sort
 
 Column = NDArray[Any]
@@ -111,14 +112,6 @@ def typos(grades: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     return total
 
 
-def _inexact(grades: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """How many words can't count as exact, by row: those whose grades are even."""
-    total = np.full(len(grades[0]), len(grades), np.uint8)
-    for column in grades:
-        total -= column & np.uint8(1)
-    return total
-
-
 def _is_order_of_rows(snapshot: Snapshot, ranking: Ranking) -> bool:
     """Whether the sorts in a ranking are those that the base's rows stand in the order of."""
     sorts = tuple(each for each in ranking if isinstance(each, Sort))
@@ -192,7 +185,7 @@ class _Run:
             last += 1
             boundary = left & (total == last)
             seen += int(np.count_nonzero(boundary))
-        rest = _SpreadRest(boundary, spread.grades)
+        rest = SpreadUnseen(boundary, spread.grades)
         first = rest.take(_AT_ONCE)
         if last:
             better = np.flatnonzero(left & (total < last))
@@ -200,7 +193,7 @@ class _Run:
             first = Found(rows, tuple(column[rows] for column in spread.grades))
         return self._in_chunks(first, rest, spread.tail)
 
-    def _in_chunks(self, first: Found, rest: _Rest, tail: Found) -> Ranked:
+    def _in_chunks(self, first: Found, rest: Unseen, tail: Found) -> Ranked:
         """The best of `first`, of those of `rest` that may be better, and of the tail's rows.
 
         `first` are all of the classes before the one of `rest`, and the first of that one.
@@ -218,13 +211,13 @@ class _Run:
             more = rest.take(size)
             if not len(more) or not self.budget.has_time():
                 break
-            found = _picked(found, ranked.rows).joined(more)
+            found = found.among(ranked.rows).joined(more)
             order = np.argsort(found.rows)
             found = found.pick(order)
         if not len(tail):
             return ranked
         # The tail's rows stand in no order, so all of them are looked at.
-        return self.of_listed(_picked(found, ranked.rows).joined(tail), in_chunks=False)
+        return self.of_listed(found.among(ranked.rows).joined(tail), in_chunks=False)
 
     def _inexact_at_most(self, ranked: Ranked, example: Found) -> int:
         """How many words may not be whole in a row that is better than the last of `ranked`.
@@ -306,7 +299,7 @@ class _Classes:
             if len(kept) < len(self._classes):
                 self._pick(kept)
 
-    def apart(self) -> tuple[Found, _Rest, Found]:
+    def apart(self) -> tuple[Found, Unseen, Found]:
         """What to look at first, what then in the order of rows, and the tail's rows."""
         in_base = int(np.searchsorted(self.found.rows, self._run.snapshot.base_rows))
         base = self.found.pick(np.arange(in_base))
@@ -319,7 +312,7 @@ class _Classes:
             boundary = np.flatnonzero(last)
             first = np.sort(np.concatenate([np.flatnonzero(~last), boundary[:_AT_ONCE]]))
             rest = boundary[_AT_ONCE:]
-        return base.pick(first[first < in_base]), _ListedRest(base.pick(rest)), tail
+        return base.pick(first[first < in_base]), ListedUnseen(base.pick(rest)), tail
 
     def keep_first(self, count: int) -> bool:
         """Keep the first `count` rows as they stand within classes, and the tail's beside them.
@@ -363,80 +356,6 @@ class _Classes:
         self._columns = {name: column[places] for name, column in self._columns.items()}
         if self._classes is not None:
             self._classes = self._classes[places]
-
-
-class _Rest(Protocol):
-    """Rows of one class that weren't looked at yet, in order; `example` is one, or none."""
-
-    @property
-    def example(self) -> Found: ...
-
-    def narrow(self, inexact: int) -> None:
-        """Leave out those of which more words than so many can't count as exact."""
-        ...
-
-    def take(self, count: int) -> Found:
-        """The next `count` of them."""
-        ...
-
-
-class _ListedRest:
-    def __init__(self, found: Found) -> None:
-        self._found = found
-
-    @property
-    def example(self) -> Found:
-        return self._found.pick(np.arange(min(1, len(self._found))))
-
-    def narrow(self, inexact: int) -> None:
-        if inexact < len(self._found.grades):
-            self._found = self._found.pick(_inexact(self._found.grades) <= inexact)
-
-    def take(self, count: int) -> Found:
-        taken = self._found.pick(np.arange(min(count, len(self._found))))
-        self._found = self._found.pick(np.arange(len(taken), len(self._found)))
-        return taken
-
-
-class _SpreadRest:
-    _WINDOW: Final = 1 << 15
-
-    def __init__(self, left: NDArray[np.bool_], grades: Sequence[NDArray[np.uint8]]) -> None:
-        self._left = left
-        self._grades = tuple(grades)
-        self._from = 0
-
-    @property
-    def example(self) -> Found:
-        behind = self._left[self._from :]
-        at = int(behind.argmax()) if len(behind) else 0
-        rows = np.array([self._from + at] if len(behind) and behind[at] else [], np.int64)
-        return self._of(rows)
-
-    def narrow(self, inexact: int) -> None:
-        if inexact < len(self._grades):
-            behind = slice(self._from, None)
-            grades = [column[behind] for column in self._grades]
-            self._left[behind] &= _inexact(grades) <= inexact
-
-    def take(self, count: int) -> Found:
-        parts: list[Rows] = []
-        taken = 0
-        while taken < count and self._from < len(self._left):
-            end = self._from + max(self._WINDOW, count)
-            part = np.flatnonzero(self._left[self._from : end])[: count - taken] + self._from
-            taken += len(part)
-            parts.append(part)
-            self._from = int(part[-1]) + 1 if taken == count else min(end, len(self._left))
-        return self._of(np.concatenate(parts) if parts else np.zeros(0, np.int64))
-
-    def _of(self, rows: Rows) -> Found:
-        return Found(rows, tuple(column[rows] for column in self._grades))
-
-
-def _picked(found: Found, rows: Rows) -> Found:
-    """Those of some rows that are among `rows`, which are in any order."""
-    return found.pick(np.searchsorted(found.rows, np.sort(rows)))
 
 
 def _combined(classes: NDArray[np.int64] | None, column: Column, span: int) -> NDArray[np.int64]:
