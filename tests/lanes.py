@@ -19,7 +19,7 @@ from tests import stalls
 _ROOT = Path(__file__).resolve().parent
 # Logic whose time is a parameter. A file elsewhere, or one of these that does keep time, says so
 # itself: TIMED = False, or TIMED = True, at the start of a line.
-_UNTIMED = {"coordinator", "firmware", "image", "library", "search", "store", "tools"}
+_UNTIMED = {"balance", "coordinator", "firmware", "image", "library", "search", "store", "tools"}
 _SAYS = re.compile(r"^TIMED = (True|False)$", re.MULTILINE)
 # Eight boards and how each frame of theirs sounds: last, when the other lane is through.
 _LAST = _ROOT / "house"

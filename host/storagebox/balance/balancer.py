@@ -1,0 +1,254 @@
+"""The balancer: endpoints in, one endpoint a request out.
+
+    balancer = Balancer(RoundRobin())
+    balancer.update([Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80)], now)
+    pick = balancer.pick(now)
+    ... send the request to pick.endpoint ...
+    pick.done(Outcome.SUCCESS, now)
+
+It holds no socket, reads no clock and starts no task: resolvers, checks and transports bring those
+(`running`). It may be used from several threads.
+"""
+
+import threading
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from math import inf
+from random import Random
+
+from storagebox.balance.endpoint import Endpoint, distinct
+from storagebox.balance.health import Assessment, Health
+from storagebox.balance.health.trust import Trust
+from storagebox.balance.node import Node
+from storagebox.balance.observing import SILENT, Observer
+from storagebox.balance.outcome import LoadReport, Outcome
+from storagebox.balance.picker import Picker, Policy
+
+
+class NoEndpoint(Exception):
+    """There is nobody to send a request to."""
+
+
+class Pick:
+    """One choice. Call `done` once the answer's body has been read or dropped, however it went."""
+
+    __slots__ = ("_balancer", "_began_s", "_node", "_open", "endpoint", "reason")
+
+    def __init__(self, balancer: "Balancer", node: Node, now: float, reason: str) -> None:
+        self.endpoint = node.endpoint
+        self.reason = reason
+        """`policy`, `probe` (it was ejected and is being tried), `panic`, or `retry`."""
+        self._balancer = balancer
+        self._node = node
+        self._began_s = now
+        self._open = True
+
+    def done(self, outcome: Outcome, now: float, report: LoadReport | None = None) -> None:
+        """The request has ended. Later calls change nothing: whoever notices an end may say so."""
+        if self._open:
+            self._open = False
+            self._balancer._done(self._node, self.reason, outcome, self._began_s, now, report)  # pyright: ignore[reportPrivateUsage]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one server stands with this client, for people to read (`phantom status`)."""
+
+    endpoint: Endpoint
+    state: str
+    eligible: bool
+    weight: float | None
+    in_flight: int
+    picked: int
+    failed: int
+
+
+class Balancer:
+    """Spreads requests over a membership that changes.
+
+    Args:
+        policy: how to choose.
+        health: who may be chosen; `Trust()` with its defaults if left out.
+        random: the client's own source of chance; one seeded by the system if left out.
+        observer: is told of every pick and its end, for metrics.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        health: Health | None = None,
+        random: Random | None = None,
+        observer: Observer = SILENT,
+    ) -> None:
+        self.policy = policy
+        self._health: Health = health or Trust()
+        self._random = random or Random()
+        self._observer = observer
+        self._lock = threading.Lock()
+        self._nodes: dict[str, Node] = {}
+        self._assessment = Assessment((), (), panic=False, again_s=inf)
+        self._picker: Picker | None = None
+        self._drawn: tuple[tuple[Node, float | None], ...] = ()
+        self._again_s = inf
+        self._latest_s = -inf
+
+    # Membership
+
+    def update(self, endpoints: Iterable[Endpoint], now: float) -> None:
+        """The membership is now this. Servers that stay (by id) keep what is known of them.
+
+        Requests to one that has left go on, and their ends are counted nowhere.
+        """
+        with self._lock:
+            now = self._monotonic(now)
+            first = not self._nodes
+            nodes: dict[str, Node] = {}
+            for endpoint in distinct(endpoints):
+                node = self._nodes.get(endpoint.id)
+                if node is None:
+                    node = Node(endpoint, now)
+                    if self.policy.measure is not None:
+                        node.load = self.policy.measure.fresh(now)
+                    self._health.joined(node, now, first=first)
+                else:
+                    node.endpoint = endpoint
+                nodes[endpoint.id] = node
+            gone = [node for id_, node in self._nodes.items() if id_ not in nodes]
+            self._nodes = nodes
+            self._assess(now)
+        self._observer.membership(tuple(nodes.values()), tuple(gone))
+
+    # Requests
+
+    def pick(
+        self,
+        now: float,
+        key: bytes | None = None,
+        tried: Collection[str] = (),
+        *,
+        safe: bool = True,
+    ) -> Pick:
+        """A server for one request.
+
+        Args:
+            now: monotonic seconds.
+            key: what the request is about, where the policy keeps keys at servers.
+            tried: ids of endpoints this request has failed at; chosen again only if there is no
+                other.
+            safe: it may be sent again elsewhere if it fails, so it may also try a server on
+                probation.
+
+        Raises:
+            NoEndpoint: the membership is empty, or every server in it drains.
+        """
+        with self._lock:
+            now = self._monotonic(now)
+            if now >= self._again_s:
+                self._assess(now)
+            node, reason = self._choose(now, key, tried, safe)
+            node.in_flight += 1
+            node.picked += 1
+            self._health.began(node, now, probe=reason == "probe")
+        self._observer.picked(node, reason)
+        return Pick(self, node, now, reason)
+
+    def _choose(
+        self, now: float, key: bytes | None, tried: Collection[str], safe: bool
+    ) -> tuple[Node, str]:
+        if self._assessment.probation and safe and not tried:
+            for node in self._assessment.probation:
+                if node.in_flight == 0:
+                    return node, "probe"
+        if self._picker is None:
+            raise NoEndpoint(self._nobody())
+        node = self._picker.pick(now, key)
+        if tried and node.endpoint.id in tried:
+            others = [
+                other for other in self._assessment.eligible if other.endpoint.id not in tried
+            ]
+            if others:
+                return min(
+                    others, key=lambda other: other.in_flight / (other.weight or 1)
+                ), "retry"
+        if tried:
+            return node, "retry"
+        return node, "panic" if self._assessment.panic else "policy"
+
+    def _nobody(self) -> str:
+        if not self._nodes:
+            return (
+                "no endpoint: the membership is empty; see whether the resolver finds the service"
+            )
+        return f"no endpoint: all {len(self._nodes)} servers drain (weight 0); give one a weight"
+
+    def _done(
+        self,
+        node: Node,
+        reason: str,
+        outcome: Outcome,
+        began_s: float,
+        now: float,
+        report: LoadReport | None,
+    ) -> None:
+        with self._lock:
+            now = self._monotonic(now)
+            node.in_flight -= 1
+            if outcome is Outcome.SUCCESS:
+                node.succeeded += 1
+            elif outcome.blames_server:
+                node.failed += 1
+            if report is not None:
+                node.report = report
+                node.reported_s = now
+            if self.policy.measure is not None:
+                self.policy.measure.ended(node, now - began_s, outcome, report, now)
+            if self._health.ended(node, outcome, now, probe=reason == "probe"):
+                self._assess(now)
+        self._observer.done(node, reason, outcome, now - began_s)
+
+    # What is derived
+
+    def refresh(self, now: float) -> None:
+        """Assess anew: something outside has learnt of a server's health (an active check)."""
+        with self._lock:
+            self._assess(self._monotonic(now))
+
+    def _assess(self, now: float) -> None:
+        self._assessment = self._health.assess(tuple(self._nodes.values()), now)
+        drawn = tuple((node, node.weight) for node in self._assessment.eligible)
+        refresh_s = self.policy.refresh_s
+        if drawn != self._drawn or refresh_s is not None:
+            self._drawn = drawn
+            eligible = self._assessment.eligible
+            self._picker = (
+                self.policy.picker(eligible, self._picker, self._random, now) if eligible else None
+            )
+        self._again_s = min(
+            self._assessment.again_s, inf if refresh_s is None else now + refresh_s
+        )
+
+    def _monotonic(self, now: float) -> float:
+        """Time as the policies see it: a clock that goes back stands still, and NaN is no time."""
+        if now > self._latest_s:
+            self._latest_s = now
+        return self._latest_s
+
+    # For people
+
+    def standings(self, now: float) -> list[Standing]:
+        """Every server of the membership with its state, in the order of ids."""
+        with self._lock:
+            eligible = set(map(id, self._assessment.eligible))
+            return [
+                Standing(
+                    endpoint=node.endpoint,
+                    state=self._health.why(node, now),
+                    eligible=id(node) in eligible,
+                    weight=node.weight,
+                    in_flight=node.in_flight,
+                    picked=node.picked,
+                    failed=node.failed,
+                )
+                for node in self._nodes.values()
+            ]

@@ -1,0 +1,57 @@
+"""Who is well: what decides whether an endpoint may be chosen.
+
+Several things say something about a server: its registry, active checks, how its requests end,
+whether it drains. They are kept apart, each in its own state, and `Health.assess` derives from all
+of them who is eligible; none writes another's state, so none can undo what another found.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from storagebox.balance.node import Node
+from storagebox.balance.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Who may be chosen, at one moment.
+
+    Args:
+        eligible: whom the picker is made of; in the order given, their `weight` set. Empty only if
+            there are no nodes, or all drain.
+        probation: whom one request at a time may try, because they were ejected and their time is
+            over.
+        panic: too few are well, so health is disregarded: load on dead servers hurts less than all
+            load on the last.
+        again_s: when to assess anew although nothing happens; `inf` if never.
+    """
+
+    eligible: tuple[Node, ...]
+    probation: tuple[Node, ...]
+    panic: bool
+    again_s: float
+
+
+class Health(Protocol):
+    """Keeps each node's state in `node.health` and derives who is eligible."""
+
+    def joined(self, node: Node, now: float, *, first: bool) -> None:
+        """A server has come; `first`: with the first membership, when none needs sparing."""
+        ...
+
+    def began(self, node: Node, now: float, *, probe: bool) -> None:
+        """A request goes to it; `probe`: to see whether a server on probation has recovered."""
+        ...
+
+    def ended(self, node: Node, outcome: Outcome, now: float, *, probe: bool) -> bool:
+        """A request has ended. True if that may change who is eligible."""
+        ...
+
+    def assess(self, nodes: Sequence[Node], now: float) -> Assessment:
+        """Who may be chosen now. `node.endpoint` may be another than before, with the same id."""
+        ...
+
+    def why(self, node: Node, now: float) -> str:
+        """What state it is in: "well", "ejected for 3 s more: 5 failures in a row"."""
+        ...

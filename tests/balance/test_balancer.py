@@ -1,0 +1,128 @@
+"""Endpoints in, one endpoint a request out."""
+
+import math
+from random import Random
+
+import pytest
+
+from storagebox.balance import Balancer, Endpoint, NoEndpoint, Outcome
+from storagebox.balance.health.trust import Trust
+from storagebox.balance.picker.round_robin import RoundRobin
+
+THREE = [Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80), Endpoint("10.0.0.3", 80)]
+
+
+def balancer(endpoints: list[Endpoint] = THREE, **settings: float) -> Balancer:
+    made = Balancer(RoundRobin(), health=Trust(**settings), random=Random(1))  # pyright: ignore[reportArgumentType]
+    made.update(endpoints, 0.0)
+    return made
+
+
+def hosts(made: Balancer, requests: int, now: float = 0.0) -> list[str]:
+    return [made.pick(now).endpoint.host for _ in range(requests)]
+
+
+def fail(made: Balancer, host: str, times: int, now: float) -> None:
+    failed = 0
+    while failed < times:
+        pick = made.pick(now)
+        if pick.endpoint.host == host:
+            pick.done(Outcome.FAILURE, now)
+            failed += 1
+        else:
+            pick.done(Outcome.SUCCESS, now)
+
+
+def test_nobody_to_choose_is_an_error_that_says_why():
+    with pytest.raises(NoEndpoint, match="the membership is empty"):
+        balancer([]).pick(0.0)
+    with pytest.raises(NoEndpoint, match="all 1 servers drain"):
+        balancer([Endpoint("a", 80, weight=0)]).pick(0.0)
+
+
+def test_a_server_named_twice_gets_one_share():
+    chosen = hosts(balancer([*THREE, THREE[0]]), 300)
+    assert [chosen.count(endpoint.host) for endpoint in THREE] == [100, 100, 100]
+
+
+@pytest.mark.parametrize("weight", [-1, math.nan, math.inf])
+def test_a_weight_that_is_none_is_refused(weight: float):
+    with pytest.raises(ValueError, match=r"endpoint a:80: weight .* leave it out"):
+        Endpoint("a", 80, weight=weight)
+
+
+def test_what_drains_is_not_chosen():
+    drained = [THREE[0].weighing(0), *THREE[1:]]
+    assert set(hosts(balancer(drained), 20)) == {"10.0.0.2", "10.0.0.3"}
+
+
+def test_a_request_is_in_flight_until_it_is_done_once():
+    made = balancer(THREE[:1])
+    pick = made.pick(0.0)
+    assert made.standings(0.0)[0].in_flight == 1
+    pick.done(Outcome.SUCCESS, 1.0)
+    pick.done(Outcome.FAILURE, 2.0)
+    assert (made.standings(2.0)[0].in_flight, made.standings(2.0)[0].failed) == (0, 0)
+
+
+def test_a_server_that_stays_keeps_what_is_known_of_it():
+    made = balancer()
+    pick = made.pick(0.0)
+    made.update([pick.endpoint, Endpoint("10.0.0.9", 80)], 1.0)
+    assert {s.endpoint.host: s.in_flight for s in made.standings(1.0)} == {
+        pick.endpoint.host: 1,
+        "10.0.0.9": 0,
+    }
+
+
+def test_failures_in_a_row_eject_and_a_probe_brings_back():
+    made = balancer(failures=3, ejection_s=1.0)
+    fail(made, "10.0.0.1", 3, 0.0)
+    assert set(hosts(made, 20, 0.5)) == {"10.0.0.2", "10.0.0.3"}
+    probe = made.pick(1.0)
+    assert (probe.endpoint.host, probe.reason) == ("10.0.0.1", "probe")
+    assert "10.0.0.1" not in hosts(made, 20, 1.0), "one at a time"
+    probe.done(Outcome.SUCCESS, 1.1)
+    assert "10.0.0.1" in hosts(made, 20, 1.1)
+
+
+def test_a_probe_that_fails_ejects_for_twice_as_long():
+    made = balancer(failures=3, ejection_s=1.0)
+    fail(made, "10.0.0.1", 3, 0.0)
+    made.pick(1.0).done(Outcome.UNREACHABLE, 1.0)
+    assert "10.0.0.1" not in hosts(made, 20, 2.9)
+    assert made.pick(3.0).reason == "probe"
+
+
+def test_a_request_that_must_not_be_repeated_is_no_probe():
+    made = balancer(failures=1, ejection_s=1.0)
+    fail(made, "10.0.0.1", 1, 0.0)
+    assert made.pick(1.0, safe=False).reason == "policy"
+
+
+def test_a_retry_goes_elsewhere_while_there_is_an_elsewhere():
+    made = balancer()
+    tried: list[str] = []
+    for _ in THREE:
+        tried.append(made.pick(0.0, tried=tried).endpoint.id)
+    assert sorted(tried) == [endpoint.id for endpoint in THREE]
+    assert made.pick(0.0, tried=tried).endpoint.id in tried
+
+
+def test_if_nobody_is_well_everybody_is_tried():
+    made = balancer(failures=1)
+    for endpoint in THREE:
+        fail(made, endpoint.host, 1, 0.0) if endpoint is not THREE[2] else made.pick(0.0).done(
+            Outcome.FAILURE, 0.0
+        )
+    pick = made.pick(0.1)
+    assert pick.reason == "panic"
+    assert set(hosts(made, 20, 0.1)) == {endpoint.host for endpoint in THREE}
+
+
+def test_a_clock_that_goes_back_stands_still():
+    made = balancer(failures=1, ejection_s=1.0)
+    fail(made, "10.0.0.1", 1, 100.0)
+    assert "10.0.0.1" not in hosts(made, 20, 0.0)
+    assert "10.0.0.1" not in hosts(made, 20, math.nan)
+    assert made.pick(101.0).reason == "probe"
