@@ -312,9 +312,7 @@ def test_a_worn_cell_is_noticed(flash: FlashFile):
     assert worn.read(0x1004, 3) == b"\x55\0\x55"
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.one_of(

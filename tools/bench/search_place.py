@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import secrets
-import signal
 import subprocess
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
+from tools.bench.search_server import NotServedError, serving
 from tools.bench.search_worker import APPLICATION
-
-_END_S: Final = 60
 
 
 class BenchError(RuntimeError):
@@ -90,26 +88,8 @@ def _work(job: str, **arguments: Any) -> dict[str, Any]:
 @contextmanager
 def served(place: Place) -> Generator[int]:
     """A server process of it; its port."""
-    key = place.folder / "key"
-    key.write_text(place.admin_key)
-    command = [sys.executable, "-m", "storagebox.cli", "search", "serve", "--app", APPLICATION]
-    command += ["--folder", str(place.applications), "--admin-key-file", str(key)]
-    with (place.folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, "--port", "0", "--drain", "0"],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
     try:
-        assert process.stdout is not None
-        words = process.stdout.readline().split()
-        if words[:1] != ["search"]:
-            raise BenchError(f"the server did not start: {(place.folder / 'log').read_text()}")
-        yield int(words[1].rpartition(":")[2])
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_END_S)
-        finally:
-            process.kill()
+        with serving(place.folder, APPLICATION, place.admin_key) as running:
+            yield running.port
+    except NotServedError as fault:
+        raise BenchError(f"the server did not start: {fault}") from None

@@ -10,7 +10,7 @@ import orjson
 from storagebox.search.writes import accepting
 from storagebox.search.writes.accepting import Limits
 from storagebox.search.writes.application import Application
-from storagebox.search.writes.operations import Operation
+from storagebox.search.writes.operations import ClearIndex, CopyIndex, MoveIndex, Operation
 
 PATIENCE_S = 60.0
 
@@ -62,3 +62,26 @@ class Tenant:
 
     def names(self) -> list[str]:
         return [each["name"] for each in self.app.indices()]
+
+    def contents(self) -> dict[str, Any]:
+        """Records and settings of all indices."""
+        return {n: (self.records(n), self.app.meta(n, "settings")) for n in self.names()}
+
+    def wait_for_all(self) -> None:
+        """Wait until all that was written is visible."""
+        assert self.app.wait(self.app.submit(ClearIndex("nothing")), PATIENCE_S)
+
+    def history(self) -> dict[str, Any]:
+        """Writes of every kind, and what they lead to."""
+        for first in range(0, 20, 5):
+            numbers = range(first, first + 5)
+            self.add("a", *({"objectID": str(n % 7), "number": n} for n in numbers))
+        increment = {"_operation": "Increment", "value": 1}
+        self.settings("a", {"hitsPerPage": 5, "replicas": ["r"]})
+        self.do(CopyIndex("a", "b"))
+        self.batch("a", *(("partialUpdateObject", {"objectID": "1", "n": increment}),) * 3)
+        self.batch("b", ("partialUpdateObject", {"objectID": "1", "n": increment}))
+        self.add("tmp", {"objectID": "moved", "n": 1})
+        self.do(MoveIndex("tmp", "c"))
+        self.batch("c", ("partialUpdateObject", {"objectID": "moved", "n": increment}))
+        return self.contents()

@@ -132,7 +132,6 @@ def contents(state: State) -> dict[str, Any]:
 
 @settings(
     max_examples=12,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -47,9 +47,28 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Base:
-    """Write a checkpoint in place of an older one; its base as it is mapped from the file."""
+    """Write a checkpoint in place of an older one; its base as it is mapped from the file.
+
+    Raises OSError, and leaves nothing of it behind then.
+    """
     writing = folder / (_NAME + ".new")
-    with writing.open("wb") as file:
+    try:
+        _write(writing, checkpoint)
+        writing.replace(folder / _NAME)
+    except OSError:
+        writing.unlink(missing_ok=True)
+        raise
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+    reader = _Reader(folder / _NAME)
+    return _base(reader, checkpoint.base.words)
+
+
+def _write(path: Path, checkpoint: Checkpoint) -> None:
+    with path.open("wb") as file:
         content = _Writer(file)
         _put_base(content, checkpoint.base)
         for at, names in enumerate(checkpoint.names):
@@ -69,14 +88,6 @@ def save(folder: Path, checkpoint: Checkpoint) -> Base:
         file.write(head + len(head).to_bytes(8, "little") + _MAGIC)
         file.flush()
         os.fsync(file.fileno())
-    writing.replace(folder / _NAME)
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-    reader = _Reader(folder / _NAME)
-    return _base(reader, checkpoint.base.words)
 
 
 def load(folder: Path) -> Checkpoint | None:

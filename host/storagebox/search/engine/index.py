@@ -38,6 +38,10 @@ _AT_ONCE: Final = 4096  # records taken in at once when the tables are made from
 _REST: Final = 4  # building a base may take one of so many parts of the time, and one
 _WORTH_SAVING: Final = 4096  # records that take a noticeable time to make rows of
 _SAVED_SHARE: Final = 8  # one in so many may be missing in the checkpoint
+_AGAIN_S: Final = 5.0  # until what failed, for want of memory say, is built again
+
+Told = Callable[[str], object]
+"""Hears what went wrong with what is only there to be fast, and what comes of it."""
 
 
 class Index:
@@ -46,8 +50,14 @@ class Index:
     One thread at a time may `apply`; any number may do everything else meanwhile.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], float] = time.monotonic,
+        told: Told = lambda _: None,
+    ) -> None:
         self._store = store
+        self._told = told
         self._records = Records(store)
         self._clock = clock
         self._changing = threading.RLock()
@@ -58,9 +68,9 @@ class Index:
         self._open_tables()
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, told: Told = lambda _: None) -> Self:
         """The index in `folder`, created if it isn't there."""
-        return cls(Store(folder))
+        return cls(Store(folder), told=told)
 
     @property
     def applied(self) -> int:
@@ -193,10 +203,12 @@ class Index:
         self.settle()
         self._closed = True
         tables = self._tables
-        if self._store.next_number - self._saved_to > _WORTH_SAVING:
-            tables.build()
-            self._save(tables, tables.base, self._store.next_number)
-        self._store.close()
+        try:
+            if self._store.next_number - self._saved_to > _WORTH_SAVING:
+                tables.build()
+                self._save(tables, tables.base, self._store.next_number)
+        finally:
+            self._store.close()
 
     def _open_tables(self) -> None:
         settings = Settings.from_json(cast("Mapping[str, object]", self.meta("settings") or {}))
@@ -270,8 +282,7 @@ class Index:
             self._builder.start()
 
     def _save(self, tables: Tables, base: Base, next_number: int) -> Base:
-        """Make a checkpoint; the base as it is in its file."""
-        self._saved_to = next_number
+        """Make a checkpoint, unless there is no room for one; the base as it is to be used."""
         layout = tables.layout
         made = Checkpoint(
             base,
@@ -281,14 +292,34 @@ class Index:
             layout.fingerprint,
             tuple(layout.learnt),
         )
-        return checkpoint.save(self._store.folder, made)
+        try:
+            saved = checkpoint.save(self._store.folder, made)
+        except OSError as fault:  # nothing is lost: it is made from the records again
+            self._told(
+                f"{self._store.folder}: its tables can't be saved ({fault.strerror}), so that the"
+                " next start takes longer: free some room, and they are saved later"
+            )
+            return base
+        self._saved_to = next_number
+        return saved
 
     def _build(self, tables: Tables) -> None:
         began = self._clock()
         with self._changing:
             next_number = self._store.next_committed
             building = tables.begin_building()
-        base = building()
+        try:
+            base = building()
+        except Exception as fault:  # searches go on with what there is
+            self._told(
+                f"{self._store.folder}: its tables can't be built anew"
+                f" ({type(fault).__name__}: {fault}), so that searches get slower: it is tried"
+                " again with later writes"
+            )
+            with self._changing:
+                tables.give_up_building()
+            self._build_from = self._clock() + _AGAIN_S
+            return
         # Not after every building: cards wear out by writing.
         missing = next_number - self._saved_to
         if missing > max(_WORTH_SAVING, len(base.part) // _SAVED_SHARE):

@@ -120,6 +120,10 @@ class Tables:
         if len(died):
             self.bury_rows(np.flatnonzero(np.isin(base.part.numbers, died)))
 
+    def give_up_building(self) -> None:
+        """Go on with the base there is."""
+        self._since = None
+
     def build(self) -> None:
         """Build a new base here and now."""
         self.end_building(self.begin_building()())

@@ -15,7 +15,7 @@ from typing import Final
 
 from storagebox.search.writes.accepting import Limits
 from storagebox.search.writes.application import Application, Unavailable
-from storagebox.search.writes.catalog import FILE
+from storagebox.search.writes.catalog import kept_in
 from storagebox.search.writes.indices import Report
 from storagebox.search.writes.log import LoopThread
 
@@ -95,7 +95,7 @@ class Applications:
         self._thread.close()
 
     def _exists(self, app_id: str) -> bool:
-        return bool(_ID.fullmatch(app_id)) and (self.folder / app_id / FILE).exists()
+        return bool(_ID.fullmatch(app_id)) and kept_in(self.folder / app_id)
 
     def _opened(self, app_id: str, admin_key: str | None) -> Application:
         with self._lock:

@@ -95,10 +95,7 @@ class Applying:
                 self._report("log.damaged", reason=self.fault)
                 break
             except (Exhausted, StoreError, OSError) as fault:
-                if self.waits_for is None:
-                    self._report("applying.waits", reason=str(fault))
-                self.waits_for = str(fault)
-                self._back_off()
+                self._wait_for(fault)
             except Exception as fault:  # ours: it must be told, and must not stop the log
                 told = "".join(traceback.format_exception(fault))
                 self._report("fault", reason=told, position=self._trying)
@@ -106,6 +103,24 @@ class Applying:
                 self._back_off()
             self._state.indices.forget_pending()
         self._finish()
+
+    def _wait_for(self, fault: Exception) -> None:
+        """Hold on until it is mended: a full disk, say."""
+        if self.waits_for is None:
+            self._report(
+                "applying.waits",
+                reason=f"{fault} ({durable.room_bytes(self._state.folder) >> 20} MB of the disk"
+                " are free): free some room, or mend that. Nothing is lost, searches go on, and"
+                f" it is tried again every {_RETRY_S[-1]:g} s",
+            )
+        self.waits_for = str(fault)
+        self._back_off()
+
+    def _go_on(self) -> None:
+        if self.waits_for is not None:
+            self._report("applying.goes_on")
+        self.waits_for = None
+        self._failures = 0
 
     def _back_off(self) -> None:
         self._pause(_RETRY_S[min(self._failures, len(_RETRY_S) - 1)])
@@ -226,8 +241,7 @@ class Applying:
         state = self._state
         self._flush()
         self._committed = self._trying
-        self.waits_for = None
-        self._failures = 0
+        self._go_on()
         self._tries = {p: n for p, n in self._tries.items() if p > self._committed}
         self._advanced(self._committed)
         if self._committed >= state.catalog.applied + _SAVE_ENTRIES:
@@ -247,6 +261,7 @@ class Applying:
     def _tidy(self) -> None:
         """What may be done when there is nothing else to do."""
         self._save()
+        self._go_on()
         self._state.indices.release()
         self._snapshot()
 

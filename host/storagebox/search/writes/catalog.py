@@ -103,10 +103,12 @@ class Catalog:
 
     def save(self, folder: Path) -> None:
         """Write it to `folder`; the one before is kept. Raises OSError."""
-        path = folder / FILE
-        if path.exists():
-            path.replace(folder / PREVIOUS)
-        durable.write(path, self.to_bytes())
+        durable.write(folder / FILE, self.to_bytes(), folder / PREVIOUS)
+
+
+def kept_in(folder: Path) -> bool:
+    """Whether there is a catalog in `folder`: for an instant, only the one before is."""
+    return (folder / FILE).exists() or (folder / PREVIOUS).exists()
 
 
 def from_bytes(data: bytes, key_limit: int) -> Catalog:

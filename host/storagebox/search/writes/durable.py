@@ -31,14 +31,24 @@ class DamagedFileError(Exception):
     """A file is not what was written."""
 
 
-def write(path: Path, data: bytes) -> None:
-    """Put `data` and its checksum at `path`; it lasts when this returns. Raises OSError."""
+def write(path: Path, data: bytes, previous: Path | None = None) -> None:
+    """Put `data` and its checksum at `path`; it lasts when this returns. Raises OSError.
+
+    What was there becomes `previous`, if that is given, once the new is written. A new one that
+    can't be written is not left behind: the disk may be full.
+    """
     new = path.with_name(path.name + ".new")
-    with new.open("wb") as file:
-        file.write(data + b"\n%08x\n" % zlib.crc32(data))
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    try:
+        with new.open("wb") as file:
+            file.write(data + b"\n%08x\n" % zlib.crc32(data))
+            file.flush()
+            os.fsync(file.fileno())
+        if previous is not None and path.exists():
+            path.replace(previous)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

@@ -76,7 +76,7 @@ class Indices:
         try:
             if not path.is_dir():
                 raise FileNotFoundError(f"{path} is missing")
-            self._open[folder] = _open(path)
+            self._open[folder] = self._opened(path)
             self.damaged.pop(folder, None)
         except Exception as fault:  # whatever a library makes of garbage
             if path.is_dir() and durable.is_exhausted(self.root, fault):
@@ -165,7 +165,7 @@ class Indices:
         if path.is_dir():
             # Of a time before that was cut off; one commit made it whole, or it is empty.
             try:
-                index = _open(path)
+                index = self._opened(path)
                 if index.applied >= position:
                     return index
                 index.close()
@@ -173,7 +173,7 @@ class Indices:
                 self._report("index.begun_anew", folder=path.name, reason=_told(fault))
             _remove(path)
         path.mkdir(parents=True)
-        index = _open(path)
+        index = self._opened(path)
         if position:
             try:
                 self._apply(index, changes, position)
@@ -219,6 +219,10 @@ class Indices:
         for index in self._open.values():
             self._close(index)
         self._open.clear()
+
+    def _opened(self, path: Path) -> Index:
+        with _contained():
+            return Index.open(path, lambda reason: self._report("index.slower", reason=reason))
 
     def _close(self, index: Index) -> None:
         try:
@@ -273,11 +277,6 @@ def _contained() -> Generator[None]:
         raise
     except BaseException as panic:  # pyo3's PanicException is no Exception
         raise RuntimeError(f"{type(panic).__name__}: {panic}") from panic
-
-
-def _open(path: Path) -> Index:
-    with _contained():
-        return Index.open(path)
 
 
 def records(index: Index) -> Iterator[Change]:

@@ -143,12 +143,8 @@ class Snapshots:
         self, position: int, stored: str, dumps: dict[str, Dump], sources: Iterable[_Source]
     ) -> None:
         try:
-            for source in sources:
-                file = f"{source.folder}@{source.applied}.ndjson.gz"
-                if not self._dump(self._root / file, source):
-                    return
-                size = (self._root / file).stat().st_size
-                dumps[source.folder] = Dump(file, source.applied, size)
+            if not self._dump_all(dumps, sources):
+                return
             manifest = Manifest(position, stored, dumps)
             durable.write(self._root / _MANIFEST, orjson.dumps(asdict(manifest)))
             self.manifest = manifest
@@ -157,7 +153,31 @@ class Snapshots:
                 if path.name not in wanted:
                     path.unlink()
         except Exception as fault:  # the log keeps what it would have held
-            self._report("snapshot.failed", reason=f"{type(fault).__name__}: {fault}")
+            told = f"{type(fault).__name__}: {fault}"
+            self._report(
+                "snapshot.failed",
+                reason=f"{self._root}: no snapshot can be written ({told}), so the log keeps"
+                " growing: free some room, and the next snapshot lets it be cut",
+            )
+
+    def _dump_all(self, dumps: dict[str, Dump], sources: Iterable[_Source]) -> bool:
+        """Write the files of `sources`, and note them in `dumps`; False if it was given up.
+
+        If one can't be written, none is left behind: the disk may be full.
+        """
+        begun: list[Path] = []
+        try:
+            for source in sources:
+                path = self._root / f"{source.folder}@{source.applied}.ndjson.gz"
+                begun.append(path)
+                if not self._dump(path, source):
+                    return False
+                dumps[source.folder] = Dump(path.name, source.applied, path.stat().st_size)
+        except BaseException:
+            for path in begun:
+                path.unlink(missing_ok=True)
+            raise
+        return True
 
     def _dump(self, path: Path, source: _Source) -> bool:
         """Write one index's file; False if it was given up."""
