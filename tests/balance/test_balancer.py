@@ -6,14 +6,16 @@ from random import Random
 import pytest
 
 from storagebox.balance import Balancer, Endpoint, NoEndpoint, Outcome
+from storagebox.balance.health.ejection import Ejection
 from storagebox.balance.health.trust import Trust
 from storagebox.balance.picker.round_robin import RoundRobin
 
 THREE = [Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80), Endpoint("10.0.0.3", 80)]
 
 
-def balancer(endpoints: list[Endpoint] = THREE, **settings: float) -> Balancer:
-    made = Balancer(RoundRobin(), health=Trust(**settings), random=Random(1))  # pyright: ignore[reportArgumentType]
+def balancer(endpoints: list[Endpoint] = THREE, *, failures: int = 3) -> Balancer:
+    trust = Trust(Ejection(failures=failures, time_s=1.0, jitter=0.0))
+    made = Balancer(RoundRobin(), health=trust, random=Random(1))
     made.update(endpoints, 0.0)
     return made
 
@@ -76,7 +78,7 @@ def test_a_server_that_stays_keeps_what_is_known_of_it():
 
 
 def test_failures_in_a_row_eject_and_a_probe_brings_back():
-    made = balancer(failures=3, ejection_s=1.0)
+    made = balancer(failures=3)
     fail(made, "10.0.0.1", 3, 0.0)
     assert set(hosts(made, 20, 0.5)) == {"10.0.0.2", "10.0.0.3"}
     probe = made.pick(1.0)
@@ -87,7 +89,7 @@ def test_failures_in_a_row_eject_and_a_probe_brings_back():
 
 
 def test_a_probe_that_fails_ejects_for_twice_as_long():
-    made = balancer(failures=3, ejection_s=1.0)
+    made = balancer(failures=3)
     fail(made, "10.0.0.1", 3, 0.0)
     made.pick(1.0).done(Outcome.UNREACHABLE, 1.0)
     assert "10.0.0.1" not in hosts(made, 20, 2.9)
@@ -95,7 +97,7 @@ def test_a_probe_that_fails_ejects_for_twice_as_long():
 
 
 def test_a_request_that_must_not_be_repeated_is_no_probe():
-    made = balancer(failures=1, ejection_s=1.0)
+    made = balancer(failures=1)
     fail(made, "10.0.0.1", 1, 0.0)
     assert made.pick(1.0, safe=False).reason == "policy"
 
@@ -121,7 +123,7 @@ def test_if_nobody_is_well_everybody_is_tried():
 
 
 def test_a_clock_that_goes_back_stands_still():
-    made = balancer(failures=1, ejection_s=1.0)
+    made = balancer(failures=1)
     fail(made, "10.0.0.1", 1, 100.0)
     assert "10.0.0.1" not in hosts(made, 20, 0.0)
     assert "10.0.0.1" not in hosts(made, 20, math.nan)

@@ -18,6 +18,7 @@ from random import Random
 
 from storagebox.balance.endpoint import Endpoint, distinct
 from storagebox.balance.health import Assessment, Health
+from storagebox.balance.health.checks import Finding
 from storagebox.balance.health.trust import Trust
 from storagebox.balance.node import Node
 from storagebox.balance.observing import SILENT, Observer
@@ -110,9 +111,10 @@ class Balancer:
                     node = Node(endpoint, now)
                     if self.policy.measure is not None:
                         node.load = self.policy.measure.fresh(now)
-                    self._health.joined(node, now, first=first)
-                else:
-                    node.endpoint = endpoint
+                    self._health.joined(node, now, self._random, first=first)
+                elif node.endpoint != endpoint:
+                    previous, node.endpoint = node.endpoint, endpoint
+                    self._health.changed(node, previous, now)
                 nodes[endpoint.id] = node
             gone = [node for id_, node in self._nodes.items() if id_ not in nodes]
             self._nodes = nodes
@@ -149,7 +151,8 @@ class Balancer:
             node, reason = self._choose(now, key, tried, safe)
             node.in_flight += 1
             node.picked += 1
-            self._health.began(node, now, probe=reason == "probe")
+            if self._health.began(node, now, probe=reason == "probe"):
+                self._assess(now)
         self._observer.picked(node, reason)
         return Pick(self, node, now, reason)
 
@@ -157,9 +160,7 @@ class Balancer:
         self, now: float, key: bytes | None, tried: Collection[str], safe: bool
     ) -> tuple[Node, str]:
         if self._assessment.probation and safe and not tried:
-            for node in self._assessment.probation:
-                if node.in_flight == 0:
-                    return node, "probe"
+            return self._assessment.probation[0], "probe"
         if self._picker is None:
             raise NoEndpoint(self._nobody())
         node = self._picker.pick(now, key)
@@ -203,14 +204,25 @@ class Balancer:
                 node.reported_s = now
             if self.policy.measure is not None:
                 self.policy.measure.ended(node, now - began_s, outcome, report, now)
-            if self._health.ended(node, outcome, now, probe=reason == "probe"):
+            if self._health.ended(
+                node, outcome, began_s, now, probe=reason == "probe", report=report
+            ):
                 self._assess(now)
         self._observer.done(node, reason, outcome, now - began_s)
 
     # What is derived
 
+    def checked(self, id_: str, finding: Finding, now: float) -> None:
+        """An active check has found this of the server; one that has left is nobody's matter."""
+        with self._lock:
+            node = self._nodes.get(id_)
+            if node is not None:
+                now = self._monotonic(now)
+                self._health.checked(node, finding, now)
+                self._assess(now)
+
     def refresh(self, now: float) -> None:
-        """Assess anew: something outside has learnt of a server's health (an active check)."""
+        """Assess anew: something outside has learnt of a server's health."""
         with self._lock:
             self._assess(self._monotonic(now))
 

@@ -55,6 +55,7 @@ class LoadReport:
         errors_per_s: of those, failed.
         in_flight: requests it holds now, from all its clients.
         latency_s: what a request takes it at about this many in flight (Prequal, section 4).
+        retry_after_s: for how long it wants to be spared (Retry-After).
     """
 
     utilisation: float | None = None
@@ -62,3 +63,4 @@ class LoadReport:
     errors_per_s: float | None = None
     in_flight: int | None = None
     latency_s: float | None = None
+    retry_after_s: float | None = None

@@ -3,14 +3,26 @@
 Several things say something about a server: its registry, active checks, how its requests end,
 whether it drains. They are kept apart, each in its own state, and `Health.assess` derives from all
 of them who is eligible; none writes another's state, so none can undo what another found.
+
+    registry    endpoint.ready, endpoint.weight          `resolver`
+    checks      well, degraded or failing                `checks`, run by `checking`
+    ejection    failures in a row, or more than others   `ejection`
+    overload    answers of "not now"                     `overload`
+    slow start  how long it has been well                `slow_start`
+
+`trust` joins them: the first three decide whether a server is chosen, all but the first how much
+of its weight it gets, and `panic` what happens when nobody is left.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Protocol
 
+from storagebox.balance.endpoint import Endpoint
+from storagebox.balance.health.checks import Finding
 from storagebox.balance.node import Node
-from storagebox.balance.outcome import Outcome
+from storagebox.balance.outcome import LoadReport, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +32,7 @@ class Assessment:
     Args:
         eligible: whom the picker is made of; in the order given, their `weight` set. Empty only if
             there are no nodes, or all drain.
-        probation: whom one request at a time may try, because they were ejected and their time is
-            over.
+        probation: whom one request may try, because they were ejected and their time is over.
         panic: too few are well, so health is disregarded: load on dead servers hurts less than all
             load on the last.
         again_s: when to assess anew although nothing happens; `inf` if never.
@@ -36,20 +47,40 @@ class Assessment:
 class Health(Protocol):
     """Keeps each node's state in `node.health` and derives who is eligible."""
 
-    def joined(self, node: Node, now: float, *, first: bool) -> None:
+    def joined(self, node: Node, now: float, random: Random, *, first: bool) -> None:
         """A server has come; `first`: with the first membership, when none needs sparing."""
         ...
 
-    def began(self, node: Node, now: float, *, probe: bool) -> None:
-        """A request goes to it; `probe`: to see whether a server on probation has recovered."""
+    def changed(self, node: Node, previous: Endpoint, now: float) -> None:
+        """Its registry describes it otherwise than before: another address, status or weight."""
         ...
 
-    def ended(self, node: Node, outcome: Outcome, now: float, *, probe: bool) -> bool:
-        """A request has ended. True if that may change who is eligible."""
+    def checked(self, node: Node, finding: Finding, now: float) -> None:
+        """What active checks find of it now."""
+        ...
+
+    def began(self, node: Node, now: float, *, probe: bool) -> bool:
+        """A request goes to it; `probe`: to see whether a server on probation has recovered.
+
+        True if that may change who is eligible or on probation.
+        """
+        ...
+
+    def ended(
+        self,
+        node: Node,
+        outcome: Outcome,
+        began_s: float,
+        now: float,
+        *,
+        probe: bool,
+        report: LoadReport | None,
+    ) -> bool:
+        """A request that began at `began_s` has ended. True if that may change who is eligible."""
         ...
 
     def assess(self, nodes: Sequence[Node], now: float) -> Assessment:
-        """Who may be chosen now. `node.endpoint` may be another than before, with the same id."""
+        """Who may be chosen now. It changes nothing but each node's `weight`."""
         ...
 
     def why(self, node: Node, now: float) -> str:

@@ -1,114 +1,206 @@
-"""Trust, by how requests end: ejected after failures in a row, tried again after a while.
+"""Trust: all that is known of each server, joined into who is chosen and how much.
 
-    well ─ failures in a row ─▶ ejected ─ time is over ─▶ on probation ─ a request succeeds ─▶ well
-                                   ▲                               │
-                                   └── for twice as long ── fails ─┘
-
-Failures in a row and not a rate: three servers that get a few requests a second never reach the
-volumes that published outlier detectors wait for (gRPC A50: 5 hosts, 50 to 100 requests in 10 s).
+Chosen is who doesn't drain, whose registry calls it ready, whose checks don't fail and who isn't
+ejected. Its weight is the endpoint's, times the shares that slow start, overload and degradation
+leave of it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
+from random import Random
 
+from storagebox.balance.endpoint import Endpoint
 from storagebox.balance.health import Assessment
+from storagebox.balance.health.checks import Finding, Verdict
+from storagebox.balance.health.ejection import Ejection, Record
+from storagebox.balance.health.overload import Overload, Pressure
+from storagebox.balance.health.panic import chosen_from
+from storagebox.balance.health.slow_start import SlowStart
+from storagebox.balance.health.window import Window
 from storagebox.balance.node import Node
-from storagebox.balance.outcome import Outcome
+from storagebox.balance.outcome import LoadReport, Outcome
 
 
 @dataclass(slots=True)
 class _State:
-    failures: int = 0
-    """In a row, since the last success."""
-    ejected_until_s: float = -inf
-    ejections: int = 0
-    """How often without having been well for long: each doubles the time."""
-    trusted_s: float = -inf
-    """Since when it has been well; slow start counts from there."""
+    """A part for each input; only that input's events change it."""
+
+    record: Record
+    random: Random
+    pressure: Pressure = field(default_factory=Pressure)
+    finding: Finding = field(default_factory=Finding)
+    new_s: float = -inf
+    """When it came, or came back by its registry's word: joined, moved, ready, undrained."""
+    passing_s: float = -inf
+    """When checks last found it well that had failed."""
 
     @property
-    def ejected(self) -> bool:
-        return self.ejections > 0
+    def well_since_s(self) -> float:
+        return max(self.new_s, self.passing_s, self.record.since_s)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Trust:
-    """Passive health.
+    """The health of one balancer's servers. Each balancer needs one of its own.
 
     Args:
-        failures: so many in a row that blame the server eject it.
-        ejection_s: how long the first time; twice as long each further time without a success
-            between.
-        max_ejection_s: never longer than this.
-        slow_start_s: over how long a server that has recovered, or joined later, grows from a
-            tenth of its weight to all of it; 0: at once. The first membership never starts slowly:
-            everybody is new there.
-        panic_share: if no more than this share of the servers is well, all are chosen from. The
-            default, 0, panics only when nobody is well: with three servers, a panic at a half
-            would send two thirds of the requests to the dead.
+        ejection: by how requests end.
+        slow_start: of who came later or came back.
+        overload: of who says "not now".
+        panic_share: if no more than this share of the servers is well, health is disregarded step
+            by step (`panic`). The default, 0, does so only when nobody is well: with three
+            servers, Envoy's 50 % would send two thirds of the requests to the dead.
+        degraded_share: what a degraded server keeps of its weight; Criteo's templates give a
+            warning instance an eighth.
+        checks_reinstate: a check that passes ends an ejection whose time is over, instead of a
+            request. Off, since a check that doesn't take the path of requests may bring back a
+            server that fails all of them (Envoy, `outlier.rst`).
     """
 
-    failures: int = 3
-    ejection_s: float = 1.0
-    max_ejection_s: float = 30.0
-    slow_start_s: float = 10.0
+    ejection: Ejection = field(default_factory=Ejection)
+    slow_start: SlowStart = field(default_factory=SlowStart)
+    overload: Overload = field(default_factory=Overload)
     panic_share: float = 0.0
+    degraded_share: float = 1 / 8
+    checks_reinstate: bool = False
+    _everybody: Window = field(init=False, repr=False)
 
-    def joined(self, node: Node, now: float, *, first: bool) -> None:
-        node.health = _State(trusted_s=-inf if first else now)
+    def __post_init__(self) -> None:
+        if not (0 <= self.panic_share < 1 and 0 < self.degraded_share <= 1):
+            raise ValueError("trust: panic_share is within [0, 1), degraded_share within (0, 1]")
+        self._everybody = Window(self.ejection.window_s)
 
-    def began(self, node: Node, now: float, *, probe: bool) -> None:
-        pass
+    # What happens
 
-    def ended(self, node: Node, outcome: Outcome, now: float, *, probe: bool) -> bool:
+    def joined(self, node: Node, now: float, random: Random, *, first: bool) -> None:
+        node.health = _State(self.ejection.fresh(), random, new_s=-inf if first else now)
+
+    def changed(self, node: Node, previous: Endpoint, now: float) -> None:
         state: _State = node.health
-        if outcome is Outcome.SUCCESS:
-            state.failures = 0
-            if not probe or not state.ejected:
-                return False
-            state.ejections = 0
-            state.trusted_s = now
-            return True
-        if not outcome.blames_server:
-            return False
-        state.failures += 1
-        if state.ejected and not probe:
-            return False  # sent before it was ejected, or in a panic
-        if state.failures < self.failures and not probe:
-            return False
-        state.ejections += 1
-        state.ejected_until_s = now + min(
-            self.max_ejection_s, self.ejection_s * 2 ** (state.ejections - 1)
+        endpoint = node.endpoint
+        if endpoint.address != previous.address:  # another process: nothing is known of it
+            node.health = _State(self.ejection.fresh(), state.random, new_s=now)
+            node.health.record.since_s = now
+        elif (endpoint.ready and not previous.ready) or (endpoint.weight and not previous.weight):
+            state.new_s = now
+
+    def checked(self, node: Node, finding: Finding, now: float) -> None:
+        state: _State = node.health
+        failed_before = state.finding.verdict is Verdict.FAILING
+        state.finding = finding
+        if finding.verdict in (Verdict.WELL, Verdict.DEGRADED):
+            if failed_before:
+                state.passing_s = now
+            if self.checks_reinstate and state.record.ejected and now >= state.record.until_s:
+                self.ejection.recover(state.record, now)
+
+    def began(self, node: Node, now: float, *, probe: bool) -> bool:
+        if probe:
+            state: _State = node.health
+            state.record.probe_s = now
+        return probe
+
+    def ended(
+        self,
+        node: Node,
+        outcome: Outcome,
+        began_s: float,
+        now: float,
+        *,
+        probe: bool,
+        report: LoadReport | None,
+    ) -> bool:
+        state: _State = node.health
+        changed = self.ejection.ended(
+            state.record,
+            self._everybody,
+            outcome,
+            began_s,
+            now,
+            probe=probe,
+            random=state.random,
         )
-        return True
+        if outcome is Outcome.OVERLOADED:
+            retry_after_s = None if report is None else report.retry_after_s
+            changed |= self.overload.turned_away(state.pressure, began_s, now, retry_after_s)
+        return changed
+
+    # What follows
 
     def assess(self, nodes: Sequence[Node], now: float) -> Assessment:
         usable = [node for node in nodes if node.endpoint.weight != 0]
-        again_s = inf
-        well: list[Node] = []
+        states: list[_State] = [node.health for node in usable]
+        out = self.ejection.out([state.record for state in states])
+        eligible, given_up = chosen_from(
+            range(len(usable)),
+            (
+                lambda at: not usable[at].endpoint.ready,
+                lambda at: states[at].finding.verdict is Verdict.FAILING,
+                lambda at: at in out,
+            ),
+            self.panic_share,
+        )
         probation: list[Node] = []
-        for node in usable:
+        again_s = inf
+        for at in sorted(out.difference(eligible)):
+            well = usable[at].endpoint.ready and states[at].finding.verdict is not Verdict.FAILING
+            if not well:
+                continue
+            may, ask_s = self.ejection.may_try(states[at].record, now)
+            if may:
+                probation.append(usable[at])
+            again_s = min(again_s, ask_s)
+        chosen = [usable[at] for at in eligible]
+        return Assessment(
+            tuple(chosen),
+            tuple(probation),
+            panic=given_up > 0,
+            again_s=min(again_s, self._weigh(chosen, now)),
+        )
+
+    def _weigh(self, nodes: Sequence[Node], now: float) -> float:
+        """Set what pickers use; returns when that changes next.
+
+        A weight that nobody knows counts as the mean of those that are known. It stays unknown
+        until a share is taken from somebody, for then it needs a number.
+        """
+        shares: list[float] = []
+        again_s = inf
+        for node in nodes:
             state: _State = node.health
-            node.weight = node.endpoint.weight
-            if state.ejected:
-                if now >= state.ejected_until_s:
-                    probation.append(node)
-                else:
-                    again_s = min(again_s, state.ejected_until_s)
-            elif node.endpoint.ready:
-                well.append(node)
-        if len(well) <= self.panic_share * len(usable):
-            return Assessment(tuple(usable), (), panic=True, again_s=again_s)
-        return Assessment(tuple(well), tuple(probation), panic=False, again_s=again_s)
+            grown, grows_s = self.slow_start.share(state.well_since_s, now)
+            spared, eases_s = self.overload.share(state.pressure, now)
+            degraded = state.finding.verdict is Verdict.DEGRADED
+            shares.append(grown * spared * (self.degraded_share if degraded else 1.0))
+            again_s = min(again_s, grows_s, eases_s)
+        known = [node.endpoint.weight for node in nodes if node.endpoint.weight is not None]
+        unknown = sum(known) / len(known) if known else 1.0
+        equal = min(shares, default=1.0) == 1.0
+        for node, share in zip(nodes, shares, strict=True):
+            weight = node.endpoint.weight
+            node.weight = weight if equal else (unknown if weight is None else weight) * share
+        return again_s
+
+    # For people
 
     def why(self, node: Node, now: float) -> str:
         state: _State = node.health
+        record = state.record
         if node.endpoint.weight == 0:
             return "drains"
-        if state.ejected:
-            if now >= state.ejected_until_s:
-                return "on probation"
-            left_s = state.ejected_until_s - now
-            return f"ejected for {left_s:.1f} s more: {state.failures} failures in a row"
-        return "well" if node.endpoint.ready else "its registry says it isn't well"
+        if not node.endpoint.ready:
+            return "its registry says it isn't well"
+        if state.finding.verdict is Verdict.FAILING:
+            return f"checks fail: {state.finding.told}" if state.finding.told else "checks fail"
+        if record.ejected:
+            if now >= record.until_s:
+                return f"on probation: {record.why}"
+            return f"ejected for {record.until_s - now:.1f} s more: {record.why}"
+        share, _ = self.overload.share(state.pressure, now)
+        if share < 1:
+            return f"overloaded: gets {share:.0%}"
+        if state.finding.verdict is Verdict.DEGRADED:
+            return f"degraded: gets {self.degraded_share:.0%}"
+        share, _ = self.slow_start.share(state.well_since_s, now)
+        return f"well, starting slowly: gets {share:.0%}" if share < 1 else "well"
