@@ -8,10 +8,8 @@ import hmac
 from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
-import httpx
 import pytest
 
-from storagebox.search.server.tenant import Share
 from tests.search.server.conftest import ADMIN, APP, NOW_S, Api
 
 INVALID = (403, "Invalid Application-ID or API key")
@@ -249,13 +247,3 @@ def test_applications_see_nothing_of_each_other(serve: Callable[..., Api]) -> No
     assert api.ok("GET", "/1/indexes", app="BOOKS")["items"] == []
     logs = api.ok("GET", "/1/logs?length=100", app="BOOKS")["logs"]
     assert not any("mine" in entry["url"] and entry["answer_code"] == "200" for entry in logs)
-
-
-def test_an_application_that_asks_too_often_is_told_to_wait(serve: Callable[..., Api]) -> None:
-    api = serve(apps=("MUSIC", "BOOKS"), share=Share(requests_per_s=2))
-    answers: list[httpx.Response] = [api("GET", "/1/indexes") for _ in range(5)]
-    limited = [answer for answer in answers if answer.status_code == 429]
-    assert limited
-    assert limited[0].json()["status"] == 429
-    assert int(limited[0].headers["retry-after"]) >= 1
-    assert api("GET", "/1/indexes", app="BOOKS").status_code == 200

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Iterable
 from concurrent.futures import CancelledError
 from typing import Any
 
 import pytest
 
+from storagebox.search.engine.changes import Change
+from storagebox.search.engine.index import Index
 from storagebox.search.writes import accepting, admission
 from storagebox.search.writes.accepting import Limits
 from storagebox.search.writes.application import Application, Unavailable
@@ -20,11 +23,13 @@ from storagebox.search.writes.operations import (
     DeleteItem,
     DeleteKey,
     DictionaryBatch,
+    MoveIndex,
     RestoreKey,
     SaveItems,
     SetDictionarySettings,
     UpdateKey,
 )
+from storagebox.search.writes.quotas import Quota
 from storagebox.search.writes.refused import Refused
 from tests.search.writes.tenant import PATIENCE_S, Tenant
 
@@ -293,7 +298,7 @@ def test_who_has_used_up_a_quota_may_delete_and_no_more(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admission, "_MEASURE_S", 0.0)
-    tenant.reopen(limits=Limits(records=4))
+    tenant.app.quota = Quota(records=4)
     tenant.settings("t", {"replicas": ["r", "virtual(v)"]})
     tenant.add("t", {"objectID": "1"}, {"objectID": "2"})  # and as many in the replica
     for write in (
@@ -306,6 +311,58 @@ def test_who_has_used_up_a_quota_may_delete_and_no_more(
     tenant.settings("t", {"hitsPerPage": 5})
     tenant.batch("t", ("deleteObject", {"objectID": "1"}))
     tenant.add("t", {"objectID": "3"})
-    tenant.reopen(limits=Limits(stored_bytes=1))
+    tenant.app.quota = Quota(bytes=1)
     with pytest.raises(Refused, match="Storage quota exceeded"):
         tenant.add("t", {"objectID": "4"})
+
+
+def test_who_has_as_many_indices_as_may_be_may_write_to_them_and_make_no_more(
+    tenant: Tenant,
+) -> None:
+    tenant.add("a", {"objectID": "1"})
+    tenant.app.quota = Quota(indices=2)
+    tenant.add("b", {"objectID": "1"})
+    rule = {"objectID": "1", "consequence": {"params": {"query": "x"}}}
+    for write in (
+        lambda: tenant.add("c", {"objectID": "1"}),
+        lambda: tenant.do(CopyIndex("a", "c")),
+        lambda: tenant.settings("c", {"hitsPerPage": 5}),
+        lambda: tenant.settings("a", {"replicas": ["c"]}),
+        lambda: tenant.do(accepting.save_items("c", "rules", [rule], False, False)),
+    ):
+        with pytest.raises(Refused, match="Index quota exceeded: 2 of 2") as caught:
+            write()
+        assert caught.value.status == 403
+    tenant.add("a", {"objectID": "2"})
+    tenant.do(CopyIndex("a", "b"))
+    tenant.do(MoveIndex("b", "c"))
+    tenant.do(DeleteIndex("c"))
+    tenant.add("d", {"objectID": "1"})
+    assert tenant.names() == ["a", "d"]
+
+
+def test_a_quota_counts_what_was_let_in_and_is_not_applied_yet(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant.add("a", {"objectID": "0"})
+    tenant.app.quota = Quota(records=10)
+    held, apply = threading.Event(), Index.apply
+
+    def slow(index: Index, changes: Iterable[Change], position: int) -> None:
+        held.wait(PATIENCE_S)
+        apply(index, changes, position)
+
+    monkeypatch.setattr(Index, "apply", slow)
+    monkeypatch.setattr(admission, "_MEASURE_S", 0.0)
+    write = lambda n: tenant.app.submit(  # noqa: E731
+        accepting.put("a", None, {"objectID": str(n)}, "", Limits())
+    )
+    try:
+        tasks = [write(0) for _ in range(9)]  # the same record: there are none more
+        with pytest.raises(Refused, match="wait for what was written before") as caught:
+            write(0)
+        assert (caught.value.status, caught.value.retry_after_s) == (429, 1)
+    finally:
+        held.set()
+    assert tenant.app.wait(tasks[-1], PATIENCE_S)
+    assert tenant.app.wait(write(1), PATIENCE_S)

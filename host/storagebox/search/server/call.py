@@ -17,7 +17,7 @@ from storagebox.search.server.grants import Grant
 from storagebox.search.server.tenant import Tenant
 from storagebox.search.server.turns import Turns
 from storagebox.search.writes.application import Application
-from storagebox.search.writes.operations import Operation, indices
+from storagebox.search.writes.operations import Batch, Operation, indices
 from storagebox.search.writes.refused import Refused
 from storagebox.search.writes.state import View
 
@@ -126,10 +126,20 @@ class Call:
             operation = make(known)
             for name in indices(operation):
                 self.open(name)
+            wait_s = self.tenant.writes.take(perf_counter(), _size(operation))
+            if wait_s:
+                raise Refused(
+                    "Too many writes: this application's rate is used up", 429, int(wait_s) + 1
+                )
             return self.application.accept(operation, known)
 
         turn = self.turns.short if len(self.body) < _LONG_BYTES else self.turns.long
         return await asyncio.wrap_future(await turn(self.tenant.line, accept))
+
+
+def _size(operation: Operation) -> int:
+    """How many writes it is."""
+    return max(1, len(operation.requests)) if isinstance(operation, Batch) else 1
 
 
 def whole(name: str, value: object, most: int) -> int:

@@ -21,8 +21,10 @@ from storagebox.search.server.credentials import Asked
 from storagebox.search.server.grants import Grant
 from storagebox.search.server.tenant import Share, Tenant
 from storagebox.search.server.turns import Turns
+from storagebox.search.writes import quotas
 from storagebox.search.writes.application import Application, Unavailable
 from storagebox.search.writes.indices import Report
+from storagebox.search.writes.quotas import BadQuota
 from storagebox.search.writes.refused import Refused
 
 Receive = bodies.Receive
@@ -89,7 +91,22 @@ class Service:
             raise Refused(credentials.INVALID, 403)
         if tenant is None or tenant.application is not application:
             tenant = self._tenants[app_id] = Tenant(application, self.share)
+            self._read_quota(app_id, tenant)
         return tenant
+
+    def read_quotas(self) -> None:
+        """Have the quotas hold that files say by now."""
+        for app_id, tenant in self._tenants.items():
+            self._read_quota(app_id, tenant)
+
+    def _read_quota(self, app_id: str, tenant: Tenant) -> None:
+        try:
+            quota = tenant.read_quota()
+        except BadQuota as fault:  # the one before holds
+            self.report("quota.bad", application=app_id, reason=str(fault))
+            return
+        if quota is not None and quota != self.share.quota:
+            self.report("quota", application=app_id, **quotas.to_json(quota))
 
     def forget(self, app_id: str) -> None:
         """Know nothing of an application any more: it was closed."""
@@ -194,7 +211,7 @@ class Endpoint:
         grant = tenant.grant(asked.key, now_s)
         referer = asked.headers.get("referer") or asked.headers.get("origin", "")
         grant.check(self._acl, now_s, asked.address, referer)
-        wait_s = tenant.bucket.take(perf_counter())
+        wait_s = tenant.requests.take(perf_counter())
         if wait_s:
             raise Refused(
                 "Too many requests: this application's rate is used up", 429, int(wait_s) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from typing import Final
 
@@ -11,10 +12,14 @@ _MAX_ASKERS: Final = 100_000
 
 
 class Bucket:
-    """A token bucket: `rate` tokens a second (0 for no limit), `burst` at once."""
+    """A token bucket: `rate` tokens a second (0 for no limit), `burst` at once.
+
+    Any thread may take.
+    """
 
     def __init__(self, rate: float, burst: float | None = None) -> None:
         self.rate = rate
+        self._lock = threading.Lock()
         self.burst = max(burst if burst is not None else rate, 1.0)
         self._tokens = self.burst
         self._at_s = 0.0
@@ -27,14 +32,15 @@ class Bucket:
         """
         if not self.rate:
             return 0.0
-        gained = max(0.0, now_s - self._at_s) * self.rate
-        self._tokens = min(self.burst, self._tokens + gained)
-        self._at_s = now_s
-        needed = min(tokens, self.burst)
-        if self._tokens >= needed:
-            self._tokens -= tokens
-            return 0.0
-        return (needed - self._tokens) / self.rate
+        with self._lock:
+            gained = max(0.0, now_s - self._at_s) * self.rate
+            self._tokens = min(self.burst, self._tokens + gained)
+            self._at_s = max(self._at_s, now_s)
+            needed = min(tokens, self.burst)
+            if self._tokens >= needed:
+                self._tokens -= tokens
+                return 0.0
+            return (needed - self._tokens) / self.rate
 
 
 class HourlyCounts:

@@ -26,6 +26,8 @@ _KEEP_ALIVE_S: Final = 75
 _BACKLOG: Final = 2048
 # How often it is looked for applications that nobody asks any more.
 _TIDY_S: Final = 60.0
+# How long a quota that was changed may wait to hold.
+_QUOTAS_S: Final = 1.0
 # Beside a thread that works, the event loop waits for its turn this long at most.
 _SWITCH_S: Final = 0.001
 
@@ -70,7 +72,10 @@ class Server(uvicorn.Server):
         if self.started:
             address = self.servers[0].sockets[0].getsockname()
             self._told(address[0], address[1])
-            self._tidying = asyncio.create_task(self._tidy())
+            self._beside = [
+                asyncio.create_task(self._tidy()),
+                asyncio.create_task(self._read_quotas()),
+            ]
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """A first signal drains, a second one ends it."""
@@ -83,6 +88,11 @@ class Server(uvicorn.Server):
 
     def _end(self) -> None:
         self.should_exit = True
+
+    async def _read_quotas(self) -> None:
+        while True:
+            await asyncio.sleep(_QUOTAS_S)
+            self._service.read_quotas()
 
     async def _tidy(self) -> None:
         while True:

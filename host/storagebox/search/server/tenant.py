@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar, cast
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from storagebox.search.server.ruling import Ruling
 from storagebox.search.server.turns import Line
 from storagebox.search.writes.application import Application
 from storagebox.search.writes.operations import SETTINGS
+from storagebox.search.writes.quotas import Quota, QuotaFile
 from storagebox.search.writes.refused import Refused
 from storagebox.search.writes.state import View
 
@@ -33,9 +34,10 @@ _REPEATS_KNOWN: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one application may take of the machine. Rates are per second, 0 for no limit."""
+    """What one application may take of the machine."""
 
-    requests_per_s: float = 0
+    # Of one whose own file says nothing else.
+    quota: Quota = field(default_factory=Quota)
     # Work that waits for its turn; beyond it, answers are 429.
     waiting: int = 500
     # Of the threads for what takes long; with others beside it, one should be left to them.
@@ -73,7 +75,8 @@ class Tenant:
     def __init__(self, application: Application, share: Share) -> None:
         self.application = application
         self.line = Line(share.waiting, share.threads)
-        self.bucket = Bucket(share.requests_per_s)
+        self.requests = self.writes = Bucket(0)
+        self._quota_file = QuotaFile(application.folder, share.quota)
         self.hourly = HourlyCounts()
         self.recent = Recent()
         # How long a search of an index took of late, in seconds.
@@ -83,6 +86,18 @@ class Tenant:
         self._settings: Latest[tuple[str, bool], tuple[Any, Settings]] = Latest(_INDICES_CACHED)
         self._rulings: Latest[tuple[str, bool], Ruling] = Latest(_INDICES_CACHED)
         self._answered: Latest[str, tuple[int, tuple[str, int]]] = Latest(_REPEATS_KNOWN)
+
+    def read_quota(self) -> Quota | None:
+        """Have the quota hold that its file says; None if that hasn't changed. Raises BadQuota."""
+        if not self._quota_file.changed():
+            return None
+        quota = self._quota_file.read()
+        self.application.quota = quota
+        if quota.requests_per_s != self.requests.rate:
+            self.requests = Bucket(quota.requests_per_s)
+        if quota.writes_per_s != self.writes.rate:
+            self.writes = Bucket(quota.writes_per_s)
+        return quota
 
     def grant(self, value: str, now_s: float) -> Grant:
         """What a key, registered or secured, may do. Raises Refused for one that is none."""

@@ -95,9 +95,6 @@ class Limits:
     operation_bytes: int = 100 << 20  # a batch, before compression
     indices: int = 1000
     keys: int = 1000
-    # What all indices may hold together, replicas too; 0 for as much as the disk does.
-    records: int = 0
-    stored_bytes: int = 0
     # Beyond these, writes are refused until the index has caught up.
     pending_operations: int = 20_000
     pending_bytes: int = 256 << 20

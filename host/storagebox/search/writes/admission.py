@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from storagebox.search.writes import durable, structure
+from storagebox.search.writes import durable, metas, structure
 from storagebox.search.writes.accepting import Limits
 from storagebox.search.writes.operations import (
     CREATING,
@@ -21,15 +21,17 @@ from storagebox.search.writes.operations import (
     MoveIndex,
     Operation,
     RestoreKey,
+    SaveItems,
     SetSettings,
     UpdateKey,
     indices,
 )
+from storagebox.search.writes.quotas import Quota
 from storagebox.search.writes.refused import Refused
 from storagebox.search.writes.state import State
 from storagebox.search.writes.tasks import Tasks
 
-# How old a measurement of what is kept may be.
+# How old a measurement of files may be.
 _MEASURE_S: Final = 1.0
 # Whoever is told to wait longer would do better to be told again.
 _MAX_RETRY_S: Final = 30
@@ -48,15 +50,20 @@ class Admission:
         self._limits = limits
         self._tasks = tasks
         self._state = state
-        self._records = self._stored_bytes = 0  # at _measured_s
+        self.quota = Quota()
+        self._records = 0  # as of when nothing waited to be applied
+        self._taken = 0  # let in since, whether they are new or not
+        self._stored_bytes = 0  # at _measured_s
         self._measured_s = -_MEASURE_S
 
     def check(self, operation: Operation, now_ms: int) -> None:
         """Raises Refused for an operation that isn't to be taken now; `now_ms` is Unix time."""
         self._check_room()
         self._check_state(operation, now_ms)
-        if _adds(operation):
+        self._check_names(operation)
+        if adding := _adds(operation):
             self._check_quota()
+            self._taken += adding
 
     def _check_room(self) -> None:
         limits = self._limits
@@ -73,25 +80,44 @@ class Admission:
             max(1, min(_MAX_RETRY_S, int(half_s) + 1)),
         )
 
-    def _check_quota(self) -> None:
-        """Whether more may be kept. What waits to be applied is not counted yet."""
-        limits = self._limits
-        if not limits.records and not limits.stored_bytes:
+    def _check_names(self, operation: Operation) -> None:
+        """Whether there may be an index more."""
+        most = self.quota.indices
+        if not most:
             return
-        now_s = time.monotonic()
-        if now_s - self._measured_s >= _MEASURE_S:
-            places = {view.place.folder: view.own for view in self._state.views.values()}
-            self._records = sum(map(len, places.values()))
-            self._stored_bytes = sum(index.size_bytes() for index in places.values())
-            self._measured_s = now_s
+        held = {*self._state.catalog.places, *self._tasks.pending()}
+        new = _made(operation) - held
+        if new and len(held) + len(new) > most:
+            raise Refused(
+                f"Index quota exceeded: {len(held)} of {most} are used. Delete some indices", 403
+            )
+
+    def _check_quota(self) -> None:
+        """Whether more may be kept."""
+        quota = self.quota
+        if not quota.records and not quota.bytes:
+            return
+        if not (self._taken and self._tasks.backlog().tasks):
+            self._measure()
         for what, held, most in (
-            ("Record", self._records, limits.records),
-            ("Storage", self._stored_bytes, limits.stored_bytes),
+            ("Record", self._records, quota.records),
+            ("Storage", self._stored_bytes, quota.bytes),
         ):
             if most and held >= most:
                 raise Refused(
                     f"{what} quota exceeded: {held} of {most} are used. Delete some records", 403
                 )
+        if quota.records and self._records + self._taken >= quota.records:
+            # They may be records that were there before: applying them tells.
+            raise Refused("Record quota nearly used up: wait for what was written before", 429, 1)
+
+    def _measure(self) -> None:
+        places = {view.place.folder: view.own for view in self._state.views.values()}
+        self._records, self._taken = sum(map(len, places.values())), 0
+        now_s = time.monotonic()
+        if self.quota.bytes and now_s - self._measured_s >= _MEASURE_S:
+            self._stored_bytes = sum(index.size_bytes() for index in places.values())
+            self._measured_s = now_s
 
     def _check_state(self, operation: Operation, now_ms: int) -> None:
         """Refuse what can't be done as things are. What changes meanwhile, applying finds out."""
@@ -115,11 +141,27 @@ class Admission:
                 pass
 
 
-def _adds(operation: Operation) -> bool:
+def _adds(operation: Operation) -> int:
+    """How many records there may be more."""
     match operation:
         case Batch(requests):
-            return any(request.action in CREATING for request in requests)
+            return sum(request.action in CREATING for request in requests)
         case CopyIndex(_, _, scope):
             return not scope
         case _:
-            return False
+            return 0
+
+
+def _made(operation: Operation) -> set[str]:
+    """The indices that there are after it, of those that it speaks of."""
+    match operation:
+        case Batch(requests):
+            return {request.index for request in requests if request.action in CREATING}
+        case SetSettings(name, settings):
+            return {name, *metas.replicas(settings)}
+        case SaveItems(name):
+            return {name}
+        case CopyIndex(_, destination):
+            return {destination}
+        case _:  # a move makes a name, and takes one away
+            return set()

@@ -34,6 +34,7 @@ from storagebox.search.writes.operations import (
     encode,
     indices,
 )
+from storagebox.search.writes.quotas import Quota
 from storagebox.search.writes.refused import Refused
 from storagebox.search.writes.snapshots import Snapshots
 from storagebox.search.writes.state import State, View
@@ -248,6 +249,15 @@ class Application:
 
         appended.add_done_callback(done)
         return accepted
+
+    @property
+    def quota(self) -> Quota:
+        """How much it may hold; what is beyond it is refused."""
+        return self._admission.quota
+
+    @quota.setter
+    def quota(self, quota: Quota) -> None:
+        self._admission.quota = quota
 
     # Tasks
 
