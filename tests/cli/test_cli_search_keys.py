@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -42,7 +44,7 @@ def keys(url: str, tmp_path: Path) -> Keys:
 def may(url: str, key: str, method: str, path: str, body: object = None) -> int:
     """The status of an answer to somebody with this key."""
     try:
-        with SearchClient(url, APP, key) as api:
+        with SearchClient(url, APP, key, tries=1) as api:
             api.call(method, path, body)
     except SearchFault as fault:
         return fault.status
@@ -69,6 +71,20 @@ def test_keys_are_shown_with_what_they_may_and_how_far(keys: Keys):
     (line,) = [line for line in shown.splitlines() if line.startswith(made.stdout.strip())]
     assert "search browse" in line
     assert "5 hits 9 calls/h" in line
+
+
+def test_a_key_is_changed_and_what_is_not_said_stays(keys: Keys, url: str):
+    key = keys("add", "search", "--max-hits", "5", "--description", "page").stdout.strip()
+    done = keys("change", key, "--max-calls", "1", "--validity", "600")
+    assert done.exit_code == 0, done.stderr
+    (held,) = [k for k in json.loads(keys("list", "--json").stdout)["keys"] if k["value"] == key]
+    assert (held["maxQueriesPerIPPerHour"], held["maxHitsPerQuery"]) == (1, 5)
+    assert (held["acl"], held["description"]) == (["search"], "page")
+    assert 590 <= held["validity"] <= 660
+    calls = [may(url, key, "GET", f"/1/keys/{key}") for _ in range(2)]
+    assert calls == [200, 429]
+    assert "nothing to change" in keys("change", key).stderr
+    assert "Key does not exist" in keys("change", "nobody", "--max-calls", "1").stderr
 
 
 def test_a_signed_key_may_do_less_than_its_parent(keys: Keys, url: str):
@@ -114,3 +130,40 @@ def test_an_application_is_made_while_others_are_served(tmp_path: Path):
     (told,) = json.loads(apps("--json").stdout)["applications"]
     assert (told["name"], told["indices"], told["keys"]) == ("BOOKS", [], 0)
     assert apps().stdout.startswith("BOOKS  0 keys  ")
+
+
+def test_a_quota_is_shown_and_changed_while_it_is_served(tmp_path: Path):
+    with search_process(tmp_path, "--records", "1000") as running:
+
+        def quota(*arguments: str, app_id: str = APP) -> Result:
+            where = ["--folder", str(tmp_path / "applications")]
+            command = ["search", "quota", app_id, *arguments, *where]
+            return CliRunner().invoke(app, command, prog_name="phantom")
+
+        names = count()
+
+        def making_an_index() -> int:
+            path = f"/1/indexes/made{next(names)}/1"
+            return may(running.url, ADMIN_KEY, "PUT", path, {})
+
+        assert "records  as the server says" in quota().stdout
+        assert making_an_index() == 200
+        shown = quota("--indices", "1", "--write-rate", "0").stdout
+        assert "indices  1\n" in shown
+        assert "writes_per_s  any\n" in shown
+        _until(lambda: making_an_index() == 403)
+        told = json.loads(quota("--json").stdout)
+        assert told == {"application": APP, "quota": {"indices": 1, "writes_per_s": 0.0}}
+        assert json.loads(quota("--reset", "--json").stdout)["quota"] == {}
+        _until(lambda: making_an_index() == 200)
+        nobody = quota(app_id="NOBODY")
+        assert (nobody.exit_code, "no application NOBODY" in nobody.stderr) == (2, True)
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    """Wait for what a server looks for every second."""
+    for _ in range(300):
+        if holds():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it does not come")

@@ -51,16 +51,32 @@ def serve(
     rate: Annotated[
         float, typer.Option(help="Requests a second that one application may make; 0: any.", min=0)
     ] = 0,
+    write_rate: Annotated[
+        float, typer.Option(help="Records a second that one may write; 0: any.", min=0)
+    ] = 0,
+    records: Annotated[
+        int, typer.Option(help="Records that one application may have; 0: any number.", min=0)
+    ] = 0,
+    size: Annotated[
+        int, typer.Option("--bytes", help="Bytes that its indices may take; 0: any number.", min=0)
+    ] = 0,
+    indices: Annotated[
+        int, typer.Option(help="Indices that it may have; 0: as many as one can.", min=0)
+    ] = 0,
     drain: Annotated[
         float, typer.Option(help="Seconds to answer 503 for when told to end.", min=0)
     ] = 2,
 ) -> None:
-    """Serve the search API until told to end."""
+    """Serve the search API until told to end.
+
+    Limits are of each application; `phantom search quota` sets them for one, also meanwhile.
+    """
     from storagebox.journal import Journal
     from storagebox.search.server import serving
     from storagebox.search.server.app import create
     from storagebox.search.server.served import CannotServe, serve_from
     from storagebox.search.server.tenant import Share
+    from storagebox.search.writes.quotas import Quota
 
     journal = Journal()
     key: str | None = None
@@ -79,7 +95,8 @@ def serve(
         fail(f"search serve: {fault}")
     for name, admin_key in applications.made.items():
         print(f"application {name} admin key {admin_key}", flush=True)
-    share = Share(requests_per_s=rate, threads=1 if applications.several else 2)
+    quota = Quota(records, size, indices, rate, write_rate)
+    share = Share(quota, threads=1 if applications.several else 2)
     served, service = create(applications, share=share, report=journal.emit)
 
     def started(address: str, port: int) -> None:

@@ -47,8 +47,10 @@ class SearchClient:
         key: str,
         *,
         pause: Callable[[float], object] = time.sleep,
+        tries: int = _TRIES,
     ) -> None:
         """Raises SearchFault for what is no server's address."""
+        self._tries = tries
         self.server = str(server)
         self._pause = pause
         self._base = ""
@@ -89,7 +91,7 @@ class SearchClient:
         # The same for all tries, so that none of them is done twice.
         request_id = "".join(secrets.choice(_LETTERS) for _ in range(11))
         headers = {**self._headers, "request-id": request_id}
-        for tries_left in reversed(range(_TRIES)):
+        for tries_left in reversed(range(self._tries)):
             try:
                 self._connection.request(method, self._base + path, data, headers)
                 answer = self._connection.getresponse()
@@ -97,7 +99,7 @@ class SearchClient:
             except (OSError, http.client.HTTPException) as fault:
                 self._connection.close()
                 # A server closes connections that were idle, just as one is used again.
-                if tries_left == _TRIES - 1 and isinstance(fault, _STALE):
+                if 0 < tries_left == self._tries - 1 and isinstance(fault, _STALE):
                     continue
                 raise SearchFault(f"{self.server}: {_reason(fault)}") from None
             if answer.status in _BUSY and tries_left:

@@ -21,6 +21,7 @@ IndexName = Annotated[str, typer.Argument(metavar="INDEX", help="The index's nam
 
 
 @search.command("import")
+@target.asks
 def import_(
     index: IndexName,
     files: Annotated[
@@ -42,10 +43,8 @@ def import_(
     ] = False,
     wait: Annotated[bool, typer.Option(help="Until all can be found.")] = True,
     as_json: Json = False,
-    url: target.Url = target.URL,
-    application: target.ApplicationId = target.APPLICATION,
-    key_file: target.KeyFile = None,
-    folder: target.Folder = None,
+    *,
+    where: target.Where,
 ) -> None:
     """Put records of files into an index. Bad rows are named by line; the rest goes on."""
     from .search_client import SearchFault
@@ -55,7 +54,7 @@ def import_(
 
     progress = TransferProgress(index, _total(files))
     broken: list[str] = []
-    with target.client(url, application, key_file, folder) as api:
+    with where.client() as api:
         importing = Importing(api, index, progress.fault, identify)
 
         def counted(found: Iterator[Any]) -> Iterator[Any]:
@@ -111,6 +110,7 @@ def import_(
 
 
 @search.command("export")
+@target.asks
 def export(
     index: IndexName,
     output: Annotated[
@@ -121,10 +121,8 @@ def export(
         list[str] | None,
         typer.Option("--attribute", help="Only these; may be repeated. -NAME: all but that."),
     ] = None,
-    url: target.Url = target.URL,
-    application: target.ApplicationId = target.APPLICATION,
-    key_file: target.KeyFile = None,
-    folder: target.Folder = None,
+    *,
+    where: target.Where,
     library: target.Library = False,
 ) -> None:
     """Write an index's records, a JSON object a line."""
@@ -141,7 +139,7 @@ def export(
         params["attributesToRetrieve"] = wanted
     progress = TransferProgress(index)
     count = 0
-    api = target.client(url, application, key_file, folder, library=library)
+    api = where.client(library=library)
     try:
         with api, _written(output) as out:
             for count, record in enumerate(api.browse(index, params), 1):
@@ -162,6 +160,7 @@ def export(
 
 
 @search.command("query")
+@target.asks
 def query(
     index: IndexName,
     words: Annotated[
@@ -183,10 +182,8 @@ def query(
     ] = None,
     explain: Annotated[bool, typer.Option(help="How each was ranked.")] = False,
     as_json: Json = False,
-    url: target.Url = target.URL,
-    application: target.ApplicationId = target.APPLICATION,
-    key_file: target.KeyFile = None,
-    folder: target.Folder = None,
+    *,
+    where: target.Where,
     library: target.Library = False,
 ) -> None:
     """Ask an index, and show what it finds."""
@@ -205,7 +202,7 @@ def query(
     }
     if not as_json:
         asked |= {"highlightPreTag": search_table.BEFORE, "highlightPostTag": search_table.AFTER}
-    with target.client(url, application, key_file, folder, library=library) as api:
+    with where.client(library=library) as api:
         try:
             (answer,) = api.search([asked])
         except SearchFault as fault:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
 
@@ -16,7 +16,7 @@ from .search import search
 
 keys = typer.Typer(
     cls=Commands,
-    help="API keys: list, add, delete, restore, and sign restricted ones.",
+    help="API keys: list, add, change, delete, restore, and sign restricted ones.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -39,17 +39,16 @@ KeyArgument = Annotated[str, typer.Argument(metavar="KEY")]
 
 
 @keys.command("list")
+@target.asks
 def list_(
     as_json: Json = False,
-    url: target.Url = target.URL,
-    application: target.ApplicationId = target.APPLICATION,
-    key_file: target.KeyFile = None,
-    folder: target.Folder = None,
+    *,
+    where: target.Where,
 ) -> None:
     """Show all keys but the admin's."""
     from . import search_table, tables
 
-    told: Any = _call("list", (url, application, key_file, folder), "GET", "/1/keys")
+    told: Any = _call("list", where, "GET", "/1/keys")
     if as_json:
         show_json(told)
     else:
@@ -57,6 +56,7 @@ def list_(
 
 
 @keys.command()
+@target.asks
 def add(
     acl: Annotated[list[str], typer.Argument(help="What it may do: search, browse, addObject, …")],
     index: Indices = None,
@@ -71,13 +71,10 @@ def add(
         int, typer.Option(help="Calls in an hour, by address or user token; 0: any.")
     ] = 0,
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
-    url: target.Url = target.URL,
-    application: target.ApplicationId = target.APPLICATION,
-    key_file: target.KeyFile = None,
-    folder: target.Folder = None,
+    *,
+    where: target.Where,
 ) -> None:
     """Give out a key, and print it once it is valid."""
-    where = (url, application, key_file, folder)
     body = {
         "acl": acl,
         "indexes": index or [],
@@ -89,36 +86,69 @@ def add(
         "description": description,
     }
     made: str = _call("add", where, "POST", "/1/keys", body)["key"]
-    _until("add", where, made, valid=True)
+    _until("add", where, made, {})
     print(made)
 
 
 @keys.command()
-def delete(
+@target.asks
+def change(
     key: KeyArgument,
-    url: target.Url = target.URL,
-    application: target.ApplicationId = target.APPLICATION,
-    key_file: target.KeyFile = None,
-    folder: target.Folder = None,
+    acl: Annotated[
+        list[str] | None, typer.Option("--may", help="What it may do; may be repeated.")
+    ] = None,
+    index: Indices = None,
+    max_hits: Annotated[int | None, typer.Option(help="Hits in one answer; 0: any.")] = None,
+    max_calls: Annotated[
+        int | None, typer.Option(help="Calls in an hour, by address or user token; 0: any.")
+    ] = None,
+    validity: Annotated[int | None, typer.Option(help="Seconds from now; 0: always.")] = None,
+    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    *,
+    where: target.Where,
 ) -> None:
-    """Take a key back, and with it all that were signed by it."""
-    where = (url, application, key_file, folder)
-    _call("delete", where, "DELETE", _path(key))
-    _until("delete", where, key, valid=False)
+    """Change what a key may do, and how often; what isn't given stays."""
+    asked = {
+        "acl": acl,
+        "indexes": index,
+        "maxHitsPerQuery": max_hits,
+        "maxQueriesPerIPPerHour": max_calls,
+        "validity": validity,
+        "description": description,
+    }
+    changes = {name: value for name, value in asked.items() if value is not None}
+    if not changes:
+        fail("search keys change: nothing to change: give --max-calls, say")
+    held = _call("change", where, "GET", _path(key))
+    if changes.get("validity"):  # the API counts from when the key was made
+        changes["validity"] += int(time.time()) - held["createdAt"] // 1000
+    wanted = {**held, **changes}
+    _call("change", where, "PUT", _path(key), wanted)
+    _until("change", where, key, changes)
 
 
 @keys.command()
+@target.asks
+def delete(
+    key: KeyArgument,
+    *,
+    where: target.Where,
+) -> None:
+    """Take a key back, and with it all that were signed by it."""
+    _call("delete", where, "DELETE", _path(key))
+    _until("delete", where, key, None)
+
+
+@keys.command()
+@target.asks
 def restore(
     key: KeyArgument,
-    url: target.Url = target.URL,
-    application: target.ApplicationId = target.APPLICATION,
-    key_file: target.KeyFile = None,
-    folder: target.Folder = None,
+    *,
+    where: target.Where,
 ) -> None:
     """Give a key out again that was deleted."""
-    where = (url, application, key_file, folder)
     _call("restore", where, "POST", _path(key) + "/restore")
-    _until("restore", where, key, valid=True)
+    _until("restore", where, key, {})
 
 
 @keys.command()
@@ -152,33 +182,33 @@ def sign(
     print(secured.sign(key, restrictions))
 
 
-def _call(
-    command: str, where: tuple[Any, ...], method: str, path: str, body: object = None
-) -> Any:
+def _call(command: str, where: target.Where, method: str, path: str, body: object = None) -> Any:
     from .search_client import SearchFault
 
     try:
-        with target.client(*where) as api:
+        with where.client() as api:
             return api.call(method, path, body)
     except SearchFault as fault:
         fail(f"search keys {command}: {fault}", FAILED if fault.status in (0, 429, 503) else 2)
 
 
-def _until(command: str, where: tuple[Any, ...], key: str, *, valid: bool) -> None:
-    """Wait until a change of a key, which has no task, is in force."""
+def _until(command: str, where: target.Where, key: str, wanted: Mapping[str, Any] | None) -> None:
+    """Wait until a key, which has no task, is there with these fields, or with None is gone."""
     from .search_client import SearchFault
 
     until = time.monotonic() + _VISIBLE_S
-    with target.client(*where) as api:
+    with where.client() as api:
         while time.monotonic() < until:
             try:
-                api.call("GET", _path(key))
-                found = True
+                found: Any = api.call("GET", _path(key))
             except SearchFault as fault:
                 if fault.status != 404:
                     fail(f"search keys {command}: {fault}", FAILED)
-                found = False
-            if found is valid:
+                found = None
+            if found is None or wanted is None:
+                if found is wanted:
+                    return
+            elif all(found[name] == value for name, value in wanted.items()):
                 return
             time.sleep(_POLL_S)
     fail(f"search keys {command}: taken, and not in force after {_VISIBLE_S:g} s", FAILED)

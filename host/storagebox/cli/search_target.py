@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import typer
@@ -18,51 +22,65 @@ APPLICATION: Final = "phantom"
 _KEY_VARIABLE: Final = "PHANTOM_SEARCH_KEY"
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
-Url = Annotated[str, typer.Option("--url", help="The server.", envvar="PHANTOM_SEARCH_URL")]
-ApplicationId = Annotated[
-    str, typer.Option("--app", help="The application.", envvar="PHANTOM_SEARCH_APP")
-]
-KeyFile = Annotated[
-    Path | None,
-    typer.Option(
-        help="A file with the key.", show_default=f"${_KEY_VARIABLE}, or this machine's own"
-    ),
-]
-Folder = Annotated[
-    Path | None,
-    typer.Option(
-        "--folder",
-        help="Where applications are kept on this machine.",
-        show_default="~/.local/state/phantom/search",
-    ),
-]
 Library = Annotated[bool, typer.Option("--library", help="The index of the box's music instead.")]
 
 
-def client(
-    url: str,
-    application: str,
-    key_file: Path | None,
-    folder: Path | None,
-    *,
-    library: bool = False,
-) -> SearchClient:
-    """The server, or the end of this command.
+@dataclass(frozen=True)
+class Where:
+    """What a command line says of it."""
 
-    A server on this machine needs no key: whoever may read its folder has the admin key.
-    """
-    if library:
-        told = ask(None, None, "library")
-        if not told["key"]:
-            fail(f"the library can't be searched: {told['trouble']}", FAILED)
-        return SearchClient(Path(told["socket"]), told["application"], told["key"])
-    key = _given(key_file) or _own(url, application, folder)
-    if not key:
-        fail(f"no key for {application} at {url}: give it by --key-file or {_KEY_VARIABLE}")
-    try:
-        return SearchClient(url, application, key)
-    except SearchFault as fault:
-        fail(str(fault))
+    url: Annotated[str, typer.Option(help="The server.", envvar="PHANTOM_SEARCH_URL")] = URL
+    app: Annotated[str, typer.Option(help="The application.", envvar="PHANTOM_SEARCH_APP")] = (
+        APPLICATION
+    )
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file with the key.", show_default=f"${_KEY_VARIABLE}, or this machine's own"
+        ),
+    ] = None
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where applications are kept on this machine.",
+            show_default="~/.local/state/phantom/search",
+        ),
+    ] = None
+
+    def client(self, *, library: bool = False) -> SearchClient:
+        """The server, or the end of this command.
+
+        A server on this machine needs no key: whoever may read its folder has the admin key.
+        """
+        if library:
+            told = ask(None, None, "library")
+            if not told["key"]:
+                fail(f"the library can't be searched: {told['trouble']}", FAILED)
+            return SearchClient(Path(told["socket"]), told["application"], told["key"])
+        key = _given(self.key_file) or _own(self.url, self.app, self.folder)
+        if not key:
+            fail(f"no key for {self.app} at {self.url}: give it by --key-file or {_KEY_VARIABLE}")
+        try:
+            return SearchClient(self.url, self.app, key)
+        except SearchFault as fault:
+            fail(str(fault))
+
+
+def asks(command: Callable[..., None]) -> Callable[..., None]:
+    """Have a command take Where's fields as options; it gets them as its `where`."""
+    options = inspect.signature(Where, eval_str=True).parameters
+    own = inspect.signature(command, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def asking(**given: Any) -> None:
+        where = Where(**{name: given.pop(name) for name in options})
+        command(**given, where=where)
+
+    shown = [*(one for name, one in own.items() if name != "where"), *options.values()]
+    named = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in shown]
+    setattr(asking, "__signature__", inspect.Signature(named))  # noqa: B010
+    asking.__annotations__ = {one.name: one.annotation for one in named}
+    return asking
 
 
 def _given(key_file: Path | None) -> str:
