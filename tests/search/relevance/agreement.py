@@ -38,16 +38,18 @@ class Case(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How many records match, and the objectIDs of the first."""
+    """How many records match, the objectIDs of the first, and how often facets' values occur."""
 
     nb_hits: int
     first: tuple[str, ...]
+    facets: Mapping[str, Mapping[str, int]]
 
 
 class Compared:
     """The same records in the engine and in the reference.
 
-    A share of them, `late`, comes when the engine has built its tables.
+    A share of them, `late`, comes when the engine has built its tables, and as many of the others
+    are put once more. With `again` the index is closed and opened before it is searched.
     """
 
     def __init__(
@@ -56,14 +58,21 @@ class Compared:
         records: Sequence[Mapping[str, Any]],
         settings: Mapping[str, Any],
         late: float = 0.0,
+        *,
+        again: bool = False,
     ) -> None:
-        self.records = list(records)
+        early = round(len(records) * (1 - late))
+        put_again = records[: len(records) - early]
+        # In the order in which they were last put.
+        self.records = [*records[len(put_again) :], *put_again]
         self.index = Index.open(folder)
-        puts = [Put(str(each["objectID"]), each) for each in records]
-        early = round(len(puts) * (1 - late))
+        puts = [Put(str(each["objectID"]), each) for each in [*records, *put_again]]
         self.index.apply([Meta("settings", dict(settings)), *puts[:early]], 1)
         self.index.settle()
         self.index.apply(puts[early:], 2)
+        if again:
+            self.index.close()
+            self.index = Index.open(folder)
         self._settings = Settings.from_json(settings)
         self._reference = Reference(self.records, settings)
 
@@ -71,29 +80,34 @@ class Compared:
         """What the engine answers."""
         params = {"query": case.query, "hitsPerPage": SHOWN, **case.params}
         answer = self.index.search(Query.parse(params, self._settings), budget_ms=budget_ms)
-        return Outcome(answer.nb_hits, tuple(hit.object_id for hit in answer.hits))
+        hits = tuple(hit.object_id for hit in answer.hits)
+        return Outcome(answer.nb_hits, hits[:SHOWN], answer.facets or {})
 
     def reference(self, case: Case) -> Outcome:
         """What it should."""
-        found = self._reference.search(case.query, **case.params)
-        return Outcome(len(found), tuple(each.object_id for each in found[:SHOWN]))
+        found = self._reference.answer(case.query, **case.params)
+        return Outcome(found.nb_hits, tuple(found.hits[:SHOWN]), found.facets)
 
     def close(self) -> None:
         """Close the index."""
         self.index.close()
 
 
-def _tracks(seed: int, count: int, searches: int, folder: Path) -> tuple[Compared, list[Case]]:
+def _tracks(
+    seed: int, count: int, searches: int, folder: Path, _: int | None
+) -> tuple[Compared, list[Case]]:
     records = list(tracks(count, seed))
     typed = queries(records, searches, seed, typos=0.3)
     return Compared(folder, records, TRACKS, late=0.02), [Case(each, {}) for each in typed]
 
 
-def _random(seed: int, count: int, searches: int, folder: Path) -> tuple[Compared, list[Case]]:
+def _random(
+    seed: int, count: int, searches: int, folder: Path, sorts: int | None
+) -> tuple[Compared, list[Case]]:
     cases = Cases(seed)
     records = cases.records(count)
     made = [Case(cases.query(records), cases.params()) for _ in range(searches)]
-    return Compared(folder, records, cases.settings(), late=0.1), made
+    return Compared(folder, records, cases.settings(sorts), late=0.1), made
 
 
 def main() -> None:
@@ -106,11 +120,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--budget-ms", type=float, help="the engine's; none by default")
     parser.add_argument("--random", action="store_true", help="all parameters, few words")
+    parser.add_argument("--sorts", type=int, help="of random records' customRanking; any number")
     given = parser.parse_args()
     for seed in given.seeds:
         with tempfile.TemporaryDirectory() as folder:
             make = _random if given.random else _tracks
-            compared, cases = make(seed, given.records, given.searches, Path(folder) / "index")
+            compared, cases = make(
+                seed, given.records, given.searches, Path(folder) / "index", given.sorts
+            )
             begin = time.perf_counter()
             expected = [compared.reference(case) for case in cases]
             seconds = time.perf_counter() - begin
@@ -120,9 +137,11 @@ def main() -> None:
         top = sum(a.first[:1] == b.first[:1] for a, b in pairs) / len(pairs)
         ten = sum(a.first == b.first for a, b in pairs) / len(pairs)
         count = sum(a.nb_hits == b.nb_hits for a, b in pairs) / len(pairs)
+        facets = sum(a.facets == b.facets for a, b in pairs) / len(pairs)
         print(
             f"seed {seed}: {given.records} records, {len(pairs)} searches: "
-            f"first hit {top:.2%}, first ten in order {ten:.2%}, number of hits {count:.2%} "
+            f"first hit {top:.2%}, first ten in order {ten:.2%}, number of hits {count:.2%}, "
+            f"facets {facets:.2%} "
             f"(the reference took {seconds:.0f} s)",
             flush=True,
         )

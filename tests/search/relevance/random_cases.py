@@ -12,6 +12,8 @@ from tests.search.relevance.reference import CRITERIA
 
 _SYLLABLES: Final = ("ba", "de", "ki", "lo", "mu", "na", "po", "ri", "sun", "tor", "vel", "wan")
 _LETTERS: Final = "abdeiklmnoprstuvw"
+_BRANDS: Final = ("acme", "bolt", "corvo", "dune")
+_GENRES: Final = ("ambient", "beat", "choral", "disco", "electro")
 _ATTRIBUTES: Final = ("title", "artist", "album")
 
 Record = dict[str, Any]
@@ -36,11 +38,20 @@ class Cases:
             for name in _ATTRIBUTES:
                 if choose.random() < 0.9:
                     record[name] = " ".join(self._often() for _ in range(choose.randint(1, 8)))
+            if choose.random() < 0.9:
+                record["brand"] = choose.choice(_BRANDS)
+            if choose.random() < 0.9:
+                record["work"] = f"w{choose.randrange(1 + count // 3)}"
+            record["genre"] = choose.sample(_GENRES, choose.randint(0, 3))
+            record["_geoloc"] = [self._place() for _ in range(choose.choice((0, 1, 1, 1, 2)))]
             made.append(record)
         return made
 
-    def settings(self) -> Params:
-        """Attributes in some order, unordered or of equal rank, and how records are sorted."""
+    def settings(self, sorts: int | None = None) -> Params:
+        """Attributes in some order, unordered or of equal rank, and how records are sorted.
+
+        `sorts`: by how many attributes customRanking sorts; none, one or two if it isn't said.
+        """
         choose = self._random
         names = list(_ATTRIBUTES)
         choose.shuffle(names)
@@ -48,11 +59,14 @@ class Cases:
             names = [f"{names[0]},{names[1]}", names[2]]
         elif choose.random() < 0.3:
             names[0] = f"unordered({names[0]})"
-        sorts = [f"{choose.choice(('asc', 'desc'))}({name})" for name in ("plays", "year")]
-        choose.shuffle(sorts)
+        by = [f"{choose.choice(('asc', 'desc'))}({name})" for name in ("plays", "year")]
+        choose.shuffle(by)
+        some = choose.randint(0, 2)
         return {
             "searchableAttributes": names,
-            "customRanking": sorts[: choose.randint(0, 2)],
+            "customRanking": by[: some if sorts is None else sorts],
+            "attributesForFaceting": ["brand", "searchable(genre)"],
+            "attributeForDistinct": "work",
             "disablePrefixOnAttributes": choose.sample(_ATTRIBUTES, choose.choice((0, 0, 1))),
             # So that a search may sort by it: what isn't named in settings isn't kept for sorting.
             "ranking": ["desc(year)", *CRITERIA],
@@ -75,13 +89,28 @@ class Cases:
             "attributeCriteriaComputedBy": choose.choice(("best", "minProximity", "sum")),
             "ranking": self._ranking(),
             "optionalWords": [self._often() for _ in range(40)],
+            "facetFilters": self._facet_filters(),
+            "numericFilters": [f"plays{choose.choice(('<', '>=', '!='))}{choose.randrange(20)}"],
+            "facets": choose.choice((["brand"], ["genre"], ["brand", "genre"])),
+            "distinct": choose.randint(1, 3),
+            "facetingAfterDistinct": True,
         }
         chosen = {name: value for name, value in every.items() if choose.random() < 0.2}
+        if choose.random() < 0.1:
+            place = self._place()
+            chosen["aroundLatLng"] = f"{place['lat']},{place['lng']}"
+            chosen["aroundRadius"] = choose.choice(("all", 300_000))
+            chosen["aroundPrecision"] = choose.choice((1, 20_000, 200_000))
         return {"ranking": CRITERIA, **chosen}
 
     def query(self, records: Sequence[Record]) -> str:
-        """Words of a record or of any, cut off, mistyped, joined with the next, or torn apart."""
+        """Words of a record or of any, cut off, mistyped, joined with the next, or torn apart.
+
+        Now and then none.
+        """
         choose = self._random
+        if choose.random() < 0.03:
+            return ""
         record = choose.choice(records)
         words = " ".join(str(record.get(name, "")) for name in _ATTRIBUTES).split() or ["bade"]
         taken = [choose.choice(words) for _ in range(choose.choice((1, 1, 2, 2, 2, 3, 3, 4, 5)))]
@@ -96,6 +125,21 @@ class Cases:
             together, apart = text.replace(" ", "", 1), f"{text[:at]} {text[at:]}"
             text = choose.choice((together, apart))
         return text
+
+    def _place(self) -> dict[str, float]:
+        choose = self._random
+        return {"lat": choose.uniform(45, 50), "lng": choose.uniform(0, 10)}
+
+    def _facet_filters(self) -> list[Any]:
+        choose = self._random
+        either = [f"genre:{each}" for each in choose.sample(_GENRES, 2)]
+        return choose.choice(
+            (
+                [either],
+                [f"brand:{choose.choice(_BRANDS)}"],
+                [f"brand:-{choose.choice(_BRANDS)}", either],
+            )
+        )
 
     def _word(self) -> str:
         choose = self._random
@@ -121,7 +165,7 @@ class Cases:
 
     def _ranking(self) -> list[str]:
         choose = self._random
-        ranking = ["typo", "words", "proximity", "attribute", "exact", "custom"]
+        ranking = ["typo", "geo", "words", "proximity", "attribute", "exact", "custom"]
         choose.shuffle(ranking)
         if choose.random() < 0.3:
             ranking.insert(0, "desc(year)")

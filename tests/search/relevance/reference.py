@@ -1,7 +1,8 @@
 """A slow search that ranks every record by Algolia's published rules: what must come out.
 
 It shares nothing with the engine: no tables, no cut. Only what texts come as here is provided for:
-words of ASCII letters and digits in attributes that are plain strings, and sorts by numbers.
+words of ASCII letters and digits in attributes that are plain strings, and sorts by numbers. What
+all criteria leave equal stands by the index's own sorts, then in the order of the records given.
 The rules are those of Algolia's guides to its ranking criteria and to typo tolerance, and of the
 descriptions of parameters in its clients.
 """
@@ -14,6 +15,7 @@ from itertools import pairwise, product
 from typing import Any, Final, NamedTuple
 
 from storagebox.search.language.words import STOP_WORD_LANGUAGES, stop_words
+from tests.search.relevance import reference_filters as beside
 from tests.search.relevance.reference_words import Tolerance, Vocabulary
 
 CRITERIA: Final = ("typo", "geo", "words", "filters", "proximity", "attribute", "exact", "custom")
@@ -54,10 +56,18 @@ class Reading(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """A record and its criteria in the order of the ranking, smaller is better."""
+    """A record's number and its criteria in the order of the ranking, smaller is better."""
 
-    object_id: str
+    number: int
     key: tuple[float, ...]
+
+
+class Answer(NamedTuple):
+    """How many records match, or groups of them; those to be shown, in order; and the facets."""
+
+    nb_hits: int
+    hits: list[str]
+    facets: dict[str, dict[str, int]]
 
 
 class Reference:
@@ -89,8 +99,9 @@ class Reference:
         """All records that match, best first."""
         asked = {**self._settings, **params}
         keys: dict[int, tuple[float, ...]] = {}
+        let_pass = {at for at, each in enumerate(self._records) if beside.holds(each, asked)}
         for reading in self._readings(_WORD.findall(query.lower()), asked):
-            for number in self._matching(reading):
+            for number in self._matching(reading) & let_pass:
                 key = self._key(number, reading, asked)
                 if key and (number not in keys or key < keys[number]):
                     keys[number] = key
@@ -99,8 +110,31 @@ class Reference:
             # These two put the typos first.
             kept = sorted({key[0] for key in keys.values()})[:fewest]
             keys = {number: key for number, key in keys.items() if key[0] in kept}
-        best_first = sorted(keys, key=lambda number: (*keys[number], number))
-        return [Ranked(str(self._records[each]["objectID"]), keys[each]) for each in best_first]
+        best_first = sorted(keys, key=lambda number: (*keys[number], self._own(number)))
+        return [Ranked(number, keys[number]) for number in best_first]
+
+    def answer(self, query: str, **params: Any) -> Answer:
+        """What a search answers: hits grouped where `distinct` says so, facets counted."""
+        found = [each.number for each in self.search(query, **params)]
+        counted = found
+        groups = [[number] for number in found]
+        attribute = self._settings.get("attributeForDistinct")
+        if attribute and (most := int(params.get("distinct", 0))):
+            groups = beside.grouped(self._records, found, attribute)
+            if params.get("facetingAfterDistinct"):
+                counted = [min(group, key=self._own) for group in groups]
+            groups = [group[:most] for group in groups]
+        return Answer(
+            len(groups),
+            [str(self._records[number]["objectID"]) for group in groups for number in group],
+            beside.counts([self._records[number] for number in counted], params.get("facets", ())),
+        )
+
+    def _own(self, number: int) -> tuple[float, ...]:
+        """The index's own order: its sorts, then as records were put."""
+        ranking = [each for each in self._settings.get("ranking", ()) if "(" in each]
+        sorts = [*ranking, *self._settings.get("customRanking", ())]
+        return (*(self._sort(number, each) for each in sorts), number)
 
     def _places_in(self, record: Mapping[str, Any]) -> dict[str, list[Place]]:
         found: dict[str, list[Place]] = {}
@@ -162,6 +196,8 @@ class Reference:
         needed = [
             found for found, wanted in zip(each, reading.words, strict=True) if not wanted.optional
         ]
+        if not each:
+            return set(range(len(self._records)))
         return set.intersection(*needed) if needed else set[int]().union(*each)
 
     def _found(self, number: int, wanted: Wanted, asked: Mapping[str, Any]) -> list[Found]:
@@ -190,7 +226,7 @@ class Reference:
     ) -> tuple[float, ...] | None:
         """The criteria of the ranking for one record, in order; None if it doesn't match."""
         found = [self._found(number, wanted, asked) for wanted in reading.words]
-        if not any(found):
+        if found and not any(found):
             return None
         if not all(
             each or wanted.optional for each, wanted in zip(found, reading.words, strict=True)
@@ -202,6 +238,7 @@ class Reference:
         if str(asked.get("typoTolerance")) in ("min", "strict"):
             ranking = ["typo", *(each for each in ranking if each != "typo")]
         values = {
+            "geo": beside.steps(self._records[number], asked),
             "typo": reading.cost + sum(each[0].typos for each in found if each),
             "words": -sum(
                 wanted.spans for each, wanted in zip(found, reading.words, strict=True) if each
@@ -224,6 +261,8 @@ class Reference:
         self, number: int, found: Sequence[Sequence[Found]], asked: Mapping[str, Any]
     ) -> int:
         """How many words are there whole; an only word counts as exactOnSingleWordQuery says."""
+        if not found:
+            return 0
         inexact = asked.get("disableExactOnAttributes", ())
         exact = [
             [
@@ -257,6 +296,8 @@ class Reference:
         asked: Mapping[str, Any],
         ranking: Sequence[str],
     ) -> int:
+        if not where:
+            return 0
         by = asked.get("attributeCriteriaComputedBy", "best")
         if by == "sum":
             return sum(

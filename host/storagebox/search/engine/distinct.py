@@ -29,7 +29,7 @@ _AHEAD: Final = 4  # rows ranked for each group wanted, at first
 class Grouped:
     """The rows to be shown in order, and for each how many of its group stand before it.
 
-    `heads`: one ascending row of each group that matches.
+    `heads`: one row of each group that matches, the first in the index's own order; ascending.
     """
 
     ranked: Ranked
@@ -63,7 +63,8 @@ def grouped(
     Records that rules promote stand in place of their groups.
     """
     numbers = groups(snapshot, attribute, matches.rows)
-    heads = np.sort(matches.rows[np.unique(numbers, return_index=True)[1]])
+    order = np.lexsort(tuple(reversed(snapshot.own_order(matches.rows))))
+    heads = np.sort(matches.rows[order][np.unique(numbers[order], return_index=True)[1]])
     wanted = np.array([row for _, row in promoted_rows(snapshot, query)], np.int64)
     if not len(wanted):
         ranked, sequence = _grouped(snapshot, query, matches, attribute, first, end, budget)

@@ -192,7 +192,7 @@ class Index:
             builder.join()
 
     def records(self) -> Iterator[bytes]:
-        """The JSON of every record of the last commit, in no order.
+        """The JSON of every record of the last commit, in the order in which they were put.
 
         It is that commit's to the end, whatever is committed meanwhile, in any thread.
         """

@@ -142,7 +142,8 @@ def _merged(
             columns[name] = np.concatenate(
                 [each.criteria.get(name, np.zeros(len(each.rows), np.int64)) for each in ranked]
             )
-    order = np.lexsort((snapshot.numbers(rows), *reversed(columns.values())))
+    keys = [*columns.values(), *snapshot.own_order(rows)]
+    order = np.lexsort(tuple(reversed(keys)))
     first = np.unique(rows[order], return_index=True)[1]
     order = order[np.sort(first)][:count]
     return Ranked(

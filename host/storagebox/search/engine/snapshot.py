@@ -147,6 +147,23 @@ class Snapshot:
             keys = np.concatenate([keys, self.tail.sorts[at][tail_rows]])
         return keys
 
+    def own_order(self, rows: Rows) -> list[NDArray[Any]]:
+        """Keys by which rows, in any order, stand in the index's own: what decides a complete tie.
+
+        That order is the sorts of its settings, then the order in which records were last put. The
+        base's rows stand in it.
+        """
+        if not len(rows) or int(rows.max()) < self.base_rows:
+            return [rows]
+        old = rows < self.base_rows
+        keys: list[NDArray[Any]] = []
+        for in_base, in_tail in zip(self.base.part.sorts, self.tail.sorts, strict=True):
+            column = np.empty(len(rows))
+            column[old] = in_base[rows[old]]
+            column[~old] = in_tail[rows[~old] - self.base_rows]
+            keys.append(column)
+        return [*keys, self.numbers(rows)]
+
     def numbers(self, rows: Rows) -> NDArray[np.uint64]:
         """What the store knows the records of some rows by; rows in any order."""
         both = np.zeros(len(rows), np.uint64)

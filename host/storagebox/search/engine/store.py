@@ -126,11 +126,7 @@ class Store:
 
     def since(self, first: int) -> Iterator[tuple[int, bytes]]:
         """All records numbered `first` or more, by number."""
-        for low in range(first, self.next_number, _CHUNK):
-            searcher, addresses, numbers = self._between(low, low + _CHUNK)
-            pairs = sorted(zip(numbers, addresses, strict=True), key=lambda pair: pair[0])
-            for number, address in pairs:
-                yield number, _body(searcher.doc(address))
+        return self._read(self._searcher, first, self.next_number)
 
     def count(self, low: int, high: int) -> int:
         """How many records have numbers from `low` up to `high`."""
@@ -139,21 +135,12 @@ class Store:
 
     def numbers(self, low: int, high: int) -> Iterable[int]:
         """The numbers from `low` up to `high` that records have, in no order."""
-        return self._between(low, high)[2]
+        return self._between(self._searcher, low, high)[1]
 
     def all(self) -> Iterator[bytes]:
-        """Every record of the last commit, in no order; later commits change nothing of it."""
+        """Every record of the last commit, by number; later commits change nothing of it."""
         searcher, end = self._searcher, self.next_number
-
-        def read() -> Iterator[bytes]:
-            for low in range(0, end, _CHUNK):
-                query = tantivy.Query.range_query(
-                    self._schema, "number", tantivy.FieldType.Unsigned, low, low + _CHUNK - 1
-                )
-                for _, address in searcher.search(query, limit=_CHUNK, count=False).hits:
-                    yield _body(searcher.doc(address))
-
-        return read()
+        return (body for _, body in self._read(searcher, 0, end))
 
     def size_bytes(self) -> int:
         """What the folder takes on disk."""
@@ -164,14 +151,21 @@ class Store:
         self._writer.rollback()
         self._writer.wait_merging_threads()
 
+    def _read(
+        self, searcher: tantivy.Searcher, first: int, end: int
+    ) -> Iterator[tuple[int, bytes]]:
+        """The records from one number up to another that a searcher sees, by number."""
+        for low in range(first, end, _CHUNK):
+            addresses, numbers = self._between(searcher, low, min(low + _CHUNK, end))
+            for number, address in sorted(zip(numbers, addresses, strict=True), key=_number):
+                yield number, _body(searcher.doc(address))
+
     def _between(
-        self, low: int, high: int
-    ) -> tuple[tantivy.Searcher, list[tantivy.DocAddress], list[int]]:
-        searcher = self._searcher
+        self, searcher: tantivy.Searcher, low: int, high: int
+    ) -> tuple[list[tantivy.DocAddress], list[int]]:
         hits = searcher.search(self._range(low, high), limit=high - low, count=False).hits
         addresses = [address for _, address in hits]
-        numbers = cast("list[int]", searcher.fast_field_values("number", addresses))
-        return searcher, addresses, numbers
+        return addresses, cast("list[int]", searcher.fast_field_values("number", addresses))
 
     def _range(self, low: int, high: int) -> tantivy.Query:
         return tantivy.Query.range_query(
@@ -197,6 +191,10 @@ class Store:
             document = searcher.doc(address)
             found[str(document.get_first("meta"))] = orjson.loads(_body(document))
         return found
+
+
+def _number(pair: tuple[int, tantivy.DocAddress]) -> int:
+    return pair[0]
 
 
 def _body(document: tantivy.Document) -> bytes:

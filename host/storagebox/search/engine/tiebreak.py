@@ -3,7 +3,8 @@
 Every criterion is a number a row, smaller is better: typo, geo, words, filters, proximity,
 attribute, exact, the sorts named in `ranking` and `customRanking`. There is no score: rows equal
 so far are one class, and a criterion splits classes. Only the classes that the first `count` rows
-are in go on to the next criterion.
+are in go on to the next criterion. What all criteria leave equal stands in the index's own order
+(`Snapshot.own_order`).
 
 Proximity, attribute and exact need the rows' words, so they are computed for a thousand rows, in
 the order that decides among equals (the base's rows stand in it), then for a few thousand more,
@@ -341,9 +342,8 @@ class _Classes:
             assert column is not None
             self._columns[name_of(sort)] = column
         keys: list[Column] = []
-        if len(rows) and (rows[-1] >= snapshot.base_rows or not self._run.settled):
-            keys = [self._columns[name_of(sort)] for sort in sorts]
-            keys.append(snapshot.numbers(rows))
+        if len(rows) and rows[-1] >= snapshot.base_rows:
+            keys = snapshot.own_order(rows)
         if self._classes is not None:
             keys.insert(0, self._classes)
         order = np.lexsort(tuple(reversed(keys))) if keys else np.arange(len(rows))
