@@ -26,7 +26,7 @@ from storagebox.search.engine.ragged import Array, Ragged
 from storagebox.search.engine.vocabulary import Words
 
 _NAME: Final = "tables.bin"
-_MAGIC: Final = b"phntab\0\1"
+_MAGIC: Final = b"phntab\0\2"
 _ALIGNED: Final = 64
 
 

@@ -2,8 +2,9 @@
 
 A place in a record is one 16-bit code: the attribute's number in the high 6 bits, the word's
 position in the low 10. Elements of an array follow each other GAP positions apart, further than
-proximity reaches. Attributes beyond the 64th share the last number, words beyond the 1024th of an
-attribute the last position.
+proximity reaches. Attributes from the 64th on share the last number, as if they were elements of
+one array: their words are found and told apart, but count alike where attributes are named. Words
+beyond the 1024th of an attribute share the last position.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ TAGS: Final = "_tags"
 GEO: Final = "_geoloc"
 _NOT_TEXT: Final = frozenset({"objectID", TAGS, GEO})
 _MAX_SORTED: Final = 50  # characters that order strings: Algolia's limit
-_MAX_NUMERIC: Final = 1000  # attributes with numbers; further ones can't be filtered by
 
 
 @dataclass(slots=True)
@@ -99,8 +99,13 @@ class Layout:
         """What the tables keep of `record`."""
         row = Row()
         if self.searchable:
+            shared = 0
             for number, attribute in enumerate(self.searchable):
-                self._add_text(row, number, attribute.name, at_path(record, attribute.name))
+                value = at_path(record, attribute.name)
+                if number < MAX_ATTRIBUTE:
+                    self._add_text(row, number, attribute.name, value)
+                else:
+                    shared = self._add_text(row, number, attribute.name, value, shared)
         else:
             self._add_all_text(row, record)
         if not self.searchable or len(self.searchable) > MAX_ATTRIBUTE:
@@ -113,6 +118,7 @@ class Layout:
         return row
 
     def _add_all_text(self, row: Row, record: Mapping[str, object]) -> None:
+        shared = 0
         for name, value in record.items():
             if name in _NOT_TEXT:
                 continue
@@ -121,24 +127,28 @@ class Layout:
                 number = len(self.learnt)
                 self._numbers[name] = number
                 self.learnt.append(name)
-            self._add_text(row, number, name, value)
+            if number < MAX_ATTRIBUTE:
+                self._add_text(row, number, name, value)
+            else:
+                shared = self._add_text(row, number, name, value, shared)
 
-    def _add_text(self, row: Row, number: int, name: str, value: object) -> None:
+    def _add_text(self, row: Row, number: int, name: str, value: object, at: int = 0) -> int:
+        """Add an attribute's words from the position `at` on; where more may begin behind them."""
         base = min(number, MAX_ATTRIBUTE) << POSITION_BITS
-        if isinstance(value, str):
+        if isinstance(value, str) and not at:
             words = self.tokenizer.words(camel_parts(value) if name in self._camel else value)
             row.words += words
             if len(words) <= MAX_POSITION:
                 row.codes += range(base, base + len(words))
             else:
-                row.codes += [base + min(at, MAX_POSITION) for at in range(len(words))]
-            return
-        at = 0
+                row.codes += [base + min(i, MAX_POSITION) for i in range(len(words))]
+            return len(words) + GAP
         for text in texts(value):
             words = self.tokenizer.words(camel_parts(text) if name in self._camel else text)
             row.words += words
             row.codes += [base + min(at + i, MAX_POSITION) for i in range(len(words))]
-            at += len(words) + GAP
+            at += len(words) + GAP if words else 0
+        return at
 
     def _add_numbers(
         self, found: dict[str, list[float]], record: Mapping[str, object], above: str
