@@ -33,22 +33,26 @@ class NoEndpoint(Exception):
 class Pick:
     """One choice. Call `done` once the answer's body has been read or dropped, however it went."""
 
-    __slots__ = ("_balancer", "_began_s", "_node", "_open", "endpoint", "reason")
+    __slots__ = ("_balancer", "answered_s", "began_s", "endpoint", "node", "open", "reason")
 
     def __init__(self, balancer: "Balancer", node: Node, now: float, reason: str) -> None:
         self.endpoint = node.endpoint
         self.reason = reason
         """`policy`, `probe` (it was ejected and is being tried), `panic`, or `retry`."""
+        self.node = node
+        self.began_s = now
+        self.answered_s: float | None = None
+        self.open = True
         self._balancer = balancer
-        self._node = node
-        self._began_s = now
-        self._open = True
+
+    def answered(self, now: float) -> None:
+        """The answer has begun to come. Latency is counted up to here, and to the end where nobody
+        says this: how long a client takes to read a body is no measure of its server."""
+        self.answered_s = now
 
     def done(self, outcome: Outcome, now: float, report: LoadReport | None = None) -> None:
         """The request has ended. Later calls change nothing: whoever notices an end may say so."""
-        if self._open:
-            self._open = False
-            self._balancer._done(self._node, self.reason, outcome, self._began_s, now, report)  # pyright: ignore[reportPrivateUsage]
+        self._balancer._done(self, outcome, now, report)  # pyright: ignore[reportPrivateUsage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,11 @@ class Balancer:
             self._assess(now)
         self._observer.membership(tuple(nodes.values()), tuple(gone))
 
+    @property
+    def size(self) -> int:
+        """How many servers the membership has."""
+        return len(self._nodes)
+
     # Requests
 
     def pick(
@@ -183,17 +192,14 @@ class Balancer:
             )
         return f"no endpoint: all {len(self._nodes)} servers drain (weight 0); give one a weight"
 
-    def _done(
-        self,
-        node: Node,
-        reason: str,
-        outcome: Outcome,
-        began_s: float,
-        now: float,
-        report: LoadReport | None,
-    ) -> None:
+    def _done(self, pick: Pick, outcome: Outcome, now: float, report: LoadReport | None) -> None:
+        node = pick.node
         with self._lock:
+            if not pick.open:
+                return
+            pick.open = False
             now = self._monotonic(now)
+            latency_s = (now if pick.answered_s is None else pick.answered_s) - pick.began_s
             node.in_flight -= 1
             if outcome is Outcome.SUCCESS:
                 node.succeeded += 1
@@ -203,12 +209,11 @@ class Balancer:
                 node.report = report
                 node.reported_s = now
             if self.policy.measure is not None:
-                self.policy.measure.ended(node, now - began_s, outcome, report, now)
-            if self._health.ended(
-                node, outcome, began_s, now, probe=reason == "probe", report=report
-            ):
+                self.policy.measure.ended(node, latency_s, outcome, report, now)
+            probe = pick.reason == "probe"
+            if self._health.ended(node, outcome, pick.began_s, now, probe=probe, report=report):
                 self._assess(now)
-        self._observer.done(node, reason, outcome, now - began_s)
+        self._observer.done(node, pick.reason, outcome, latency_s)
 
     # What is derived
 

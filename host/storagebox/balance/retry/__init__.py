@@ -1,0 +1,1 @@
+"""Whether to send a request again, and where the limit is: rules, budgets, hedges."""

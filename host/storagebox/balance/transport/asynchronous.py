@@ -1,0 +1,155 @@
+"""The transport of `httpx.AsyncClient`, on asyncio.
+
+client = httpx.AsyncClient(transport=AsyncBalancedTransport(resolver), base_url="http://search")
+"""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+import httpx
+
+from storagebox.balance.endpoint import Endpoint
+from storagebox.balance.health import Health
+from storagebox.balance.observing import SILENT, Observer
+from storagebox.balance.outcome import Outcome
+from storagebox.balance.picker import Policy
+from storagebox.balance.picker.round_robin import RoundRobin
+from storagebox.balance.resolver.static import Static
+from storagebox.balance.servers import Servers, resolver_of
+from storagebox.balance.transport.attempts import Attempts, Settings
+from storagebox.balance.transport.balanced import Balanced, Ended, Key
+from storagebox.balance.transport.bodies import AsyncBody
+from storagebox.balance.transport.channels import Answer, AsyncChannel, async_channels
+from storagebox.balance.transport.faults import outcome_of_error
+from storagebox.balance.transport.pools import Connecting, Pool, Pools
+
+
+class AsyncBalancedTransport(httpx.AsyncBaseTransport):
+    """Sends each request of an `httpx.AsyncClient` to the server that its policy chooses.
+
+    Args: as `BalancedTransport`; `connect` makes asynchronous transports.
+    """
+
+    def __init__(
+        self,
+        servers: Servers,
+        *,
+        policy: Policy | None = None,
+        health: Health | None = None,
+        settings: Settings | None = None,
+        connecting: Connecting | None = None,
+        connect: Callable[[Endpoint], httpx.AsyncBaseTransport] | None = None,
+        key: Key | None = None,
+        ready_s: float = 5.0,
+        random: Random | None = None,
+        observer: Observer = SILENT,
+    ) -> None:
+        self._balanced: Balanced[AsyncChannel] = Balanced(
+            policy or RoundRobin(),
+            health,
+            settings or Settings(),
+            Pools(async_channels(connecting or Connecting(), connect)),
+            key=key,
+            random=random,
+            observer=observer,
+        )
+        self.balancer = self._balanced.balancer
+        self._resolver = resolver_of(servers)
+        if isinstance(self._resolver, Static):
+            self.balancer.update(self._resolver.endpoints, self._balanced.clock())
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        balanced = self._balanced
+        attempts = balanced.attempts(request)
+        while True:
+            after_s = balanced.hedge_after_s(attempts)
+            ended = (
+                await self._attempt(request, attempts)
+                if after_s is None
+                else await self._hedged(request, attempts, after_s)
+            )
+            if not balanced.again(ended, attempts):
+                break
+            if ended.response is not None:
+                await ended.response.aclose()
+            pause_s = attempts.pause_s()
+            if pause_s:
+                await asyncio.sleep(pause_s)
+        await self._close_idle()
+        if ended.response is not None:
+            return ended.response
+        assert ended.error is not None
+        raise balanced.error(ended.error, attempts)
+
+    async def _attempt(self, request: httpx.Request, attempts: Attempts) -> Ended:
+        balanced = self._balanced
+        pick = balanced.pick(attempts)
+        pool = balanced.pools.take(pick.endpoint)
+        try:
+            answer = await self._send(request, pick.endpoint, pool, attempts)
+        except BaseException as error:
+            balanced.failed(pick, pool, outcome_of_error(error))
+            if isinstance(error, Exception):
+                return Ended(pick, error=error)
+            raise
+        return Ended(pick, balanced.response(pick, pool, answer, attempts, AsyncBody))
+
+    async def _send(
+        self,
+        request: httpx.Request,
+        endpoint: Endpoint,
+        pool: Pool[AsyncChannel],
+        attempts: Attempts,
+    ) -> Answer:
+        extensions = self._balanced.extensions(request, attempts)
+        if attempts.deadline_at_s is None:
+            return await pool.connections.send(request, endpoint, extensions)
+        try:
+            async with asyncio.timeout(attempts.deadline_at_s - self._balanced.clock()):
+                return await pool.connections.send(request, endpoint, extensions)
+        except TimeoutError as late:
+            raise httpx.ReadTimeout("no answer before the deadline") from late
+
+    async def _hedged(self, request: httpx.Request, attempts: Attempts, after_s: float) -> Ended:
+        """One attempt, and another beside it if that takes long; the first good one counts."""
+        running = {asyncio.create_task(self._attempt(request, attempts))}
+        done: set[asyncio.Task[Ended]] = set()
+        try:
+            done, running = await asyncio.wait(running, timeout=after_s)
+            if not done and self._balanced.may_hedge_now():
+                running.add(asyncio.create_task(self._attempt(request, attempts)))
+            while running and not any(_good(task) for task in done):
+                ended, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                done |= ended
+        except BaseException:
+            await _drop(done | running)
+            raise
+        best = min(done, key=lambda task: not _good(task))
+        await _drop((done | running) - {best})
+        return best.result()
+
+    async def _close_idle(self) -> None:
+        for channel in self._balanced.pools.to_close():
+            await channel.aclose()
+
+    async def aclose(self) -> None:
+        for channel in self._balanced.pools.to_close(all_of_them=True):
+            await channel.aclose()
+
+
+def _good(attempt: "asyncio.Task[Ended]") -> bool:
+    return (
+        not attempt.cancelled()
+        and attempt.exception() is None
+        and attempt.result().outcome is Outcome.SUCCESS
+    )
+
+
+async def _drop(attempts: "set[asyncio.Task[Ended]]") -> None:
+    """Cancel what is still under way, and close what has come too late or was no good."""
+    for task in attempts:
+        task.cancel()
+    for ended in await asyncio.gather(*attempts, return_exceptions=True):
+        if isinstance(ended, Ended) and ended.response is not None:
+            await ended.response.aclose()

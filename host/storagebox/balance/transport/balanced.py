@@ -1,0 +1,210 @@
+"""What a synchronous and an asynchronous transport have in common: all but waiting."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Generic, TypeVar
+
+import httpx
+
+from storagebox.balance.balancer import Balancer, NoEndpoint, Pick
+from storagebox.balance.endpoint import Endpoint
+from storagebox.balance.health import Health
+from storagebox.balance.node import Node
+from storagebox.balance.observing import Observer
+from storagebox.balance.orca import report_in
+from storagebox.balance.outcome import Outcome
+from storagebox.balance.picker import Policy
+from storagebox.balance.retry.hedging import Latencies
+from storagebox.balance.retry.rules import outcome_of
+from storagebox.balance.transport.attempts import Attempts, Settings
+from storagebox.balance.transport.channels import Answer
+from storagebox.balance.transport.faults import as_httpx, outcome_of_error
+from storagebox.balance.transport.outgoing import extensions_of
+from storagebox.balance.transport.pools import Pool, Pools
+
+C = TypeVar("C")
+
+Key = Callable[[httpx.Request], bytes | None]
+"""What a request is about, for policies that keep a key at one server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Who answered: `response.extensions["chosen"]`."""
+
+    endpoint: Endpoint
+    reason: str
+    attempts: int
+
+
+@dataclass(slots=True)
+class Ended:
+    """How one attempt ended, headers and all: with a response, or with an error."""
+
+    pick: Pick
+    response: httpx.Response | None = None
+    error: Exception | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.response is not None:
+            return outcome_of(self.response.status_code)
+        return Outcome.CANCELLED if self.error is None else outcome_of_error(self.error)
+
+    @property
+    def status(self) -> int | None:
+        return None if self.response is None else self.response.status_code
+
+    @property
+    def what(self) -> str:
+        return str(self.status) if self.error is None else type(self.error).__name__
+
+
+class Balanced(Generic[C]):
+    """The balancer, connections and clock of a transport, and what each request does to them.
+
+    Args:
+        policy, health, random, observer: as `Balancer` takes them.
+        settings: retries, hedges, deadline.
+        pools: makes a channel for each endpoint.
+        key: what a request is about; `None`: nothing.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        health: Health | None,
+        settings: Settings,
+        pools: Pools[C],
+        *,
+        key: Key | None,
+        random: Random | None,
+        observer: Observer,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.pools = pools
+        self.settings = settings
+        self.clock = clock
+        self.balancer = Balancer(
+            policy, health=health, random=random, observer=_Also(observer, pools.left)
+        )
+        self._key = key
+        self._latencies = Latencies() if settings.hedging is not None else None
+
+    def attempts(self, request: httpx.Request) -> Attempts:
+        """The attempts of a new request."""
+        return Attempts(
+            self.balancer,
+            self.settings,
+            request.method,
+            request.extensions,
+            replayable=isinstance(request.stream, httpx.ByteStream),
+            key=None if self._key is None else self._key(request),
+            now=self.clock(),
+        )
+
+    def pick(self, attempts: Attempts) -> Pick:
+        """Whom the next attempt goes to.
+
+        Raises:
+            httpx.ConnectError: there is nobody; users of httpx expect no other exception.
+        """
+        try:
+            return attempts.pick(self.clock())
+        except NoEndpoint as nobody:
+            raise httpx.ConnectError(str(nobody)) from nobody
+
+    def extensions(self, request: httpx.Request, attempts: Attempts) -> dict[str, Any]:
+        """The extensions of one attempt."""
+        if attempts.deadline_at_s is None:
+            return extensions_of(request, None)
+        given = request.extensions.get("timeout", {})
+        return extensions_of(request, attempts.timeouts(given, self.clock()))
+
+    def failed(self, pick: Pick, pool: Pool[C], outcome: Outcome) -> None:
+        """An attempt ended before there was an answer."""
+        self.pools.give(pool)
+        pick.done(outcome, self.clock())
+
+    def response(
+        self,
+        pick: Pick,
+        pool: Pool[C],
+        answer: Answer,
+        attempts: Attempts,
+        body: Callable[..., Any],
+    ) -> httpx.Response:
+        """What the program gets. The request is done once it has closed the response's stream."""
+        now = self.clock()
+        pick.answered(now)
+        if self._latencies is not None:
+            self._latencies.add(now - pick.began_s, now)
+        status = answer.status
+        report = report_in(answer.headers)
+
+        def end(outcome: Outcome | None) -> None:
+            if pick.open:
+                self.pools.give(pool)
+                pick.done(outcome_of(status) if outcome is None else outcome, self.clock(), report)
+
+        def check() -> None:
+            if attempts.expired(self.clock()):
+                raise httpx.ReadTimeout("the deadline passed while the body was read")
+
+        answer.extensions["chosen"] = Chosen(pick.endpoint, pick.reason, attempts.number)
+        return httpx.Response(
+            status,
+            headers=answer.headers,
+            stream=body(answer.stream, end, None if attempts.deadline_at_s is None else check),
+            extensions=answer.extensions,
+        )
+
+    def again(self, ended: Ended, attempts: Attempts) -> bool:
+        """Whether the request, having ended so, is to be sent once more."""
+        outcome = ended.outcome
+        if outcome is Outcome.SUCCESS:
+            return False
+        return attempts.again(ended.pick, outcome, ended.status, ended.what, self.clock())
+
+    def hedge_after_s(self, attempts: Attempts) -> float | None:
+        """How long to wait before another endpoint is asked besides; `None`: for ever."""
+        hedging = self.settings.hedging
+        if hedging is None or self._latencies is None or not attempts.may_hedge():
+            return None
+        delay_s = self._latencies.quantile(hedging.quantile, self.clock(), enough=hedging.enough)
+        if delay_s is None:
+            return None
+        return min(hedging.max_delay_s, max(hedging.min_delay_s, delay_s))
+
+    def may_hedge_now(self) -> bool:
+        """Whether the budget has a hedge left; takes it."""
+        hedging = self.settings.hedging
+        return (
+            hedging is not None
+            and self.balancer.size > 1
+            and hedging.budget.withdraw(self.clock())
+        )
+
+    def error(self, error: Exception, attempts: Attempts) -> BaseException:
+        """What the program gets to see of the last attempt's error."""
+        told = as_httpx(error)
+        if attempts.said:
+            told.add_note(attempts.note())
+        return told
+
+
+class _Also:
+    """An observer, and besides somebody who only wants to know who has left."""
+
+    def __init__(self, observer: Observer, left: Callable[[Sequence[Node]], None]) -> None:
+        self._observer = observer
+        self._left = left
+        self.picked = observer.picked
+        self.done = observer.done
+
+    def membership(self, nodes: Sequence[Node], gone: Sequence[Node]) -> None:
+        self._left(gone)
+        self._observer.membership(nodes, gone)

@@ -1,0 +1,84 @@
+"""A body on its way to the program: when it has been read or dropped, its request is done.
+
+A response is handed over at its headers, and its server works on until the body is through. So
+what holds the in-flight count is the stream that the program reads, and every way to be rid of a
+stream ends in `close`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Protocol
+
+import httpx
+
+from storagebox.balance.outcome import Outcome
+from storagebox.balance.transport.faults import as_httpx, outcome_of_error
+
+End = Callable[[Outcome | None], None]
+"""Takes how reading ended; `None`: well, so the status decides."""
+
+Check = Callable[[], None]
+"""Raises once the deadline is over."""
+
+
+class _SyncSource(Protocol):
+    def __iter__(self) -> Iterator[bytes]: ...
+    def close(self) -> None: ...
+
+
+class _AsyncSource(Protocol):
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+    async def aclose(self) -> None: ...
+
+
+class SyncBody(httpx.SyncByteStream):
+    """Passes a body on and tells of its end."""
+
+    def __init__(self, source: _SyncSource, end: End, check: Check | None) -> None:
+        self._source = source
+        self._end = end
+        self._check = check
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for part in self._source:
+                if self._check is not None:
+                    self._check()
+                yield part
+        except GeneratorExit:
+            raise  # the program reads no further, and closes
+        except BaseException as error:
+            self._end(outcome_of_error(error))
+            raise as_httpx(error) from error
+
+    def close(self) -> None:
+        try:
+            self._source.close()
+        finally:
+            self._end(None)
+
+
+class AsyncBody(httpx.AsyncByteStream):
+    """Passes a body on and tells of its end."""
+
+    def __init__(self, source: _AsyncSource, end: End, check: Check | None) -> None:
+        self._source = source
+        self._end = end
+        self._check = check
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for part in self._source:
+                if self._check is not None:
+                    self._check()
+                yield part
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._end(outcome_of_error(error))
+            raise as_httpx(error) from error
+
+    async def aclose(self) -> None:
+        try:
+            await self._source.aclose()
+        finally:
+            self._end(None)

@@ -1,0 +1,153 @@
+"""The transport of `httpx.Client`.
+
+    client = httpx.Client(transport=BalancedTransport(["10.0.0.1:80", "10.0.0.2:80"]), base_url="http://search")
+
+A hedge needs a thread: the first attempt goes on in its own, and what comes too late is closed
+there.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from random import Random
+
+import httpx
+
+from storagebox.balance.endpoint import Endpoint
+from storagebox.balance.health import Health
+from storagebox.balance.observing import SILENT, Observer
+from storagebox.balance.outcome import Outcome
+from storagebox.balance.picker import Policy
+from storagebox.balance.picker.round_robin import RoundRobin
+from storagebox.balance.resolver.static import Static
+from storagebox.balance.servers import Servers, resolver_of
+from storagebox.balance.transport.attempts import Attempts, Settings
+from storagebox.balance.transport.balanced import Balanced, Ended, Key
+from storagebox.balance.transport.bodies import SyncBody
+from storagebox.balance.transport.channels import SyncChannel, sync_channels
+from storagebox.balance.transport.faults import outcome_of_error
+from storagebox.balance.transport.pools import Connecting, Pools
+
+_HEDGED_AT_ONCE = 64
+
+
+class BalancedTransport(httpx.BaseTransport):
+    """Sends each request of an `httpx.Client` to the server that its policy chooses.
+
+    Args:
+        servers: addresses, endpoints, or a resolver.
+        policy: how to choose.
+        health: who may be chosen.
+        settings: retries, hedges, deadline.
+        connecting: how connections are made.
+        connect: makes the transport to an endpoint instead; tests give one without sockets.
+        key: what a request is about, for policies that keep a key at one server.
+        ready_s: how long the first request waits for the resolver to find somebody.
+        random, observer: as `Balancer` takes them.
+    """
+
+    def __init__(
+        self,
+        servers: Servers,
+        *,
+        policy: Policy | None = None,
+        health: Health | None = None,
+        settings: Settings | None = None,
+        connecting: Connecting | None = None,
+        connect: Callable[[Endpoint], httpx.BaseTransport] | None = None,
+        key: Key | None = None,
+        ready_s: float = 5.0,
+        random: Random | None = None,
+        observer: Observer = SILENT,
+    ) -> None:
+        self._balanced: Balanced[SyncChannel] = Balanced(
+            policy or RoundRobin(),
+            health,
+            settings or Settings(),
+            Pools(sync_channels(connecting or Connecting(), connect)),
+            key=key,
+            random=random,
+            observer=observer,
+        )
+        self.balancer = self._balanced.balancer
+        self._resolver = resolver_of(servers)
+        if isinstance(self._resolver, Static):
+            self.balancer.update(self._resolver.endpoints, self._balanced.clock())
+        self._threads: ThreadPoolExecutor | None = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        balanced = self._balanced
+        attempts = balanced.attempts(request)
+        while True:
+            after_s = balanced.hedge_after_s(attempts)
+            ended = (
+                self._attempt(request, attempts)
+                if after_s is None
+                else self._hedged(request, attempts, after_s)
+            )
+            if not balanced.again(ended, attempts):
+                break
+            if ended.response is not None:
+                ended.response.close()
+            pause_s = attempts.pause_s()
+            if pause_s:
+                time.sleep(pause_s)
+        self._close_idle()
+        if ended.response is not None:
+            return ended.response
+        assert ended.error is not None
+        raise balanced.error(ended.error, attempts)
+
+    def _attempt(self, request: httpx.Request, attempts: Attempts) -> Ended:
+        balanced = self._balanced
+        pick = balanced.pick(attempts)
+        pool = balanced.pools.take(pick.endpoint)
+        try:
+            answer = pool.connections.send(
+                request, pick.endpoint, balanced.extensions(request, attempts)
+            )
+        except BaseException as error:
+            balanced.failed(pick, pool, outcome_of_error(error))
+            if isinstance(error, Exception):
+                return Ended(pick, error=error)
+            raise
+        return Ended(pick, balanced.response(pick, pool, answer, attempts, SyncBody))
+
+    def _hedged(self, request: httpx.Request, attempts: Attempts, after_s: float) -> Ended:
+        """One attempt, and another beside it if that takes long; the first good one counts."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_HEDGED_AT_ONCE, thread_name_prefix="hedge")
+        running = {self._threads.submit(self._attempt, request, attempts)}
+        done, running = wait(running, timeout=after_s)
+        if not done and self._balanced.may_hedge_now():
+            running.add(self._threads.submit(self._attempt, request, attempts))
+        while running and not any(_good(future) for future in done):
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            done |= ended
+        best = min(done, key=lambda future: not _good(future))
+        for late in (done | running) - {best}:
+            late.add_done_callback(_drop)
+        return best.result()
+
+    def _close_idle(self) -> None:
+        for channel in self._balanced.pools.to_close():
+            channel.close()
+
+    def close(self) -> None:
+        for channel in self._balanced.pools.to_close(all_of_them=True):
+            channel.close()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _good(attempt: "Future[Ended]") -> bool:
+    return attempt.exception() is None and attempt.result().outcome is Outcome.SUCCESS
+
+
+def _drop(late: "Future[Ended]") -> None:
+    """Close what has come too late, or was no good."""
+    if late.cancelled() or late.exception() is not None:
+        return
+    response = late.result().response
+    if response is not None:
+        response.close()
