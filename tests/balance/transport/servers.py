@@ -43,7 +43,7 @@ class Server:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def _any(self) -> None:
+            def answer(self) -> None:
                 length = int(self.headers.get("content-length") or 0)
                 content = self.rfile.read(length)
                 server.seen.append((self.command, self.path, dict(self.headers), content))
@@ -60,10 +60,10 @@ class Server:
                     self.end_headers()
                     self.wfile.write(server.body)
 
-            do_GET = do_POST = do_PUT = do_DELETE = _any
+            def log_message(self, *_: Any, **__: Any) -> None: ...
 
-            def log_message(self, format: str, *args: Any) -> None: ...
-
+        for method in ("GET", "POST", "PUT", "DELETE"):
+            setattr(Handler, f"do_{method}", Handler.answer)
         return Handler
 
 
