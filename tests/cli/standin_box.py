@@ -198,8 +198,17 @@ def standin_box(path: Path, **more: Callable[..., Any]) -> Iterator[StandinBox]:
     try:
         yield box
     finally:
-        asyncio.run_coroutine_threadsafe(server.close(), loop).result(10.0)
+        asyncio.run_coroutine_threadsafe(_end(server), loop).result(10.0)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
     assert faults == []
+
+
+async def _end(server: ControlServer) -> None:
+    # As asyncio.run does: what is under way yet, such as an update's job, ends with the loop.
+    await server.close()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)

@@ -356,6 +356,7 @@ def test_a_trial_that_the_box_rejects_goes_back_at_once():
     assert selector(board.root) == {"active": "a", "trial": None, "failed": [VERSION]}
     board.chore(10)
     assert board.restarts > 0
+    _clean(board)
     board = _board()
     assert "nothing is on trial" in _refusal(board.ask, "update.reject")
     _clean(board)
