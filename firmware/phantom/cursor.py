@@ -31,6 +31,10 @@ _GROUP_US = const(16000)
 _REBASE = const(64)
 # Contradictions within a rebase that whole periods can't explain away: the phase is wrong.
 _STUBBORN = const(3)
+# Bounds that contradict each other by less (50 us) need no explanation: an interrupt came late.
+_NOISE = const(150)
+# Bounds further apart may have come together over a wrong count of periods.
+_VAGUE = const(2000)
 
 
 class Cursor:
@@ -65,11 +69,13 @@ class Cursor:
         low = self._age(self.accepted - self._depth, now)
         if low <= self._low:
             return
-        if low >= self._high:
+        if self._high <= low < self._high + _NOISE:
+            self._high = low + 1
+        elif low >= self._high:
             # Blocks were lost to an underrun that nobody saw. Its phase is as it was.
             self._shift((low - self._high) // _PERIOD + 1)
-            if low >= self._high or self._conflicts > _STUBBORN:
-                self._high = low + _PERIOD
+            if low >= self._high or self._vague():
+                self._begin(low)
         if low > self._low:
             self._low = low
             self.locked = self._high != _FAR
@@ -85,12 +91,16 @@ class Cursor:
             self._low += blocks * _PERIOD
             self._high += blocks * _PERIOD
             self.underruns += blocks
+            if self._vague():
+                self._begin(age)
         high = age + self._depth * _PERIOD
-        if high <= self._low:
+        if self._low - _NOISE < high <= self._low:
+            self._low = high - 1
+        elif high <= self._low:
             # Taken sooner than it can have been: the underrun was shorter than it seemed.
             self._shift(-((self._low - high) // _PERIOD + 1))
-            if high <= self._low or self._conflicts > _STUBBORN:
-                self._low = high - _PERIOD
+            if high <= self._low or self._vague():
+                self._begin(high - _PERIOD)
         if high < self._high:
             self._high = high
             self.locked = self._low != -_FAR
@@ -100,6 +110,16 @@ class Cursor:
     def _age(self, block, now):
         # What the origin would be if `block` started now.
         return 3 * ticks_diff(now, self._ref) - (block - self._ref_block) * _PERIOD
+
+    def _vague(self):
+        # Whether a contradiction may be one of phase, which whole periods can't settle.
+        return self._high - self._low > _VAGUE or self._conflicts > _STUBBORN
+
+    def _begin(self, low):
+        # Anew: a boundary lies within any period. No bound of before stays: the two together,
+        # each from another count of periods, would leave out the very boundary, for good.
+        self._low = low
+        self._high = low + _PERIOD
 
     def _shift(self, blocks):
         if self.locked:
