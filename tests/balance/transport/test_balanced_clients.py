@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from storagebox.balance import Endpoint
+from storagebox.balance.resolver import Publish
 from storagebox.balance.retry.budget import Budget
 from storagebox.balance.retry.hedging import Hedging
 from storagebox.balance.retry.rules import Retries
@@ -261,7 +263,51 @@ def test_hedges_have_a_budget(three: list[Server]):
         assert sum(asked(three)) == 2
 
 
+class Found:
+    """A resolver that finds them when it is told to."""
+
+    def __init__(self, endpoints: list[Endpoint]) -> None:
+        self.endpoints = endpoints
+        self.now = threading.Event()
+
+    async def watch(self, publish: Publish) -> None:
+        await asyncio.to_thread(self.now.wait, 10)
+        publish(self.endpoints)
+        await asyncio.Event().wait()
+
+
+def test_the_first_request_waits_for_the_resolver(three: list[Server]):
+    found = Found([server.endpoint for server in three])
+    with httpx.Client(transport=BalancedTransport(found), base_url="http://search") as search:
+        threading.Timer(0.05, found.now.set).start()
+        assert [search.get("/").status_code for _ in range(3)] == [200] * 3
+    assert asked(three) == [1, 1, 1]
+
+
+def test_a_resolver_that_finds_nobody_in_time_is_a_connect_timeout():
+    found = Found([])
+    made = BalancedTransport(found, ready_s=0.01)
+    with httpx.Client(transport=made, base_url="http://search") as search:
+        with pytest.raises(httpx.ConnectTimeout, match="see whether the resolver's registry"):
+            search.get("/")
+        found.now.set()
+
+
 # The same on asyncio
+
+
+def test_the_first_request_waits_for_the_resolver_on_asyncio_too(three: list[Server]):
+    found = Found([server.endpoint for server in three])
+
+    async def main() -> list[int]:
+        made = AsyncBalancedTransport(found)
+        async with httpx.AsyncClient(transport=made, base_url="http://search") as search:
+            threading.Timer(0.05, found.now.set).start()
+            answers = await asyncio.gather(*(search.get("/") for _ in range(3)))
+        return [answer.status_code for answer in answers]
+
+    assert asyncio.run(main()) == [200] * 3
+    assert asked(three) == [1, 1, 1]
 
 
 def run(

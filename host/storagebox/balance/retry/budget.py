@@ -8,6 +8,7 @@ import threading
 from collections import deque
 
 _SLOTS = 10
+_RETRY = 1_000_000  # what one costs: whole numbers, so that shares add up
 
 
 class Budget:
@@ -31,11 +32,11 @@ class Budget:
             raise ValueError(f"budget: min_per_s {min_per_s} is not within 0 to 1e9")
         if not 1 <= ttl_s <= 60:
             raise ValueError(f"budget: ttl_s {ttl_s} is not within 1 to 60")
-        self.ratio = ratio
-        self._reserve = min_per_s * ttl_s
+        self._deposit = round(ratio * _RETRY)
+        self._reserve = round(min_per_s * ttl_s * _RETRY)
         self._slot_s = ttl_s / _SLOTS
-        self._slots: deque[float] = deque([0.0] * _SLOTS, maxlen=_SLOTS)
-        self._sum = 0.0
+        self._slots: deque[int] = deque([0] * _SLOTS, maxlen=_SLOTS)
+        self._sum = 0
         self._slot_began_s: float | None = None
         self._lock = threading.Lock()
 
@@ -43,24 +44,24 @@ class Budget:
         """A request is sent for the first time."""
         with self._lock:
             self._turn(now)
-            self._slots[-1] += self.ratio
-            self._sum += self.ratio
+            self._slots[-1] += self._deposit
+            self._sum += self._deposit
 
     def withdraw(self, now: float) -> bool:
         """A request would be sent once more: whether it may."""
         with self._lock:
             self._turn(now)
-            if self._reserve + self._sum < 1:
+            if self._reserve + self._sum < _RETRY:
                 return False
-            self._slots[-1] -= 1
-            self._sum -= 1
+            self._slots[-1] -= _RETRY
+            self._sum -= _RETRY
             return True
 
     def balance(self, now: float) -> float:
         """How many retries there is money for."""
         with self._lock:
             self._turn(now)
-            return self._reserve + self._sum
+            return (self._reserve + self._sum) / _RETRY
 
     def _turn(self, now: float) -> None:
         """Let the slots expire whose time is over."""
@@ -74,4 +75,4 @@ class Budget:
         self._slot_began_s = began_s + passed * self._slot_s
         for _ in range(min(passed, _SLOTS)):
             self._sum -= self._slots[0]
-            self._slots.append(0.0)
+            self._slots.append(0)

@@ -5,17 +5,20 @@ client = httpx.AsyncClient(transport=AsyncBalancedTransport(resolver), base_url=
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from random import Random
 
 import httpx
 
 from storagebox.balance.endpoint import Endpoint
 from storagebox.balance.health import Health
+from storagebox.balance.health.checking import Checks
 from storagebox.balance.observing import SILENT, Observer
 from storagebox.balance.outcome import Outcome
 from storagebox.balance.picker import Policy
 from storagebox.balance.picker.round_robin import RoundRobin
 from storagebox.balance.resolver.static import Static
+from storagebox.balance.running import NotReady, Running, running
 from storagebox.balance.servers import Servers, resolver_of
 from storagebox.balance.transport.attempts import Attempts, Settings
 from storagebox.balance.transport.balanced import Balanced, Ended, Key
@@ -38,6 +41,7 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
         policy: Policy | None = None,
         health: Health | None = None,
         settings: Settings | None = None,
+        checks: Checks | None = None,
         connecting: Connecting | None = None,
         connect: Callable[[Endpoint], httpx.AsyncBaseTransport] | None = None,
         key: Key | None = None,
@@ -56,10 +60,18 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
         )
         self.balancer = self._balanced.balancer
         self._resolver = resolver_of(servers)
+        self._checks = checks
+        self._ready_s = ready_s
+        self._runs = AsyncExitStack()
+        self._run: Running | None = None
+        self._starting = asyncio.Lock()
         if isinstance(self._resolver, Static):
             self.balancer.update(self._resolver.endpoints, self._balanced.clock())
+        self._ready = isinstance(self._resolver, Static) and checks is None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if not self._ready:
+            await self._await_servers()
         balanced = self._balanced
         attempts = balanced.attempts(request)
         while True:
@@ -81,6 +93,28 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
             return ended.response
         assert ended.error is not None
         raise balanced.error(ended.error, attempts)
+
+    async def _await_servers(self) -> None:
+        """Have the resolver run, and somebody found.
+
+        Raises:
+            httpx.ConnectTimeout: nobody was, in time.
+        """
+        async with self._starting:
+            if self._run is None:
+                self._run = await self._runs.enter_async_context(
+                    running(
+                        self.balancer,
+                        self._resolver,
+                        checks=self._checks,
+                        clock=self._balanced.clock,
+                    )
+                )
+        try:
+            await self._run.ready(self._ready_s)
+        except NotReady as fault:
+            raise httpx.ConnectTimeout(str(fault)) from fault
+        self._ready = True
 
     async def _attempt(self, request: httpx.Request, attempts: Attempts) -> Ended:
         balanced = self._balanced
@@ -134,6 +168,7 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
             await channel.aclose()
 
     async def aclose(self) -> None:
+        await self._runs.aclose()
         for channel in self._balanced.pools.to_close(all_of_them=True):
             await channel.aclose()
 

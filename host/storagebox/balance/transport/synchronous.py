@@ -6,6 +6,7 @@ A hedge needs a thread: the first attempt goes on in its own, and what comes too
 there.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -13,13 +14,16 @@ from random import Random
 
 import httpx
 
+from storagebox.balance.background import Background
 from storagebox.balance.endpoint import Endpoint
 from storagebox.balance.health import Health
+from storagebox.balance.health.checking import Checks
 from storagebox.balance.observing import SILENT, Observer
 from storagebox.balance.outcome import Outcome
 from storagebox.balance.picker import Policy
 from storagebox.balance.picker.round_robin import RoundRobin
 from storagebox.balance.resolver.static import Static
+from storagebox.balance.running import NotReady
 from storagebox.balance.servers import Servers, resolver_of
 from storagebox.balance.transport.attempts import Attempts, Settings
 from storagebox.balance.transport.balanced import Balanced, Ended, Key
@@ -39,6 +43,7 @@ class BalancedTransport(httpx.BaseTransport):
         policy: how to choose.
         health: who may be chosen.
         settings: retries, hedges, deadline.
+        checks: active checks of all servers, from the first request on.
         connecting: how connections are made.
         connect: makes the transport to an endpoint instead; tests give one without sockets.
         key: what a request is about, for policies that keep a key at one server.
@@ -53,6 +58,7 @@ class BalancedTransport(httpx.BaseTransport):
         policy: Policy | None = None,
         health: Health | None = None,
         settings: Settings | None = None,
+        checks: Checks | None = None,
         connecting: Connecting | None = None,
         connect: Callable[[Endpoint], httpx.BaseTransport] | None = None,
         key: Key | None = None,
@@ -71,11 +77,18 @@ class BalancedTransport(httpx.BaseTransport):
         )
         self.balancer = self._balanced.balancer
         self._resolver = resolver_of(servers)
+        self._checks = checks
+        self._ready_s = ready_s
+        self._background: Background | None = None
+        self._starting = threading.Lock()
         if isinstance(self._resolver, Static):
             self.balancer.update(self._resolver.endpoints, self._balanced.clock())
+        self._ready = isinstance(self._resolver, Static) and checks is None
         self._threads: ThreadPoolExecutor | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if not self._ready:
+            self._await_servers()
         balanced = self._balanced
         attempts = balanced.attempts(request)
         while True:
@@ -97,6 +110,23 @@ class BalancedTransport(httpx.BaseTransport):
             return ended.response
         assert ended.error is not None
         raise balanced.error(ended.error, attempts)
+
+    def _await_servers(self) -> None:
+        """Have the resolver run, and somebody found.
+
+        Raises:
+            httpx.ConnectTimeout: nobody was, in time.
+        """
+        with self._starting:
+            if self._background is None:
+                self._background = Background(
+                    self.balancer, self._resolver, checks=self._checks, clock=self._balanced.clock
+                )
+        try:
+            self._background.ready(self._ready_s)
+        except NotReady as fault:
+            raise httpx.ConnectTimeout(str(fault)) from fault
+        self._ready = True
 
     def _attempt(self, request: httpx.Request, attempts: Attempts) -> Ended:
         balanced = self._balanced
@@ -134,6 +164,8 @@ class BalancedTransport(httpx.BaseTransport):
             channel.close()
 
     def close(self) -> None:
+        if self._background is not None:
+            self._background.close()
         for channel in self._balanced.pools.to_close(all_of_them=True):
             channel.close()
         if self._threads is not None:
