@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from typing import Any
 
 import orjson
@@ -92,20 +90,6 @@ def test_a_try_that_follows_another_is_the_same_write(api: Api) -> None:
     assert another["taskID"] > first["taskID"]
     assert api.applications[APP].wait(another["taskID"], 10)
     assert api.ok("GET", "/1/indexes/counted/n")["plays"] == 2
-
-
-def test_a_compressed_body_is_understood_and_bounded(api: Api) -> None:
-    body = gzip.compress(json.dumps({"query": "heroes"}).encode())
-    api.save("packed")
-    zipped = {"content-encoding": "gzip"}
-    hits = api.ok("POST", "/1/indexes/packed/query", content=body, headers=zipped)["hits"]
-    assert [hit["objectID"] for hit in hits] == ["heroes"]
-    bomb = gzip.compress(b" " * (5 << 20))
-    path = "/1/indexes/packed/query"
-    assert api.refused("POST", path, content=bomb, headers=zipped)[0] == 413
-    assert api.refused("POST", path, content=body[:-9], headers=zipped)[0] == 400
-    brotli = {"content-encoding": "br"}
-    assert api.refused("POST", path, content=body, headers=brotli)[0] == 415
 
 
 def test_what_is_wrong_with_a_write_is_told(api: Api) -> None:

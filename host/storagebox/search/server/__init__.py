@@ -3,7 +3,8 @@
 app.py          all routes, as one ASGI application; routes.py: what answers which
 endpoint.py     a request from its headers to its answer: admitted, answered, logged
 call.py         a request that was admitted, as what answers it sees it
-body.py         what a client sent, read and unpacked
+body.py         what a client sent, read
+compression.py  bodies packed and unpacked
 credentials.py  who asks; secured.py: keys that clients made; grants.py: what a key may do
 tenant.py       an application as it is served: what it has cached, waits for and has used up
 ruling.py       an index's rules, ready to be applied

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 import orjson
 
+from storagebox.search.server import compression
 from storagebox.search.writes.refused import Refused
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -30,12 +31,12 @@ async def read(receive: Receive, encoding: str, limit: int) -> bytes:
     if message.get("more_body"):
         data = await _rest(receive, data, limit)
     elif len(data) > limit:
-        raise _too_long(limit)
-    if not encoding or encoding == "identity":
+        raise compression.too_long(limit)
+    if not compression.check(encoding):
         return data
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise Refused(f"Content-Encoding {encoding} is not understood: use gzip", 415)
-    return _unpacked(data, limit)
+    if len(data) <= compression.LONG_PACKED_BYTES:
+        return compression.unpacked(data, limit)
+    return await asyncio.to_thread(compression.unpacked, data, limit)
 
 
 async def skip(receive: Receive, limit: int) -> None:
@@ -62,21 +63,8 @@ async def _rest(receive: Receive, first: bytes, limit: int) -> bytes:
         if not message.get("more_body") or size > limit + _READ_ON_BYTES:
             break
     if size > limit:
-        raise _too_long(limit)
+        raise compression.too_long(limit)
     return b"".join(parts)
-
-
-def _unpacked(data: bytes, limit: int) -> bytes:
-    unpack = zlib.decompressobj(wbits=47)  # gzip or zlib, as it says itself
-    try:
-        result = unpack.decompress(data, limit + 1)
-    except zlib.error as fault:
-        raise Refused(f"the body can't be decompressed: {fault}") from None
-    if len(result) > limit:
-        raise _too_long(limit)
-    if not unpack.eof:
-        raise Refused("the body can't be decompressed: it ends early")
-    return result
 
 
 def parse(body: bytes) -> Any:
@@ -89,7 +77,3 @@ def parse(body: bytes) -> Any:
         raise Refused(
             f"Invalid JSON: {fault.msg} near line:{fault.lineno} column:{fault.colno}"
         ) from None
-
-
-def _too_long(limit: int) -> Refused:
-    return Refused(f"the body is over {limit} bytes: cut it up", 413)

@@ -15,7 +15,7 @@ import orjson
 
 from storagebox.search.language.errors import LanguageError
 from storagebox.search.server import body as bodies
-from storagebox.search.server import credentials, recent
+from storagebox.search.server import compression, credentials, recent
 from storagebox.search.server.call import Call
 from storagebox.search.server.credentials import Asked
 from storagebox.search.server.grants import Grant
@@ -153,17 +153,26 @@ class Endpoint:
             service.report("fault", path=scope["path"], reason=recent.redacted(told))
             status = 500
             data = orjson.dumps({"message": "Internal error: see the server's log", "status": 500})
-        headers = [_CONTENT, (b"content-length", b"%d" % len(data))]
+        headers = [_CONTENT]
+        sent = data
+        if len(data) >= compression.WORTH_BYTES:
+            headers.append((b"vary", b"Accept-Encoding"))
+            if asked is not None and compression.taken(asked.headers.get("accept-encoding", "")):
+                sent = await _packed(data)
+                headers.append((b"content-encoding", b"gzip"))
+        headers.append((b"content-length", b"%d" % len(sent)))
         correlation = asked.request_id if asked is not None else ""
         if not (correlation.isalnum() and correlation.isascii() and len(correlation) <= 64):
             correlation = secrets.token_hex(8)
         headers.append((_CORRELATION, correlation.encode("ascii")))
+        if status == 415:
+            headers.append((b"accept-encoding", b"gzip"))
         if retry_after_s is not None:
             headers.append((b"retry-after", b"%d" % retry_after_s))
         if service.draining:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": data})
+        await send({"type": "http.response.body", "body": sent})
         if call is not None:
             self._note(call, scope["method"], status, data, began_s)
 
@@ -242,6 +251,12 @@ class Endpoint:
                 queries=call.queries,
             )
         )
+
+
+async def _packed(data: bytes) -> bytes:
+    if len(data) <= compression.LONG_BYTES:
+        return compression.packed(data)
+    return await asyncio.to_thread(compression.packed, data)
 
 
 def _from_body(asked: Asked, body: bytes) -> Asked:
