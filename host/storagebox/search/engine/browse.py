@@ -1,9 +1,12 @@
 """All that matches, page by page, in the index's own order: its sorts, then as records were put.
 
-The cursor says where the last page ended: the sort keys and the number of its last record. Any
-replica that holds the same log up to there goes on from it, and records that are written meanwhile
-neither shift the rest nor bring any back. Sorts by strings don't take part, since replicas may
-count through their strings differently.
+The sorts are those of `ranking` with those of `customRanking` in place of "custom"; words, typos
+and places count for nothing. Numbers come before strings, strings by their code points, records
+without a value last.
+
+The cursor says where the last page ended: its last record's values in the sorts, and its number.
+Any replica that holds the same log up to there goes on from it, and records that are written
+meanwhile neither shift the rest nor bring any back.
 """
 
 from __future__ import annotations
@@ -17,13 +20,18 @@ import orjson
 from numpy.typing import NDArray
 
 from storagebox.search.engine.matching import match
+from storagebox.search.engine.ordering import expanded
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.search import words_of
 from storagebox.search.engine.snapshot import Snapshot
+from storagebox.search.engine.string_keys import NewString, key_among, keys_of_new, places_of
+from storagebox.search.language.attributes import Sort
 from storagebox.search.language.errors import LanguageError
 from storagebox.search.language.query import Query
 
-_STRINGLESS: Final = "sorts without strings"
+_NEW: Final = "new strings of a sort"
+
+Value = float | str | None
 
 
 def page(
@@ -32,37 +40,81 @@ def page(
     """The next `limit` rows behind the cursor `after`, and the cursor for what comes then.
 
     None starts from the beginning, and is the cursor behind the last page. Raises LanguageError
-    for a cursor that is none.
+    for a cursor that is none, or of other settings.
     """
     rows = match(snapshot, query, words_of(snapshot, query)).rows
-    sorts, last = _decoded(after) if after else (_sorts(snapshot), None)
-    if any(at >= len(snapshot.layout.sorts) for at in sorts):
-        raise _fault()
-    keys: list[NDArray[np.float64]] = [snapshot.sort_column(at, rows) for at in sorts]
+    columns = [_Column(snapshot, sort) for sort in _sorts(snapshot, query)]
+    keys = [column.keys(rows) for column in columns]
     numbers = snapshot.numbers(rows).astype(np.float64)
-    keys.append(numbers)
-    if last is not None:
-        behind = _behind(keys, last)
-        rows = rows[behind]
+    if after:
+        values, number = _decoded(after, columns)
+        last = [column.key(value) for column, value in zip(columns, values, strict=True)]
+        behind = _behind([*keys, numbers], [*last, number])
+        rows, numbers = rows[behind], numbers[behind]
         keys = [column[behind] for column in keys]
-    order = np.lexsort(tuple(reversed(keys)))
+    order = np.lexsort((numbers, *reversed(keys)))
     chosen = order[:limit]
     if len(order) <= limit:
         return rows[chosen], None
     end = chosen[-1]
-    return rows[chosen], _encoded(sorts, [float(column[end]) for column in keys])
+    values = [column.value(float(of[end])) for column, of in zip(columns, keys, strict=True)]
+    return rows[chosen], _encoded(columns, values, float(numbers[end]))
 
 
-def _sorts(snapshot: Snapshot) -> list[int]:
-    """Which of the layout's sorts are by numbers alone."""
-    known = snapshot.cache.get(_STRINGLESS)
-    if known is None:
-        known = snapshot.cache[_STRINGLESS] = [
-            at
-            for at in range(len(snapshot.layout.sorts))
-            if not snapshot.base.sort_names[at] and not snapshot.tail_strings[at]
-        ]
-    return cast("list[int]", known)
+def _sorts(snapshot: Snapshot, query: Query) -> list[Sort]:
+    known = snapshot.layout.sorts
+    return [each for each in expanded(query) if isinstance(each, Sort) and each in known]
+
+
+class _Column:
+    """One sort of a snapshot: the keys of rows, and what they stand for."""
+
+    def __init__(self, snapshot: Snapshot, sort: Sort) -> None:
+        self._snapshot = snapshot
+        self._at = snapshot.layout.sorts.index(sort)
+        self._descending = sort.descending
+        self._names = snapshot.base.sort_names[self._at]
+        self.name = f"{'desc' if sort.descending else 'asc'}({sort.attribute})"
+
+    def keys(self, rows: Rows) -> NDArray[np.float64]:
+        """What ascending rows are compared by, their strings all in order."""
+        keys = self._snapshot.sort_column(self._at, rows)
+        if not self._new():
+            return keys
+        tail = self._snapshot.tail.sorts[self._at].copy()
+        for row, key in keys_of_new(self._new(), descending=self._descending):
+            tail[row] = key
+        old, new = self._snapshot.split(rows)
+        return np.concatenate([keys[: len(old)], tail[new]])
+
+    def key(self, value: Value) -> float:
+        """What a record with this value is compared by, whether there is one or not."""
+        if value is None:
+            return np.inf
+        if isinstance(value, str):
+            return key_among(value, self._names, self._new(), descending=self._descending)
+        return -value if self._descending else value
+
+    def value(self, key: float) -> Value:
+        """What a row's key stands for."""
+        if key == np.inf:
+            return None
+        known, places = places_of(np.array([key]), len(self._names), descending=self._descending)
+        if known[0]:
+            return self._names[int(places[0])]
+        for row, other in keys_of_new(self._new(), descending=self._descending):
+            if other == key:
+                return next(each.string for each in self._new() if each.row == row)
+        return -key if self._descending else key
+
+    def _new(self) -> list[NewString]:
+        cache = self._snapshot.cache
+        found = cache.get((_NEW, self._at))
+        if found is None:
+            count = len(self._snapshot.tail)
+            strings = self._snapshot.tail_strings[self._at]
+            found = cache[_NEW, self._at] = [each for each in strings if each.row < count]
+        return cast("list[NewString]", found)
 
 
 def _behind(keys: list[NDArray[np.float64]], last: list[float]) -> NDArray[np.bool_]:
@@ -74,22 +126,26 @@ def _behind(keys: list[NDArray[np.float64]], last: list[float]) -> NDArray[np.bo
     return behind
 
 
-def _encoded(sorts: list[int], keys: list[float]) -> str:
-    # JSON has no infinity, the key of a record without a value.
-    plain = [None if key == np.inf else key for key in keys]
-    return base64.urlsafe_b64encode(orjson.dumps([sorts, plain])).decode()
+def _encoded(columns: list[_Column], values: list[Value], number: float) -> str:
+    names = [column.name for column in columns]
+    return base64.urlsafe_b64encode(orjson.dumps([names, values, number])).decode()
 
 
-def _decoded(cursor: str) -> tuple[list[int], list[float]]:
+def _decoded(cursor: str, columns: list[_Column]) -> tuple[list[Value], float]:
     try:
-        loaded = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
-        sorts, plain = cast("tuple[list[int], list[float | None]]", loaded)
-        if len(plain) != len(sorts) + 1 or not all(type(at) is int and at >= 0 for at in sorts):
-            raise _fault()
-        return list(sorts), [np.inf if key is None else float(key) for key in plain]
+        names, values, number = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
+        whole: list[Value] = [
+            each if each is None or isinstance(each, str) else float(each) for each in values
+        ]
+        last = float(number)
     except (binascii.Error, orjson.JSONDecodeError, TypeError, ValueError) as fault:
         raise _fault() from fault
+    if names != [column.name for column in columns] or len(whole) != len(columns):
+        raise _fault()
+    return whole, last
 
 
 def _fault() -> LanguageError:
-    return LanguageError("cursor: not one that this index gave: start browsing anew without it")
+    return LanguageError(
+        "cursor: not one that this index gave, by these settings: start browsing anew without it"
+    )

@@ -32,7 +32,7 @@ def best(
     budget: Budget,
 ) -> Ranked:
     """The best `count` rows in order."""
-    ranking = _expanded(query)
+    ranking = expanded(query)
     ranked: list[Ranked] = []
     for each in matches.matched:
         if _is_hopeless(ranking, ranked, each.reading, count):
@@ -69,7 +69,7 @@ def explained(snapshot: Snapshot, query: Query, matches: Matches, ranked: Ranked
     return replace(ranked, criteria={**ranked.criteria, **added})
 
 
-def _expanded(query: Query) -> list[Criterion | Sort]:
+def expanded(query: Query) -> list[Criterion | Sort]:
     """The ranking with the sorts of customRanking in place of "custom"."""
     ranking: list[Criterion | Sort] = []
     for each in query.ranking:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from storagebox.search.engine.layout import Layout
 from storagebox.search.engine.part import Base, Names, Part
 from storagebox.search.engine.ragged import Ragged, Rows
+from storagebox.search.engine.string_keys import NewString
 from storagebox.search.engine.synonyms import Synonyms
 from storagebox.search.engine.vocabulary import Words
 from storagebox.search.language.attributes import Sort
@@ -23,7 +24,8 @@ class Snapshot:
     """Rows are numbered through: the tail's stand behind the base's.
 
     `alive` are the base's living rows of this moment. `find` gives a record's row, or -1.
-    `tail_strings` says of each of the layout's sorts whether the tail has strings in it.
+    `tail_strings` are by sort the tail's strings that the base doesn't know, also of rows that
+    came after this moment.
     """
 
     layout: Layout
@@ -34,7 +36,7 @@ class Snapshot:
     names: tuple[Names, ...]
     synonyms: Synonyms
     find: Callable[[str], int]
-    tail_strings: tuple[bool, ...] = ()
+    tail_strings: tuple[Sequence[NewString], ...] = ()
     cache: dict[Any, Any] = field(default_factory=dict[Any, Any])
 
     @property

@@ -144,7 +144,7 @@ class Tables:
             self.names,
             synonyms,
             self._finder,
-            self._tail.have_strings(),
+            self._tail.new_strings(),
         )
 
     def _use(self, base: Base) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from storagebox.search.engine.layout import Row
 from storagebox.search.engine.part import Base, Names, Part
 from storagebox.search.engine.ragged import Growing, Ragged
-from storagebox.search.engine.string_keys import key_of
+from storagebox.search.engine.string_keys import NewString, key_of, keys_of_new
 from storagebox.search.language.attributes import Sort
 
 _STRINGS_SORTED: Final = 20_000
@@ -53,9 +53,7 @@ class Tail:
         self._numerics: dict[str, _GrowingRagged] = {}
         self._sort_values: list[list[float | str | None]] = [[] for _ in sorts]
         self._sort_keys: list[Growing] = [Growing(np.float64) for _ in sorts]
-        # By sort: the place in the base's strings, the string and its row.
-        self._new_strings: list[list[tuple[int, str, int]]] = [[] for _ in sorts]
-        self._have_strings = [False] * len(sorts)
+        self._new_strings: list[list[NewString]] = [[] for _ in sorts]
         self._degrees = Growing(np.float64)
         self._place_counts = Growing(np.int64, np.zeros(1, np.int64))
         self.rows_by_key: dict[int, int] = {}
@@ -134,9 +132,9 @@ class Tail:
         """What the rows have for a sort, as records say it."""
         return self._sort_values[at]
 
-    def have_strings(self) -> tuple[bool, ...]:
-        """Whether any row has a string, by sort."""
-        return tuple(self._have_strings)
+    def new_strings(self) -> tuple[Sequence[NewString], ...]:
+        """The strings that the base doesn't know, by sort; those of later rows come to them."""
+        return tuple(self._new_strings)
 
     def _id(self, word: str) -> int:
         found = self._base.words.find(word)
@@ -152,10 +150,9 @@ class Tail:
         if isinstance(value, str):
             names = self._base.sort_names[at]
             place = bisect_left(names, value)
-            self._have_strings[at] = True
             if place < len(names) and names[place] == value:
                 return key_of(place, descending=sort.descending)
-            self._new_strings[at].append((place, value, len(self._sort_values[at])))
+            self._new_strings[at].append(NewString(place, value, len(self._sort_values[at])))
             return key_of(place - 0.5, descending=sort.descending)
         return -value if sort.descending else value
 
@@ -166,10 +163,6 @@ class Tail:
         if not new or len(new) > _STRINGS_SORTED:
             return keys
         keys = keys.copy()
-        strings = sorted({value for _, value, _ in new})
-        share = {string: (at + 1) / (len(strings) + 1) for at, string in enumerate(strings)}
-        descending = self._sorts[at].descending
-        for place, value, row in new:
-            # Between the base's string before it and the one behind.
-            keys[row] = key_of(place - 1 + share[value], descending=descending)
+        for row, key in keys_of_new(new, descending=self._sorts[at].descending):
+            keys[row] = key
         return keys
