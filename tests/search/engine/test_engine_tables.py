@@ -160,3 +160,19 @@ def test_a_search_out_of_time_says_that_it_is_approximate(songs: Any) -> None:
 
 def test_a_checkpoint_is_whole_or_none(tmp_path: Path) -> None:
     assert checkpoint.load(tmp_path) is None
+
+
+def test_what_records_take_and_how_long_tables_took_is_known_after_opening_too(
+    empty: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storagebox.search.engine.index._WORTH_SAVING", 100)
+    empty.index.apply(puts(0, 2000), 1)
+    empty.index.settle()
+    empty.index.apply(puts(1990, 2010), 2)
+    size = sum(map(len, empty.index.records()))
+    took_s = empty.index.build_s
+    assert empty.index.data_bytes() == size > 0
+    assert took_s > 0
+    empty.reopen()
+    assert empty.index.data_bytes() == size
+    assert empty.index.build_s > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.search.server.conftest import ADMIN, APP, TRACKS, Api
@@ -275,3 +276,26 @@ def test_a_call_is_known_by_the_id_that_its_client_gave(api: Api) -> None:
     odd = api("GET", "/1/indexes", headers={"request-id": "a b"})
     assert odd.headers["correlation-id"].isalnum()
     assert api.applications[APP].fault is None
+
+
+def test_sizes_are_those_of_the_records_and_of_the_files(api: Api) -> None:
+    def listed() -> dict[str, Any]:
+        items = api.ok("GET", "/1/indexes")["items"]
+        (item,) = [item for item in items if item["name"] == "sized"]
+        return item
+
+    records = [{"objectID": str(n), "title": f"ü{n}", "n": [n, None]} for n in range(30)]
+    api.save("sized", records)
+    api.save("sized", [{"objectID": "1", "title": "another"}])
+    api.done("DELETE", "/1/indexes/sized/2")
+    kept = [each for each in records if each["objectID"] not in ("1", "2")]
+    kept.append({"objectID": "1", "title": "another"})
+    told = listed()
+    assert told["dataSize"] == sum(len(orjson.dumps(record)) for record in kept)
+    index = api.applications[APP].index("sized")
+    assert index is not None
+    assert told["fileSize"] == index.size_bytes()
+    assert told["fileSize"] != told["dataSize"]
+    assert told["lastBuildTimeS"] == 0  # there were no tables to build of so few
+    api.done("POST", "/1/indexes/sized/clear")
+    assert listed()["dataSize"] == 0

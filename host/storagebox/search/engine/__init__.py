@@ -2,7 +2,7 @@
 
 What decides what, in the order of a record's and then of a search's way:
 
-changes.py store.py   tantivy keeps records, settings and all; a commit is all or nothing
+changes.py batch.py store.py   tantivy keeps records, settings and all; a commit is all or nothing
 text.py layout.py     text to words; a record's row in the tables, by the index's settings
 part.py ragged.py     the tables: columns, postings
 tail.py build.py      what came since they were built; building them anew

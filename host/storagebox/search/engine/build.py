@@ -46,6 +46,7 @@ def build(
     )
     part = Part(
         numbers=numbers[order],
+        sizes=np.concatenate([base.part.sizes, tail.sizes])[order],
         alive=np.ones(len(order), np.bool_),
         tokens=tokens,
         codes=codes,

@@ -26,7 +26,7 @@ from storagebox.search.engine.ragged import Array, Ragged
 from storagebox.search.engine.vocabulary import Words
 
 _NAME: Final = "tables.bin"
-_MAGIC: Final = b"phntab\0\2"
+_MAGIC: Final = b"phntab\0\3"
 _ALIGNED: Final = 64
 
 
@@ -35,7 +35,7 @@ class Checkpoint:
     """A base, and what it was made of.
 
     birth: the store's. next_number: records from here on aren't in it. layout: the fingerprint of
-    the layout, and the attributes it had learnt.
+    the layout, and the attributes it had learnt. build_s: how long it took to make.
     """
 
     base: Base
@@ -44,6 +44,7 @@ class Checkpoint:
     next_number: int
     layout: str
     learnt: tuple[str, ...]
+    build_s: float
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Base:
@@ -79,6 +80,7 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
                 "next": checkpoint.next_number,
                 "layout": checkpoint.layout,
                 "learnt": checkpoint.learnt,
+                "build_s": checkpoint.build_s,
                 "facets": len(checkpoint.names),
                 "sorts": len(checkpoint.base.sort_names),
                 "numerics": list(checkpoint.base.part.numerics),
@@ -104,6 +106,7 @@ def load(folder: Path) -> Checkpoint | None:
         next_number=head["next"],
         layout=head["layout"],
         learnt=tuple(head["learnt"]),
+        build_s=head["build_s"],
     )
 
 
@@ -160,6 +163,7 @@ class _Reader:
 def _put_base(content: _Writer, base: Base) -> None:
     part = base.part
     content.put("numbers", part.numbers)
+    content.put("sizes", part.sizes)
     content.put_ragged("tokens", part.tokens)
     content.put("codes", part.codes)
     for at, column in enumerate(part.facets):
@@ -184,6 +188,7 @@ def _base(reader: _Reader, words: Words) -> Base:
     numbers = reader.get("numbers")
     part = Part(
         numbers=numbers,
+        sizes=reader.get("sizes"),
         alive=np.ones(len(numbers), np.bool_),
         tokens=reader.ragged("tokens"),
         codes=reader.get("codes"),

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from storagebox.search.engine import checkpoint
 from storagebox.search.engine.answer import Answer, Hit
+from storagebox.search.engine.batch import Batch
 from storagebox.search.engine.browse import page
-from storagebox.search.engine.changes import Change, Clear, Delete, Meta, Put
+from storagebox.search.engine.changes import Change
 from storagebox.search.engine.checkpoint import Checkpoint
 from storagebox.search.engine.facet_search import FacetAnswer, facet_search
 from storagebox.search.engine.facets import value_of
@@ -65,6 +66,7 @@ class Index:
         self._build_from = 0.0
         self._closed = False
         self._saved_to = 0
+        self.build_s = 0.0  # how long its tables took to make when all were made last
         self._open_tables()
 
     @classmethod
@@ -93,19 +95,23 @@ class Index:
         """What the index takes on disk."""
         return self._store.size_bytes()
 
+    def data_bytes(self) -> int:
+        """What the JSON of all records takes, without blanks."""
+        return self._snapshot.data_bytes
+
     def apply(self, changes: Iterable[Change], applied: int) -> None:
         """Make changes in order, in one durable commit that carries `applied`.
 
         Searches see them when it returns. If it raises, nothing has changed.
         """
-        batch = _Batch()
+        batch = Batch()
         try:
             for change in changes:
                 batch.add(self._store, change)
             settings = batch.settings()
             rows = [
-                (number, object_id, self._tables.layout.row(record))
-                for object_id, (number, record) in batch.rows.items()
+                (number, object_id, self._tables.layout.row(record, size))
+                for object_id, (number, record, size) in batch.rows.items()
             ]
             self._store.commit(batch.meta, applied)
         except BaseException:
@@ -225,7 +231,7 @@ class Index:
             return
         layout = Layout(settings, saved.learnt)
         self._tables = Tables(layout, saved.names, saved.base)
-        self._saved_to = saved.next_number
+        self._saved_to, self.build_s = saved.next_number, saved.build_s
         self._tables.bury_rows(
             _missing(self._store, np.asarray(saved.base.part.numbers), saved.next_number)
         )
@@ -240,17 +246,19 @@ class Index:
 
     def _take_in(self, first: int) -> None:
         """Take in all records from a number on."""
+        began = self._clock()
         tables = self._tables
         rows: list[NewRow] = []
         for number, body in self._store.since(first):
             record = cast("dict[str, object]", orjson.loads(body))
-            rows.append((number, str(record["objectID"]), tables.layout.row(record)))
+            rows.append((number, str(record["objectID"]), tables.layout.row(record, len(body))))
             if len(rows) == _AT_ONCE:
                 tables.append(rows)
                 rows = []
         tables.append(rows)
         if tables.want_building:
             base = tables.begin_building()()
+            self.build_s = self._clock() - began
             if self._store.next_number - self._saved_to > _WORTH_SAVING:
                 base = self._save(tables, base, self._store.next_number)
             tables.end_building(base)
@@ -291,6 +299,7 @@ class Index:
             next_number,
             layout.fingerprint,
             tuple(layout.learnt),
+            self.build_s,
         )
         try:
             saved = checkpoint.save(self._store.folder, made)
@@ -320,6 +329,7 @@ class Index:
                 tables.give_up_building()
             self._build_from = self._clock() + _AGAIN_S
             return
+        self.build_s = self._clock() - began
         # Not after every building: cards wear out by writing.
         missing = next_number - self._saved_to
         if missing > max(_WORTH_SAVING, len(base.part) // _SAVED_SHARE):
@@ -330,41 +340,6 @@ class Index:
                 tables.end_building(base)
                 self._show()
         self._build_from = self._clock() + _REST * (self._clock() - began)
-
-
-class _Batch:
-    """What a sequence of changes comes to."""
-
-    def __init__(self) -> None:
-        self.meta: dict[str, object] = {}
-        self.rows: dict[str, tuple[int, Mapping[str, object]]] = {}
-        self.gone: set[str] = set()
-        self.cleared = False
-
-    def add(self, store: Store, change: Change) -> None:
-        """Give a change to the store, and remember what it means to the tables."""
-        match change:
-            case Put(object_id, record):
-                whole = {**record, "objectID": object_id}
-                self.rows[object_id] = store.put(object_id, orjson.dumps(whole)), whole
-                self.gone.add(object_id)
-            case Delete(object_id):
-                store.delete(object_id)
-                self.rows.pop(object_id, None)
-                self.gone.add(object_id)
-            case Clear():
-                store.clear()
-                self.rows.clear()
-                self.gone.clear()
-                self.cleared = True
-            case Meta(name, value):
-                self.meta[name] = value
-
-    def settings(self) -> Settings | None:
-        """The settings there are from now on, if they were changed."""
-        if "settings" not in self.meta:
-            return None
-        return Settings.from_json(cast("Mapping[str, object]", self.meta["settings"] or {}))
 
 
 def _missing(store: Store, numbers: NDArray[np.uint64], end: int) -> NDArray[np.int64]:

@@ -41,6 +41,7 @@ class Row:
     numbers: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     sorts: list[float | str | None] = field(default_factory=list["float | str | None"])
     places: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    size_bytes: int = 0  # of the record's JSON
 
 
 class Layout:
@@ -95,9 +96,9 @@ class Layout:
         """The names of the numbered attributes, by number."""
         return [each.name for each in self.searchable] or self.learnt
 
-    def row(self, record: Mapping[str, object]) -> Row:
-        """What the tables keep of `record`."""
-        row = Row()
+    def row(self, record: Mapping[str, object], size_bytes: int = 0) -> Row:
+        """What the tables keep of `record`, whose JSON takes so many bytes."""
+        row = Row(size_bytes=size_bytes)
         if self.searchable:
             shared = 0
             for number, attribute in enumerate(self.searchable):

@@ -63,7 +63,7 @@ class Names:
 class Part:
     """Columns of some rows. A snapshot's never change, but for rows that die.
 
-    numbers: uint64, what the store knows the record by.
+    numbers: uint64, what the store knows the record by; sizes: uint32, bytes of its JSON.
     tokens: uint32 ids of words, by rows; codes: uint16, each token's place (see layout).
     facets: uint32 ids of values, in the order of the layout's; numerics: float64 by path.
     sorts: float64 in the layout's order, smaller is better and infinity is none.
@@ -71,6 +71,7 @@ class Part:
     """
 
     numbers: NDArray[np.uint64]
+    sizes: NDArray[np.uint32]
     alive: NDArray[np.bool_]
     tokens: Ragged
     codes: NDArray[np.uint16]
@@ -139,6 +140,7 @@ def empty_base(facets: int, sorts: int) -> Base:
     start = np.zeros(1, np.int64)
     part = Part(
         numbers=none.astype(np.uint64),
+        sizes=none.astype(np.uint32),
         alive=none.astype(np.bool_),
         tokens=Ragged(start, none.astype(np.uint32)),
         codes=none.astype(np.uint16),

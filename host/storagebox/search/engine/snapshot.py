@@ -80,6 +80,12 @@ class Snapshot:
             [np.flatnonzero(self.alive), np.flatnonzero(self.tail.alive) + self.base_rows]
         )
 
+    @cached_property
+    def data_bytes(self) -> int:
+        """What the JSON of all records takes."""
+        old, new = self.base.part.sizes[self.alive], self.tail.sizes[self.tail.alive]
+        return int(old.sum(dtype=np.int64) + new.sum(dtype=np.int64))
+
     def split(self, rows: Rows) -> tuple[Rows, Rows]:
         """Ascending rows, the base's and the tail's, the latter numbered from 0."""
         at = int(np.searchsorted(rows, self.base_rows))

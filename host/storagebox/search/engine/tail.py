@@ -46,6 +46,7 @@ class Tail:
         self.words: list[str] = []
         self._ids: dict[str, int] = {}
         self._numbers = Growing(np.uint64)
+        self._sizes = Growing(np.uint32)
         self._keys = Growing(np.uint64)
         self._tokens = _GrowingRagged(np.uint32)
         self._codes = Growing(np.uint16)
@@ -104,6 +105,7 @@ class Tail:
         self.rows_by_key.update((key, first + at) for at, (_, key, _) in enumerate(rows))
         self._keys.extend(np.array([key for _, key, _ in rows], np.uint64))
         self._numbers.extend(np.array([number for number, _, _ in rows], np.uint64))
+        self._sizes.extend(np.array([row.size_bytes for _, _, row in rows], np.uint32))
 
     @property
     def numbers(self) -> NDArray[np.uint64]:
@@ -119,6 +121,7 @@ class Tail:
         """The rows there are now, and which of them are alive."""
         return Part(
             numbers=self._numbers.view(),
+            sizes=self._sizes.view(),
             alive=alive,
             tokens=self._tokens.view(),
             codes=self._codes.view(),

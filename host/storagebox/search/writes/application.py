@@ -350,15 +350,15 @@ class Application:
         for name, place in sorted(places.items()):
             view = self._state.views.get(name)
             tasks = pending[name]
-            size = view.own.size_bytes() if view is not None else 0
+            own = view.own if view is not None else None
             item: dict[str, Any] = {
                 "name": name,
                 "createdAt": iso(place.created_ms),
                 "updatedAt": iso(place.updated_ms),
                 "entries": len(view.index) if view is not None else 0,
-                "dataSize": size,
-                "fileSize": size,
-                "lastBuildTimeS": 0,
+                "dataSize": own.data_bytes() if own is not None else 0,
+                "fileSize": own.size_bytes() if own is not None else 0,
+                "lastBuildTimeS": round(own.build_s) if own is not None else 0,
                 "numberOfPendingTasks": tasks,
                 "pendingTask": tasks > 0,
             }
