@@ -36,7 +36,7 @@ _MAX_TARGET_BYTES: Final = 16 << 10
 # The key may be in the body, if it is in no header: a search's, at most.
 _UNKNOWN_BYTES: Final = 256 << 10
 _CORRELATION: Final = b"correlation-id"
-_CONTENT: Final = (b"content-type", b"application/json; charset=UTF-8")
+_CONTENT: Final[tuple[bytes, bytes]] = (b"content-type", b"application/json; charset=UTF-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +153,7 @@ class Endpoint:
             service.report("fault", path=scope["path"], reason=recent.redacted(told))
             status = 500
             data = orjson.dumps({"message": "Internal error: see the server's log", "status": 500})
-        headers = [_CONTENT]
-        sent = data
-        if len(data) >= compression.WORTH_BYTES:
-            headers.append((b"vary", b"Accept-Encoding"))
-            if asked is not None and compression.taken(asked.headers.get("accept-encoding", "")):
-                sent = await _packed(data)
-                headers.append((b"content-encoding", b"gzip"))
-        headers.append((b"content-length", b"%d" % len(sent)))
-        correlation = asked.request_id if asked is not None else ""
-        if not (correlation.isalnum() and correlation.isascii() and len(correlation) <= 64):
-            correlation = secrets.token_hex(8)
-        headers.append((_CORRELATION, correlation.encode("ascii")))
+        headers, sent = await _as_sent(data, asked)
         if status == 415:
             headers.append((b"accept-encoding", b"gzip"))
         if retry_after_s is not None:
@@ -253,10 +242,22 @@ class Endpoint:
         )
 
 
-async def _packed(data: bytes) -> bytes:
-    if len(data) <= compression.LONG_BYTES:
-        return compression.packed(data)
-    return await asyncio.to_thread(compression.packed, data)
+async def _as_sent(data: bytes, asked: Asked | None) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """An answer's headers, and its body as it travels to who asked."""
+    correlation = asked.request_id if asked is not None else ""
+    if not (correlation.isalnum() and correlation.isascii() and len(correlation) <= 64):
+        correlation = secrets.token_hex(8)
+    headers = [_CONTENT, (_CORRELATION, correlation.encode("ascii"))]
+    if len(data) >= compression.WORTH_BYTES:
+        headers.append((b"vary", b"Accept-Encoding"))
+        if asked is not None and compression.taken(asked.headers.get("accept-encoding", "")):
+            headers.append((b"content-encoding", b"gzip"))
+            if len(data) <= compression.LONG_BYTES:
+                data = compression.packed(data)
+            else:
+                data = await asyncio.to_thread(compression.packed, data)
+    headers.append((b"content-length", b"%d" % len(data)))
+    return headers, data
 
 
 def _from_body(asked: Asked, body: bytes) -> Asked:
