@@ -196,6 +196,29 @@ def test_an_applications_own_dictionaries_are_kept(api: Api) -> None:
     assert api.refused("POST", "/1/dictionaries/colours/batch", {"requests": []})[0] == 400
 
 
+def test_own_stop_words_and_plurals_count_in_the_next_search(api: Api) -> None:
+    api.save("sea", [{"objectID": "o", "text": "octopodes"}, {"objectID": "w", "text": "what"}])
+
+    def found(query: str) -> list[str]:
+        asked = {"query": query, "removeStopWords": ["en"], "ignorePlurals": ["en"]}
+        hits = api.ok("POST", "/1/indexes/sea/query", {**asked, "typoTolerance": False})["hits"]
+        return [hit["objectID"] for hit in hits]
+
+    assert found("foo octopus ") == []
+    stop_word = {"objectID": "1", "language": "en", "word": "foo", "state": "enabled"}
+    plural = {"objectID": "2", "language": "en", "words": ["octopus", "octopodes"]}
+    for dictionary, entry in (("stopwords", stop_word), ("plurals", plural)):
+        requests = [{"action": "addEntry", "body": entry}]
+        api.done("POST", f"/1/dictionaries/{dictionary}/batch", {"requests": requests})
+    assert found("foo octopus") == ["o"]
+    # "what" is a stop word of English until the application does without ours.
+    assert found("what octopus") == ["o"]
+    disabled = {"disableStandardEntries": {"stopwords": {"en": True}}}
+    api.done("PUT", "/1/dictionaries/*/settings", disabled)
+    assert found("what octopus") == []
+    assert found("foo octopus") == ["o"]
+
+
 def test_logs_tell_the_latest_requests_without_keys(api: Api) -> None:
     api.save("logged")
     api.found("logged", "heroes")

@@ -20,7 +20,6 @@ from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.engine.synonyms import MAX_SPAN, Synonyms
 from storagebox.search.engine.typos import edits_allowed
 from storagebox.search.engine.vocabulary import NOTHING_NEAR
-from storagebox.search.language import words as language
 from storagebox.search.language.query import Query
 
 MAX_WORDS: Final = 10
@@ -70,22 +69,16 @@ class Reader:
         self._synonyms = synonyms
         self._spoken = spoken
         self._words = spoken.words[:MAX_WORDS]
-        self._plurals = language.chosen(
-            query.ignore_plurals, query.query_languages, language.PLURAL_LANGUAGES
-        )
+        self._plurals = query.plural_languages
         self._wanted: dict[int, Wanted] = {}
 
     def kept(self) -> list[int]:
         """The places of the words that are no stop words to be removed; all if none were left."""
         everything = list(range(len(self._words)))
-        languages = language.chosen(
-            self._query.remove_stop_words,
-            self._query.query_languages,
-            language.STOP_WORD_LANGUAGES,
-        )
+        languages = self._query.stop_word_languages
         if not languages:
             return everything
-        stop_words = language.stop_words(tuple(languages))
+        stop_words = self._query.settings.dictionaries.stop_words(languages)
         kept = [
             at
             for at in everything
@@ -150,7 +143,8 @@ class Reader:
         alternatives: list[tuple[str, int, str]] = []
         if self._plurals:
             alternatives += [
-                (form, 0, "ignorePlurals") for form in language.forms(word, self._plurals)
+                (form, 0, "ignorePlurals")
+                for form in self._query.settings.dictionaries.forms(word, self._plurals)
             ]
         if self._synonyms and self._query.synonyms:
             alternatives += [

@@ -25,7 +25,9 @@ class Alternatives:
         self._query = query
         self._synonyms = synonyms
         self._languages = words.chosen(
-            True, query.query_languages or query.settings.index_languages, words.PLURAL_LANGUAGES
+            True,
+            query.query_languages or query.settings.index_languages,
+            query.settings.dictionaries.plural_languages,
         )
         self._known: dict[str, frozenset[str]] = {}
 
@@ -50,7 +52,8 @@ class Alternatives:
     def _listed(self, word: str) -> frozenset[str]:
         listed = self._known.get(word)
         if listed is None:
-            listed = words.forms(word, self._languages).union(self._synonyms(word))
+            forms = self._query.settings.dictionaries.forms(word, self._languages)
+            listed = forms.union(self._synonyms(word))
             self._known[word] = listed
         return listed
 

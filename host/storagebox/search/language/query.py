@@ -195,13 +195,16 @@ class Query(Shared):
     def stop_word_languages(self) -> tuple[str, ...]:
         """The languages whose stop words don't count; none if that is off."""
         return words.chosen(
-            self.remove_stop_words, self.query_languages, words.STOP_WORD_LANGUAGES
+            self.remove_stop_words,
+            self.query_languages,
+            self.settings.dictionaries.stop_word_languages,
         )
 
     @property
     def plural_languages(self) -> tuple[str, ...]:
         """The languages in which singular and plural are alike; none if that is off."""
-        return words.chosen(self.ignore_plurals, self.query_languages, words.PLURAL_LANGUAGES)
+        known = self.settings.dictionaries.plural_languages
+        return words.chosen(self.ignore_plurals, self.query_languages, known)
 
     def encoded(self) -> str:
         """The parameters as a URL-encoded string, as an answer's `params` repeats them."""

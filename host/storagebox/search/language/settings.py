@@ -16,6 +16,7 @@ from storagebox.search.language.attributes import (
     Snippet,
     Sort,
 )
+from storagebox.search.language.dictionaries import STANDARD, Dictionaries
 from storagebox.search.language.errors import LanguageError
 from storagebox.search.language.parameters import Parameter, Where, allowed
 
@@ -84,6 +85,8 @@ class Shared:
 class Settings(Shared):
     """All settings of an index. `given` is the JSON of those that were set; `to_json` adds others.
 
+    `dictionaries` are none of its own but its application's.
+
     >>> Settings.from_json({"hitsPerPage": 5}).hits_per_page
     5
     """
@@ -109,6 +112,7 @@ class Settings(Shared):
     replicas: tuple[Replica, ...]
     allow_compression_of_integer_array: bool
     given: Mapping[str, object] = field(default_factory=dict[str, object])
+    dictionaries: Dictionaries = STANDARD
 
     @classmethod
     def from_json(cls, settings: Mapping[str, object]) -> Settings:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar, cast
 from uuid import uuid4
 
+from storagebox.search.engine.text import Tokenizer
+from storagebox.search.language.dictionaries import STANDARD, Dictionaries
 from storagebox.search.language.settings import Settings
 from storagebox.search.server import grants, secured
 from storagebox.search.server.credentials import INVALID, Asked
@@ -85,6 +87,8 @@ class Tenant:
         self._grants: Latest[str, tuple[object, Grant]] = Latest(_KEYS_CACHED)
         self._settings: Latest[tuple[str, bool], tuple[Any, Settings]] = Latest(_INDICES_CACHED)
         self._rulings: Latest[tuple[str, bool], Ruling] = Latest(_INDICES_CACHED)
+        # The dictionaries there are, as they were kept and as what they came to.
+        self._dictionaries: tuple[object, object, Dictionaries] = None, None, STANDARD
         self._answered: Latest[str, tuple[int, tuple[str, int]]] = Latest(_REPEATS_KNOWN)
 
     def read_quota(self) -> Quota | None:
@@ -130,13 +134,33 @@ class Tenant:
         """An index's settings; with `all_seen`, no attribute is unretrievable."""
         given: Any = self.application.meta(index, SETTINGS) or {}
         known = self._settings.get((index, all_seen))
-        if known is not None and (known[0] is given or known[0] == given):
+        dictionaries = self.dictionaries
+        if (
+            known is not None
+            and (known[0] is given or known[0] == given)
+            and known[1].dictionaries is dictionaries
+        ):
             return known[1]
-        settings = Settings.from_json(given)
+        settings = replace(Settings.from_json(given), dictionaries=dictionaries)
         if all_seen:
             settings = replace(settings, unretrievable_attributes=())
         self._settings.put((index, all_seen), (given, settings))
         return settings
+
+    @property
+    def dictionaries(self) -> Dictionaries:
+        """The application's stop words and plurals, beside ours."""
+        app = self.application
+        kept, settings = app.dictionaries, app.dictionary_settings
+        if self._dictionaries[0] is not kept or self._dictionaries[1] is not settings:
+            made = Dictionaries(
+                kept.get("stopwords"),
+                kept.get("plurals"),
+                settings.get("disableStandardEntries"),
+                Tokenizer().fold,
+            )
+            self._dictionaries = kept, settings, made
+        return self._dictionaries[2]
 
     def ruling(self, index: str, view: View, settings: Settings) -> Ruling | None:
         """An index's rules, if it has any."""
