@@ -179,3 +179,18 @@ def test_nothing_is_promoted_where_the_ranking_lacks_the_criterion(corpus: Build
     # "This parameter must be present in the ranking if you want to use optionalFilters."
     bench = corpus(BOOKS, attributesForFaceting=FACETS, ranking=["typo", "custom"])
     assert bench.ids("x", optionalFilters=["kind:Film"]) == ["a", "b", "c"]
+
+
+def test_records_can_be_filtered_by_objectid_which_is_not_declared(corpus: Build) -> None:
+    bench = corpus({"a": "red", "b": "red", "A": "red"}, attributesForFaceting=["objectID"])
+    assert bench.ids("red", filters="objectID:a") == ["a"]  # its case matters
+    assert bench.ids("red", facetFilters=["objectID:-a"]) == ["b", "A"]
+    assert bench.ids("red", filters="objectID:b OR objectID:A") == ["b", "A"]
+    assert bench.ids("red", filters="objectID:nobody") == []
+    assert bench.ids("red", optionalFilters=["objectID:A"]) == ["A", "a", "b"]
+
+
+def test_objectids_are_never_counted(corpus: Build) -> None:
+    # "The engine ignores it if you declare it in attributesForFaceting."
+    bench = corpus({"a": "red"}, attributesForFaceting=["objectID"])
+    assert bench.json("red", facets=["*", "objectID"])["facets"] == {}

@@ -106,3 +106,32 @@ def test_what_a_synonym_found_is_highlighted_as_it_stands(corpus: Build) -> None
             "matchedWords": ["home"],
         }
     }
+
+
+def test_a_synonym_is_none_the_better_for_being_shorter(corpus: Build) -> None:
+    # One word has no neighbours that could stand apart: it counts as if its words stood together.
+    synonym = {"type": "synonym", "synonyms": ["scifi", "science fiction"]}
+    records = {"short": "scifi movie", "said": "science fiction movie"}
+    bench = _with(corpus, records, synonym)
+    assert bench.scores("proximityDistance", "science fiction movie") == {"said": 2, "short": 2}
+    assert bench.ids("science fiction movie") == ["said", "short"]
+
+
+def test_a_synonym_is_none_the_worse_for_being_longer(corpus: Build) -> None:
+    synonym = {"type": "synonym", "synonyms": ["nyc", "new york city"]}
+    records = {"apart": "nyc x hotel", "long": "new york city hotel"}
+    bench = _with(corpus, records, synonym)
+    assert bench.scores("proximityDistance", "nyc hotel") == {"long": 1, "apart": 2}
+
+
+def test_a_longer_synonym_that_counts_as_exact_is_no_more_exact_than_what_was_said(
+    corpus: Build,
+) -> None:
+    synonym = {"type": "synonym", "synonyms": ["nyc", "new york city"]}
+    bench = _with(corpus, {"long": "new york city hotel", "said": "nyc hotel"}, synonym)
+    exact = ["multiWordsSynonym"]
+    assert bench.scores("nbExactWords", "nyc hotel", alternativesAsExact=exact) == {
+        "long": 2,
+        "said": 2,
+    }
+    assert bench.ids("nyc hotel") == ["said", "long"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from storagebox.search.engine.layout import OBJECT_ID
 from storagebox.search.engine.ragged import Ragged, Rows
 from storagebox.search.engine.snapshot import Snapshot
 
@@ -18,7 +19,7 @@ def counted(snapshot: Snapshot, asked: Sequence[str]) -> tuple[str, ...]:
     shown = [
         each.name
         for each in snapshot.layout.settings.attributes_for_faceting
-        if not each.filter_only
+        if not each.filter_only and each.name != OBJECT_ID
     ]
     if "*" in asked:
         return tuple(dict.fromkeys(shown))

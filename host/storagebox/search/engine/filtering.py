@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from storagebox.search.engine.layout import TAGS
+from storagebox.search.engine.layout import OBJECT_ID, TAGS
 from storagebox.search.engine.ragged import Ragged, Rows
 from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.language.filters import And, Between, Facet, Node, Not, Numeric, Or, Tag
@@ -61,6 +61,9 @@ def holds(snapshot: Snapshot, node: Node, rows: Rows) -> NDArray[np.bool_]:
 def _has(
     snapshot: Snapshot, attribute: str, value: str, rows: Rows, *, alike: bool
 ) -> NDArray[np.bool_]:
+    if attribute == OBJECT_ID:
+        # It may be filtered by without being declared, and its case matters: so says Algolia.
+        return np.isin(rows, snapshot.rows_of([value]))
     if attribute not in snapshot.layout.facets:
         return np.zeros(len(rows), np.bool_)
     at = snapshot.layout.facets.index(attribute)

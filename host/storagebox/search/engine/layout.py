@@ -25,9 +25,10 @@ MAX_POSITION: Final = (1 << POSITION_BITS) - 1
 MAX_ATTRIBUTE: Final = 63
 GAP: Final = 8
 
+OBJECT_ID: Final = "objectID"
 TAGS: Final = "_tags"
 GEO: Final = "_geoloc"
-_NOT_TEXT: Final = frozenset({"objectID", TAGS, GEO})
+_NOT_TEXT: Final = frozenset({OBJECT_ID, TAGS, GEO})
 _MAX_SORTED: Final = 50  # characters that order strings: Algolia's limit
 
 

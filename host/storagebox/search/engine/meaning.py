@@ -36,12 +36,16 @@ class Reading:
     """Words to be found together, and the typos it costs to read the query so.
 
     `all_optional`: any word of the query may be absent. What is put in place of some may not: a
-    record without it is found by the plain reading.
+    record without it is found by the plain reading. `longer`: by how many words a synonym is
+    longer than what it stands for, so that it is none the worse or the better for that; `exact`:
+    whether it counts as exact.
     """
 
     words: tuple[Wanted, ...]
     cost: int = 0
     all_optional: bool = False
+    longer: int = 0
+    exact: bool = False
 
     @property
     def spans(self) -> dict[int, int]:
@@ -192,7 +196,8 @@ class Reader:
                         for word in instead.words
                     )
                     words = (*plain[:first], *meant, *plain[end:])
-                    found.append(Reading(words, instead.cost))
+                    longer = len(instead.words) - len(said)
+                    found.append(Reading(words, instead.cost, longer=longer, exact=exact))
         return found
 
     def _joined(self, plain: Sequence[Wanted]) -> list[Reading]:

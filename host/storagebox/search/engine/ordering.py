@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -17,7 +17,9 @@ from storagebox.search.engine.filtering import holds
 from storagebox.search.engine.geo import steps
 from storagebox.search.engine.matching import Matches, words_matched
 from storagebox.search.engine.meaning import Reading
+from storagebox.search.engine.places import Places
 from storagebox.search.engine.ragged import Rows
+from storagebox.search.engine.slots import Slot
 from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.engine.tiebreak import Column, Measures, Ranked
 from storagebox.search.language.attributes import CRITERIA, Criterion, Sort
@@ -37,10 +39,12 @@ def best(
     for each in matches.matched:
         if _is_hopeless(ranking, ranked, each.reading, count):
             continue
+        aside = _aside(each.reading, query.min_proximity)
+        at_its_best = at_best(each.slots, matches.places)
         measures = Measures(
             cheap=partial(_cheap, snapshot, query, matches, each.reading),
-            textual=partial(closeness, snapshot, slots=each.slots, places=matches.places),
-            best=at_best(each.slots, matches.places),
+            textual=partial(_textual, snapshot, matches.places, each.slots, aside),
+            best={name: best + aside.get(name, 0) for name, best in at_its_best.items()},
         )
         best_rows = tiebreak.rank(snapshot, each.found, ranking, measures, count, budget)
         if "words" in ranking and "words" not in best_rows.criteria:
@@ -87,6 +91,33 @@ def _is_hopeless(
         len(each.rows) >= count and (not count or each.typos_at_most < reading.cost)
         for each in ranked
     )
+
+
+def _aside(reading: Reading, min_proximity: int) -> dict[str, int]:
+    """What a synonym adds to criteria by having more or fewer words than what it stands for.
+
+    As if the words it lacks stood next to each other, or those it has too many weren't counted.
+    """
+    if not reading.longer:
+        return {}
+    aside = {"proximity": -reading.longer * min_proximity}
+    if reading.exact:
+        aside["exact"] = reading.longer
+    return aside
+
+
+def _textual(
+    snapshot: Snapshot,
+    places: Places,
+    slots: Sequence[Slot],
+    aside: Mapping[str, int],
+    found: Found,
+) -> Mapping[str, NDArray[np.int64]]:
+    """Proximity, attribute and exact of each row."""
+    values = closeness(snapshot, found, slots, places)
+    if not aside:
+        return values
+    return {name: column + aside.get(name, 0) for name, column in values.items()}
 
 
 def _cheap(
