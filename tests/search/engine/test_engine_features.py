@@ -234,3 +234,31 @@ def test_what_may_not_be_retrieved_is_shown_nowhere(filled: Any) -> None:
     assert hit["secret"] == {"b": "heroes"}
     assert set(hit["_highlightResult"]["secret"]) == {"b"}
     assert set(hit["_snippetResult"]["secret"]) == {"b"}
+
+
+def test_attributes_of_objects_in_arrays_are_retrieved_or_hidden_by_their_paths(
+    filled: Any,
+) -> None:
+    record = {
+        "offers": [{"price": 1, "cost": 2}, {"cost": 3}, "none"],
+        "deep": [[{"a": 1, "b": 2}]],
+    }
+    bench = filled({"a": record}, searchableAttributes=[])
+
+    def shown(**params: Any) -> dict[str, Any]:
+        query = bench.query(**params)
+        [hit] = bench.index.search(query).hits
+        return {k: v for k, v in hit.to_json(query).items() if not k.startswith("_")}
+
+    assert shown(attributesToRetrieve=["offers.price"]) == {
+        "objectID": "a",
+        "offers": [{"price": 1}],
+    }
+    assert shown(attributesToRetrieve=["deep.b"]) == {"objectID": "a", "deep": [[{"b": 2}]]}
+    assert shown(attributesToRetrieve=["*", "-offers.cost", "-deep"]) == {
+        "objectID": "a",
+        "offers": [{"price": 1}, "none"],
+    }
+    bench.index.apply([Meta("settings", {"unretrievableAttributes": ["offers.cost"]})], 9)
+    assert shown(attributesToRetrieve=["offers"])["offers"] == [{"price": 1}, "none"]
+    assert "cost" not in str(shown())

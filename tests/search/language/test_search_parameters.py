@@ -96,7 +96,10 @@ def test_words_to_choose_from_are_the_clients(parameter: Parameter) -> None:
 
 
 def test_settings_and_queries_have_a_field_for_each_parameter() -> None:
-    settings = {each.field for each in allowed(Where.SETTINGS).values()} | {"given"}
+    settings = {each.field for each in allowed(Where.SETTINGS).values()} | {
+        "given",
+        "dictionaries",
+    }
     assert {each.name for each in fields(Settings)} == settings
     places = (Where.SEARCH, Where.BROWSE, Where.FACET_SEARCH)
     asked = {each.field for place in places for each in allowed(place).values()}

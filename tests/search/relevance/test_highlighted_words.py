@@ -163,3 +163,16 @@ def test_a_star_snippets_all_attributes(corpus: Build) -> None:
     bench = corpus({"a": {"text": LONG, "other": LONG}})
     shown = bench.hit("needle", attributesToSnippet=["*:2"]).snippet
     assert set(shown or {}) == {"text", "other"}
+
+
+def test_characters_side_by_side_are_marked_as_one(corpus: Build) -> None:
+    # Scripts without spaces: every character is a word to the index, and none to a reader.
+    bench = corpus({"a": "東京タワー"})
+    assert bench.hit("東京").highlight == {
+        "text": {
+            "value": "<em>東京</em>タワー",
+            "matchLevel": "full",
+            "fullyHighlighted": False,
+            "matchedWords": ["東", "京"],
+        }
+    }

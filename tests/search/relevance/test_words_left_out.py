@@ -148,3 +148,10 @@ def test_a_similar_query_needs_no_word_and_ranks_by_their_number(corpus: Build) 
     )
     found = bench.scores("words", similarQuery="the comedy drama of crime")
     assert found == {"two": 2, "typo": 2, "one": 1, "begins": 1}
+
+
+def test_thirty_characters_of_a_script_without_spaces_are_looked_for(corpus: Build) -> None:
+    # And ten words of others.
+    street = "東京都千代田区丸の内一丁目九番"
+    bench = corpus({"one": street, "two": street.replace("九", "七")})
+    assert bench.ids(street) == ["one"]

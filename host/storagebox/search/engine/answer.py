@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from storagebox.search.language.query import Query
 
@@ -58,6 +58,12 @@ def _selected(query: Query, path: str, value: Any) -> Any:
             if (shown := _selected(query, f"{path}.{name}", each)) is not _ABSENT
         }
         return inner if inner or not value else _ABSENT
+    if isinstance(value, list) and selection.touches(path):
+        elements = cast("list[Any]", value)
+        if any(isinstance(each, Mapping | list) for each in elements):
+            found = (_selected(query, path, each) for each in elements)
+            kept = [each for each in found if each is not _ABSENT]
+            return kept or _ABSENT
     return value if selection.holds(path) else _ABSENT
 
 

@@ -79,6 +79,7 @@ class Marker:
         parts: list[str] = []
         matched: frozenset[int] = frozenset()
         at = 0
+        before, after = self._before, self._after
         whole = True
         known, only = self._words, self._only
         for word, start, end in tokens:
@@ -93,7 +94,10 @@ class Marker:
             if length < len(word):
                 end = start + self._tokenizer.covered(text[start:end], length)
                 whole = False
-            parts += (text[at:start], self._before, text[start:end], self._after)
+            if parts and at == start:  # in scripts without spaces
+                parts[-1:] = text[start:end], after
+            else:
+                parts += (text[at:start], before, text[start:end], after)
             at = end
         if not matched:
             return _unmatched(text)

@@ -18,12 +18,16 @@ from storagebox.search.engine.phrases import Spoken
 from storagebox.search.engine.slots import Meant, Wanted
 from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.engine.synonyms import MAX_SPAN, Synonyms
+from storagebox.search.engine.text import is_unspaced
 from storagebox.search.engine.typos import edits_allowed
 from storagebox.search.engine.vocabulary import NOTHING_NEAR
 from storagebox.search.language.query import Query
 
 MAX_WORDS: Final = 10
-"""Words of a query that are looked for; what comes behind them is ignored."""
+"""Words of a query that are looked for; what comes behind them is ignored.
+
+Three characters of scripts without spaces, each a word to the index, count as one.
+"""
 
 MAX_READINGS: Final = 32
 """Ways to read a query that are tried, the plain one among them."""
@@ -72,7 +76,7 @@ class Reader:
         self._query = query
         self._synonyms = synonyms
         self._spoken = spoken
-        self._words = spoken.words[:MAX_WORDS]
+        self._words = _looked_for(spoken.words)
         self._plurals = query.plural_languages
         self._wanted: dict[int, Wanted] = {}
 
@@ -253,6 +257,16 @@ class Reader:
                 rest = replace(head, text=word[cut:], prefix=prefix)
                 found.append(Reading((*plain[:place], head, rest, *plain[place + 1 :]), 1))
         return found
+
+
+def _looked_for(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words that are not beyond MAX_WORDS."""
+    thirds = 3 * MAX_WORDS
+    for at, word in enumerate(words):
+        thirds -= 1 if is_unspaced(word) else 3
+        if thirds < 0:
+            return words[:at]
+    return words
 
 
 def _folded_words(snapshot: Snapshot) -> frozenset[str]:

@@ -24,6 +24,14 @@ MAX_WORD: Final = 64
 """Characters of a word that count; what is behind them is as if it weren't there."""
 
 
+_IS_UNSPACED: Final = re.compile(f"[{_UNSPACED}]")
+
+
+def is_unspaced(word: str) -> bool:
+    """Whether a word is one character of a script that is written without spaces."""
+    return len(word) == 1 and _IS_UNSPACED.match(word) is not None
+
+
 class Token(NamedTuple):
     """A word, and where it stands in its text: characters `start` to `end`."""
 
