@@ -5,6 +5,7 @@ emulated boards and benches in `tools` are no part of a box.
 """
 
 from . import (
+    balance,
     boards,
     development,
     find,
@@ -42,5 +43,6 @@ _COMMANDS = (
     search_data,
     search_keys,
     pins,
+    balance,
     development,
 )

@@ -10,11 +10,13 @@ import pytest
 from storagebox.balance import Balancer, Endpoint
 from storagebox.balance.experiment.agenda import Agenda
 from storagebox.balance.experiment.arrivals import Arrivals, poisson
-from storagebox.balance.experiment.pace import Pace, stalling, steady
+from storagebox.balance.experiment.clients import Client
+from storagebox.balance.experiment.pace import Pace, stalling
 from storagebox.balance.experiment.servers import Conduct, Server
 from storagebox.balance.experiment.simulator import Simulation
 from storagebox.balance.experiment.trace import End, Trace
 from storagebox.balance.picker.round_robin import RoundRobin
+from storagebox.balance.transport.attempts import Settings
 
 
 def simulated(
@@ -25,11 +27,11 @@ def simulated(
     workers: int = 1,
     load: float = 0.7,
     requests: int = 10_000,
-    deadline_s: float = float("inf"),
+    settings: Settings | None = None,
     exponential: bool = False,
 ) -> Trace:
     agenda = Agenda()
-    made = [Server(agenda, workers, steady(1.0)) for _ in range(servers)]
+    made = [Server(agenda, workers) for _ in range(servers)]
     endpoints = [Endpoint(f"s{number}", number + 1) for number in range(servers)]
     balancers = [Balancer(RoundRobin(), random=Random(f"{seed} {n}")) for n in range(clients)]
     for balancer in balancers:
@@ -40,7 +42,7 @@ def simulated(
         arrivals = Arrivals(
             arrivals.times_s, arrivals.clients, random.standard_exponential(requests)
         )
-    return Simulation(agenda, balancers, made, deadline_s).run(arrivals)
+    return Simulation(agenda, [Client(each, settings) for each in balancers], made).run(arrivals)
 
 
 def test_every_request_ends_once_and_all_work_is_assigned():
@@ -78,7 +80,7 @@ def test_the_time_in_one_server_is_that_of_the_formula(workers: int):
 
 
 def test_at_the_deadline_a_request_ends_and_its_place_in_the_queue_is_free():
-    trace = simulated(1, load=2.0, requests=3000, deadline_s=5.0)
+    trace = simulated(1, load=2.0, requests=3000, settings=Settings(None, deadline_s=5.0))
     late = trace.ends == End.DEADLINE
     assert 0.5 < late.mean() < 0.9, "half of what comes is too much"
     assert trace.latency_s[late] == pytest.approx(5.0)
@@ -105,6 +107,8 @@ class Sent:
     def __init__(self) -> None:
         self.work_s = 1.0
         self.given_up = False
+        self.came_s = 0.0
+        self.in_flight_then = 0
         self.end: tuple[str, float] | None = None
 
     def ended(self, outcome: object, now: float, report: object) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from storagebox.balance.experiment.agenda import Agenda
 from storagebox.balance.experiment.pace import STEADY, Pace
+from storagebox.balance.experiment.reports import Reporter
 from storagebox.balance.outcome import LoadReport, Outcome
 
 
@@ -17,6 +18,9 @@ class Task(Protocol):
     work_s: float
     given_up: bool
     """The client waits no longer: what hasn't begun is dropped."""
+    came_s: float
+    in_flight_then: int
+    """Requests that the server held when it came."""
 
     def ended(self, outcome: Outcome, now: float, report: LoadReport | None) -> None:
         """The server has answered, or the connection broke."""
@@ -41,31 +45,47 @@ class Server:
     Args:
         agenda: the simulated time.
         workers: how many tasks it does at once.
-        pace: how fast.
+        speed: of its hardware; 1 does a second's work in a second of processor time.
+        pace: the share of processor time that it gets, over time.
+        reporter: what tells its load; `None`: it doesn't tell.
     """
 
-    def __init__(self, agenda: Agenda, workers: int, pace: Pace = STEADY) -> None:
+    def __init__(
+        self,
+        agenda: Agenda,
+        workers: int,
+        speed: float = 1.0,
+        pace: Pace = STEADY,
+        reporter: Reporter | None = None,
+    ) -> None:
         self.workers = workers
+        self.speed = speed
         self.pace = pace
         self.conduct = Conduct.SERVES
         self.assigned_s = 0.0
         """Work it was given, done or not."""
-        self.requests = 0
         self._agenda = agenda
+        self._reporter = reporter
         self._waiting: deque[Task] = deque()
+        self._abandoned = 0
         self._working: set[Task] = set()
         self._free = workers
 
     @property
     def in_flight(self) -> int:
         """Requests it holds, waiting or at work."""
-        return len(self._working) + len(self._waiting)
+        return len(self._working) + len(self._waiting) - self._abandoned
+
+    def capacity_s(self, from_s: float, until_s: float) -> float:
+        """The work it can do meanwhile."""
+        return self.workers * self.speed * self.pace.work_s(from_s, until_s)
 
     def take(self, task: Task, now: float) -> None:
         """A request has come."""
         self.assigned_s += task.work_s
-        self.requests += 1
         if self.conduct is Conduct.SERVES:
+            task.came_s = now
+            task.in_flight_then = self.in_flight
             if self._free:
                 self._begin(task, now)
             else:
@@ -74,6 +94,18 @@ class Server:
             task.ended(Outcome.UNREACHABLE, now, None)
         elif self.conduct is Conduct.FAILS:
             task.ended(Outcome.FAILURE, now, None)
+
+    def report(self) -> LoadReport | None:
+        """What it tells of its load; nothing if it doesn't serve."""
+        if self._reporter is None or self.conduct is not Conduct.SERVES:
+            return None
+        return self._reporter.report(self.in_flight)
+
+    def abandon(self, task: Task) -> None:
+        """Its client waits no longer. What is at work is finished; what waits is dropped."""
+        task.given_up = True
+        if self.conduct is Conduct.SERVES and task not in self._working:
+            self._abandoned += 1
 
     def behave(self, conduct: Conduct, now: float) -> None:
         """From now on it does this with its requests; what it holds is lost, unless it serves on.
@@ -86,6 +118,7 @@ class Server:
         held = [*self._working, *self._waiting]
         self._working.clear()
         self._waiting.clear()
+        self._abandoned = 0
         self._free = self.workers
         if conduct is not Conduct.SILENT:
             for task in held:
@@ -94,7 +127,7 @@ class Server:
     def _begin(self, task: Task, now: float) -> None:
         self._free -= 1
         self._working.add(task)
-        self._agenda.at(self.pace.finish_s(now, task.work_s), self._finish, task)
+        self._agenda.at(self.pace.finish_s(now, task.work_s / self.speed), self._finish, task)
 
     def _finish(self, now: float, task: Task) -> None:
         if task not in self._working:
@@ -106,4 +139,9 @@ class Server:
             if not following.given_up:
                 self._begin(following, now)
                 break
-        task.ended(Outcome.SUCCESS, now, None)
+            self._abandoned -= 1
+        if self._reporter is None:
+            task.ended(Outcome.SUCCESS, now, None)
+        else:
+            self._reporter.ended(task, task.work_s / self.speed, now)
+            task.ended(Outcome.SUCCESS, now, self.report())

@@ -11,12 +11,12 @@ from math import inf, nan
 
 import numpy as np
 
-from storagebox.balance.balancer import Balancer, NoEndpoint, Pick
 from storagebox.balance.experiment.agenda import Agenda
-from storagebox.balance.experiment.arrivals import Arrivals
+from storagebox.balance.experiment.arrivals import Arrivals, Floats
+from storagebox.balance.experiment.clients import Attempt, Client
+from storagebox.balance.experiment.proxy import Proxy
 from storagebox.balance.experiment.servers import Server
 from storagebox.balance.experiment.trace import End, Trace
-from storagebox.balance.outcome import LoadReport, Outcome
 
 
 class Simulation:
@@ -24,28 +24,29 @@ class Simulation:
 
     Args:
         agenda: the simulated time, which the servers share.
-        balancers: one a client; their endpoints' ports are 1 + a server's index.
-        servers: what endpoints stand for.
-        deadline_s: how long a client waits for an answer.
+        clients: their endpoints' ports are 1 + a server's index.
+        servers: what endpoints stand for; a proxy may be the last.
+        hop_s: how long anything is on its way between client and server.
     """
 
     def __init__(
         self,
         agenda: Agenda,
-        balancers: Sequence[Balancer],
-        servers: Sequence[Server],
-        deadline_s: float = inf,
+        clients: Sequence[Client],
+        servers: Sequence[Server | Proxy],
+        hop_s: float = 0.0,
     ) -> None:
         self.agenda = agenda
-        self.balancers = balancers
-        self.servers = servers
-        self.deadline_s = deadline_s
-        self.tries = 0
+        self.clients = clients
+        self._reached = servers
+        self._servers = [each for each in servers if isinstance(each, Server)]
+        self.hop_s = hop_s
+        self._tries = 0
         self._latency_s: list[float] = []
         self._ends: list[int] = []
 
     def run(self, arrivals: Arrivals, warm_share: float = 0.2) -> Trace:
-        """Let all of them arrive, and wait until each has ended.
+        """Let all of them arrive, and wait until each has ended or never will.
 
         Args:
             arrivals: the requests.
@@ -55,92 +56,62 @@ class Simulation:
         self._latency_s = [nan] * count
         self._ends = [End.LOST] * count
         warm = int(count * warm_share)
-        before_s = [0.0] * len(self.servers)
+        before_s = [0.0] * len(self._servers)
         rows = zip(
             arrivals.times_s.tolist(),
             arrivals.clients.tolist(),
             arrivals.work_s.tolist(),
             strict=True,
         )
-        run_until = self.agenda.run_until
+        run_until, clients = self.agenda.run_until, self.clients
         for index, (now, client, work_s) in enumerate(rows):
             run_until(now)
             if index == warm:
-                before_s = [server.assigned_s for server in self.servers]
-            Request(self, index, self.balancers[client], now, work_s).send(now)
-        assigned_s = [server.assigned_s for server in self.servers]
+                before_s = [server.assigned_s for server in self._servers]
+            clients[client].send(self, index, now, work_s)
+        assigned_s = np.subtract([server.assigned_s for server in self._servers], before_s)
         run_until(inf)
-        return self._trace(arrivals, warm, np.subtract(assigned_s, before_s))
+        return self._trace(arrivals, warm, assigned_s)
 
-    def _trace(
-        self,
-        arrivals: Arrivals,
-        warm: int,
-        assigned_s: np.ndarray[tuple[int], np.dtype[np.float64]],
-    ) -> Trace:
+    def _trace(self, arrivals: Arrivals, warm: int, assigned_s: Floats) -> Trace:
         from_s, until_s = float(arrivals.times_s[warm]), float(arrivals.times_s[-1])
-        capacity_s = [
-            server.workers * server.pace.work_s(from_s, until_s) for server in self.servers
-        ]
         return Trace(
             born_s=arrivals.times_s,
             latency_s=np.asarray(self._latency_s),
             ends=np.asarray(self._ends, dtype=np.int8),
             assigned_s=assigned_s,
-            capacity_s=np.asarray(capacity_s),
-            tries=self.tries,
+            capacity_s=np.asarray([each.capacity_s(from_s, until_s) for each in self._servers]),
+            connections=sum(
+                standing.picked > 0
+                for client in self.clients
+                for standing in client.balancer.standings(until_s)
+            ),
+            tries=self._tries,
             warm_s=from_s,
         )
+
+    # For clients
+
+    def reach(self, attempt: Attempt, now: float) -> None:
+        """An attempt is on its way to its server."""
+        self._tries += 1
+        if self.hop_s:
+            self.agenda.at(now + self.hop_s, self._arrive, attempt)
+        else:
+            self._server(attempt).take(attempt, now)
+
+    def abandon(self, attempt: Attempt) -> None:
+        """Nobody waits for it any more."""
+        self._server(attempt).abandon(attempt)
 
     def settle(self, index: int, end: End, latency_s: float) -> None:
         """A request has ended, for who sent it."""
         self._latency_s[index] = latency_s
         self._ends[index] = end
 
+    def _arrive(self, now: float, attempt: Attempt) -> None:
+        if not attempt.given_up:
+            self._server(attempt).take(attempt, now)
 
-class Request:
-    """One request of a client, with its attempt."""
-
-    __slots__ = ("balancer", "born_s", "given_up", "index", "pick", "simulation", "work_s")
-
-    def __init__(
-        self, simulation: Simulation, index: int, balancer: Balancer, now: float, work_s: float
-    ) -> None:
-        self.simulation = simulation
-        self.index = index
-        self.balancer = balancer
-        self.born_s = now
-        self.work_s = work_s
-        self.given_up = False
-        self.pick: Pick | None = None
-
-    def send(self, now: float) -> None:
-        """Choose a server and go there."""
-        simulation = self.simulation
-        try:
-            pick = self.pick = self.balancer.pick(now)
-        except NoEndpoint:
-            simulation.settle(self.index, End.FAILED, 0.0)
-            return
-        simulation.tries += 1
-        if simulation.deadline_s < inf:
-            simulation.agenda.at(now + simulation.deadline_s, self.expire, None)
-        simulation.servers[pick.endpoint.port - 1].take(self, now)
-
-    def ended(self, outcome: Outcome, now: float, report: LoadReport | None) -> None:
-        """The server has answered."""
-        if self.pick is None:
-            return
-        pick, self.pick = self.pick, None
-        pick.done(outcome, now, report)
-        end = End.ANSWERED if outcome is Outcome.SUCCESS else End.FAILED
-        self.simulation.settle(self.index, end, now - self.born_s)
-
-    def expire(self, now: float, _: object) -> None:
-        """The deadline has come."""
-        if self.pick is None:
-            return
-        pick, self.pick = self.pick, None
-        self.given_up = True
-        pick.done(Outcome.FAILURE, now)
-        self.simulation.settle(self.index, End.DEADLINE, now - self.born_s)
+    def _server(self, attempt: Attempt) -> Server | Proxy:
+        return self._reached[attempt.pick.endpoint.port - 1]

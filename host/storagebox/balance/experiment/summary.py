@@ -2,58 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from math import isnan
 
 import numpy as np
 
 from storagebox.balance.experiment.trace import End, Trace
 
+Figures = Mapping[str, float]
+"""Names and values of one run."""
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Figures of one run. Latencies are those of answered requests, in mean service times.
+Spread = Mapping[str, float]
+"""`mean`, `min` and `max` of a figure over seeds."""
 
-    Args:
-        requests: that were counted.
-        max_over_mean: utilisation of the busiest server over the mean of all. Utilisation is
-            work assigned over what could be done, so it may exceed 1.
-        cv: standard deviation of utilisation over its mean.
-        p50: latency that half of the requests stayed within.
-        p99: 99 % of them.
-        p999: 99.9 % of them.
-        deadline_errors: had no answer at their deadline.
-        failures: ended with an error.
-        tries: attempts a request.
+
+def summarise(trace: Trace, service_s: float, deadline_s: float) -> dict[str, float]:
+    """The figures of a run, of what came after it had warmed up.
+
+    - `max_over_mean`: utilisation of the busiest server over the mean of all. Utilisation is work
+      assigned over work that could be done, so it may exceed 1.
+    - `cv`: standard deviation of utilisation over its mean.
+    - `p50`, `p99`, `p999`: latency of answered requests, in mean service times `service_s`.
+    - `late`: requests without an answer at the deadline.
+    - `failed`: requests that ended with an error before it.
+    - `lost`: requests that never ended.
+    - `tries`: attempts a request, of the whole run.
+    - `connections`: pairs of client and server that met, in the whole run.
+    - `outage_s`: the longest time without any answer.
     """
-
-    requests: int
-    max_over_mean: float
-    cv: float
-    p50: float
-    p99: float
-    p999: float
-    deadline_errors: int
-    failures: int
-    tries: float
-
-
-def summarise(trace: Trace, service_s: float) -> Summary:
-    """The figures of a run whose mean work is `service_s`."""
     counted = trace.born_s >= trace.warm_s
-    ends = trace.ends[counted]
-    answered = trace.latency_s[counted][ends == End.ANSWERED] / service_s
-    p50, p99, p999 = np.percentile(answered, (50, 99, 99.9)) if answered.size else (np.nan,) * 3
+    ends, latency_s = trace.ends[counted], trace.latency_s[counted]
+    answered = ends == End.ANSWERED
+    took = latency_s[answered] / service_s
+    p50, p99, p999 = np.percentile(took, (50, 99, 99.9)) if took.size else (np.nan,) * 3
     able = trace.capacity_s > 0
     utilisation = trace.assigned_s[able] / trace.capacity_s[able]
     mean = float(utilisation.mean())
-    return Summary(
-        requests=int(counted.sum()),
-        max_over_mean=float(utilisation.max()) / mean,
-        cv=float(utilisation.std()) / mean,
-        p50=float(p50),
-        p99=float(p99),
-        p999=float(p999),
-        deadline_errors=int((ends == End.DEADLINE).sum()),
-        failures=int((ends == End.FAILED).sum()),
-        tries=trace.tries / len(trace.ends),
-    )
+    until_s = np.sort((trace.born_s[counted] + latency_s)[answered])
+    return {
+        "max_over_mean": float(utilisation.max()) / mean,
+        "cv": float(utilisation.std()) / mean,
+        "p50": float(p50),
+        "p99": float(p99),
+        "p999": float(p999),
+        "late": float(((ends == End.DEADLINE) | (answered & (latency_s > deadline_s))).sum()),
+        "failed": float((ends == End.FAILED).sum()),
+        "lost": float((ends == End.LOST).sum()),
+        "tries": trace.tries / len(trace.ends),
+        "connections": float(trace.connections),
+        "outage_s": float(np.diff(until_s).max()) if until_s.size > 1 else float("inf"),
+    }
+
+
+def over_seeds(runs: Sequence[Figures]) -> dict[str, Spread]:
+    """Mean, least and greatest of each figure; one that no run has is left out."""
+    spreads: dict[str, Spread] = {}
+    for name in runs[0] if runs else ():
+        values = [run[name] for run in runs if not isnan(run[name])]
+        if values:
+            spreads[name] = {
+                "mean": sum(values) / len(values),
+                "min": min(values),
+                "max": max(values),
+            }
+    return spreads

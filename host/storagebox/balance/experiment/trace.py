@@ -31,6 +31,7 @@ class Trace:
         ends: `End` of each.
         assigned_s: work given to each server once the run had warmed up.
         capacity_s: work that each server could have done meanwhile, with all its workers.
+        connections: pairs of a client and a server, or a proxy, that met.
         tries: attempts at servers in the whole run; more than the requests if some were repeated.
         warm_s: what came before isn't counted.
     """
@@ -40,5 +41,6 @@ class Trace:
     ends: npt.NDArray[np.int8]
     assigned_s: Floats
     capacity_s: Floats
+    connections: int
     tries: int
     warm_s: float

@@ -1,0 +1,125 @@
+"""Experiments as pictures: a panel a figure, a point a policy, a line from least to greatest."""
+
+# Matplotlib's own hints leave keyword arguments untyped.
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from storagebox.balance.experiment.experiment import Experiment
+
+Json = Mapping[str, Any]
+
+# Okabe and Ito's colours, told apart by any eye.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442")
+INK = "#222222"
+FAINT = "#8a8a8a"
+
+_PANELS = {
+    "max_over_mean": "utilisation, busiest server / mean",
+    "p99": "p99, mean service times",
+    "failed": "requests that failed",
+    "late": "requests without an answer at the deadline",
+}
+_MOST_PANELS = 2
+_WIDE = 20.0  # a range of values that only a logarithm shows
+
+
+def plot(experiment: Experiment, result: Json, path: Path) -> None:
+    """Writes the picture as PNG, 1600 pixels wide; needs no display."""
+    figure = points(experiment, result)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+
+
+def points(experiment: Experiment, result: Json) -> Figure:
+    """A row of panels for each case, one for each of the figures that tell most."""
+    cases: Sequence[Json] = result["cases"]
+    figures = [name for name in _PANELS if _known(cases, name)][:_MOST_PANELS]
+    heights = [len(case["rows"]) + 1.6 for case in cases]
+    figure = Figure(
+        figsize=(12.8, 1.2 + 0.34 * sum(heights)),
+        dpi=125,
+        facecolor="white",
+        layout="constrained",
+    )
+    title = {"fontsize": 15, "fontweight": "bold", "color": INK}
+    figure.suptitle(experiment.question, x=0.012, ha="left", **title)
+    grid = figure.subplots(
+        len(cases), len(figures), squeeze=False, sharey="row", sharex="col", height_ratios=heights
+    )
+    for row, case in zip(grid, cases, strict=True):
+        for axes, name in zip(row, figures, strict=True):
+            _panel(axes, case, name)
+        row[0].set_title(case["label"], loc="left", fontsize=11, color=INK)
+    for axes, name in zip(grid[-1], figures, strict=True):
+        axes.set_xlabel(_PANELS[name], color=INK)
+        _scale(axes, [value for case in cases for value in _means(case, name)], name)
+    return figure
+
+
+def _panel(axes: Axes, case: Json, name: str) -> None:
+    rows = case["rows"]
+    for at, row in enumerate(rows):
+        spread = row["figures"].get(name)
+        if spread is None:
+            continue
+        colour = COLOURS[at % len(COLOURS)]
+        axes.plot([spread["min"], spread["max"]], [at, at], color=colour, linewidth=2.2, alpha=0.5)
+        axes.plot([spread["mean"]], [at], "o", color=colour, markersize=7)
+        axes.annotate(
+            f"{spread['mean']:,.2f}" if spread["mean"] < 10 else f"{spread['mean']:,.0f}",
+            (spread["max"], at),
+            xytext=(7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            color=INK,
+        )
+    axes.set_yticks(range(len(rows)), [row["policy"] for row in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    dress(axes)
+
+
+def _scale(axes: Axes, values: Sequence[float], name: str) -> None:
+    positive = [value for value in values if value > 0]
+    if name == "max_over_mean":
+        axes.set_xlim(left=1.0)
+    elif positive and max(positive) > _WIDE * min(positive) and min(values) > 0:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    elif positive and max(positive) > _WIDE:
+        axes.set_xscale("symlog", linthresh=1.0)
+        axes.set_xlim(left=0.0)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axes.set_xlim(left=0.0)
+    axes.margins(x=0.12)
+
+
+def _known(cases: Sequence[Json], name: str) -> bool:
+    """Whether it was measured, and tells anybody from anybody."""
+    values = [value for case in cases for value in _means(case, name)]
+    return bool(values) and max(values) > min(values)
+
+
+def _means(case: Json, name: str) -> list[float]:
+    return [row["figures"][name]["mean"] for row in case["rows"] if name in row["figures"]]
+
+
+def dress(axes: Axes) -> None:
+    """The looks that all these plots have."""
+    axes.grid(True, axis="x", color="#e6e6e6", linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(FAINT)
+    axes.tick_params(colors=INK, labelsize=9)
