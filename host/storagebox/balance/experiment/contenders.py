@@ -8,6 +8,7 @@ from random import Random
 
 from storagebox.balance.experiment.blind import Blind
 from storagebox.balance.experiment.scenario import Contender
+from storagebox.balance.health.slow_start import SlowStart
 from storagebox.balance.health.trust import Trust
 from storagebox.balance.load.peak_ewma import PeakEwma
 from storagebox.balance.load.reported import ReportedInFlight
@@ -93,7 +94,7 @@ def at_once(contender: Contender) -> Contender:
     return replace(
         contender,
         name=f"{contender.name}, at once",
-        health=lambda: Trust(slow_start_s=0.0),
+        health=lambda: Trust(slow_start=SlowStart(window_s=0.0)),
     )
 
 
