@@ -1,0 +1,152 @@
+"""What a balancer does, in numbers for Prometheus, named as OpenTelemetry and gRPC name them.
+
+    metrics = Metrics("search")
+    transport = BalancedTransport(servers, observer=metrics)
+    metrics.watch(transport.balancer)
+
+| metric | after | |
+|---|---|---|
+| `http_client_request_duration_seconds` | OpenTelemetry | an attempt, to its answer's head |
+| `http_client_active_requests` | OpenTelemetry | in flight, by endpoint |
+| `balance_picks_total` | Finagle `p2c/…` | by reason: policy, probe, panic, retry |
+| `balance_endpoint_weight` | gRPC `grpc.lb.wrr.endpoint_weights` | what pickers use |
+| `balance_endpoint_eligible` | gRPC A50's ejections | 0 while ejected, draining or ill |
+| `balance_membership_hash` | Finagle `vector_hash` | clients that differ see other servers |
+
+`server_address` is the name that the program uses, `endpoint` the server. `error_type` is the kind of
+`Outcome`, and empty on success. Needs the extra `metrics`.
+"""
+
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from storagebox.balance.balancer import Balancer, Standing
+from storagebox.balance.node import Node
+from storagebox.balance.outcome import Outcome
+
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""As OpenTelemetry's conventions advise for the durations of HTTP requests."""
+
+_ENDPOINT = ("server_address", "endpoint")
+
+
+class Metrics:
+    """An observer that counts.
+
+    Args:
+        server_address: the service's name, to tell several balancers apart.
+        registry: where the metrics are registered. Several `Metrics` of one registry share them.
+    """
+
+    def __init__(self, server_address: str, registry: CollectorRegistry = REGISTRY) -> None:
+        self._address = server_address
+        self._shared = _Shared.of(registry)
+        self._durations: dict[tuple[str, Outcome], Histogram] = {}
+        self._picks: dict[tuple[str, str], Counter] = {}
+
+    def watch(self, balancer: Balancer, clock: Callable[[], float] = time.monotonic) -> None:
+        """Tell how this balancer's servers stand, too, each time somebody scrapes."""
+        self._shared.watched[self._address] = lambda: balancer.standings(clock())
+
+    def membership(self, nodes: Sequence[Node], gone: Sequence[Node]) -> None:
+        """Forget who has gone: each server that ever was would be told for ever."""
+        for node in gone:
+            id_ = node.endpoint.id
+            for key in [key for key in self._durations if key[0] == id_]:
+                del self._durations[key]
+                self._shared.durations.remove(self._address, id_, _error_type(key[1]))
+            for key in [key for key in self._picks if key[0] == id_]:
+                del self._picks[key]
+                self._shared.picks.remove(self._address, id_, key[1])
+
+    def picked(self, node: Node, reason: str) -> None:
+        """One more to this server."""
+        key = (node.endpoint.id, reason)
+        counter = self._picks.get(key)
+        if counter is None:
+            counter = self._picks[key] = self._shared.picks.labels(self._address, *key)
+        counter.inc()
+
+    def done(self, node: Node, reason: str, outcome: Outcome, latency_s: float) -> None:
+        """It took so long."""
+        key = (node.endpoint.id, outcome)
+        histogram = self._durations.get(key)
+        if histogram is None:
+            histogram = self._durations[key] = self._shared.durations.labels(
+                self._address, node.endpoint.id, _error_type(outcome)
+            )
+        histogram.observe(latency_s)
+
+
+def _error_type(outcome: Outcome) -> str:
+    return "" if outcome is Outcome.SUCCESS else outcome.value
+
+
+class _Shared(Collector):
+    """The metrics of one registry."""
+
+    _made: dict[int, "_Shared"] = {}  # noqa: RUF012 one a registry, for as long as the process runs
+
+    @classmethod
+    def of(cls, registry: CollectorRegistry) -> "_Shared":
+        made = cls._made.get(id(registry))
+        if made is None:
+            made = cls._made[id(registry)] = cls(registry)
+        return made
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry  # so that no other takes its id
+        self.watched: dict[str, Callable[[], list[Standing]]] = {}
+        self.durations = Histogram(
+            "http_client_request_duration_seconds",
+            "How long an attempt took until its answer's head.",
+            (*_ENDPOINT, "error_type"),
+            registry=registry,
+            buckets=BUCKETS_S,
+        )
+        self.picks = Counter(
+            "balance_picks",
+            "Choices of a server.",
+            (*_ENDPOINT, "reason"),
+            registry=registry,
+        )
+        registry.register(self)
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        return _gauges().values()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        gauges = _gauges()
+        for address, standings in self.watched.items():
+            now = standings()
+            seen = zlib.crc32("\n".join(standing.endpoint.address for standing in now).encode())
+            gauges["hash"].add_metric((address,), seen)
+            for standing in now:
+                labels = (address, standing.endpoint.id)
+                weight = 1.0 if standing.weight is None else standing.weight
+                gauges["active"].add_metric(labels, standing.in_flight)
+                gauges["weight"].add_metric(labels, weight)
+                gauges["eligible"].add_metric(labels, standing.eligible)
+        yield from gauges.values()
+
+
+def _gauges() -> dict[str, GaugeMetricFamily]:
+    return {
+        "active": GaugeMetricFamily(
+            "http_client_active_requests", "Requests in flight.", labels=_ENDPOINT
+        ),
+        "weight": GaugeMetricFamily(
+            "balance_endpoint_weight", "The weight that pickers use.", labels=_ENDPOINT
+        ),
+        "eligible": GaugeMetricFamily(
+            "balance_endpoint_eligible", "Whether it may be chosen.", labels=_ENDPOINT
+        ),
+        "hash": GaugeMetricFamily(
+            "balance_membership_hash", "Of the servers' addresses.", labels=_ENDPOINT[:1]
+        ),
+    }

@@ -1,0 +1,74 @@
+"""What a scrape of a balancer's metrics shows."""
+
+from random import Random
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from storagebox.balance import Balancer, Endpoint, Outcome
+from storagebox.balance.metrics import Metrics
+from storagebox.balance.picker.round_robin import RoundRobin
+
+TWO = [Endpoint("10.0.0.1", 80, weight=2), Endpoint("10.0.0.2", 80)]
+
+
+def watched(registry: CollectorRegistry, name: str = "search") -> Balancer:
+    metrics = Metrics(name, registry)
+    made = Balancer(RoundRobin(), random=Random(1), observer=metrics)
+    made.update(TWO, 0.0)
+    metrics.watch(made, clock=lambda: 0.0)
+    return made
+
+
+def value(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
+    labels.setdefault("server_address", "search")
+    return registry.get_sample_value(name, labels)
+
+
+def test_attempts_are_timed_by_server_and_fault():
+    registry = CollectorRegistry()
+    made = watched(registry)
+    for outcome in (Outcome.SUCCESS, Outcome.SUCCESS, Outcome.FAILURE, Outcome.FAILURE):
+        made.pick(0.0).done(outcome, 0.02)
+    name = "http_client_request_duration_seconds"
+    for endpoint in ("10.0.0.1:80", "10.0.0.2:80"):
+        assert value(registry, f"{name}_count", endpoint=endpoint, error_type="") == 1
+        assert value(registry, f"{name}_count", endpoint=endpoint, error_type="failure") == 1
+        bucket = {"endpoint": endpoint, "error_type": "", "le": "0.025"}
+        assert value(registry, f"{name}_bucket", **bucket) == 1
+        reason = {"endpoint": endpoint, "reason": "policy"}
+        assert value(registry, "balance_picks_total", **reason) == 2
+
+
+def test_a_scrape_tells_how_servers_stand():
+    registry = CollectorRegistry()
+    made = watched(registry)
+    made.pick(0.0)
+    made.pick(0.0)
+    active = "http_client_active_requests"
+    assert value(registry, active, endpoint="10.0.0.1:80") == 1
+    assert value(registry, "balance_endpoint_weight", endpoint="10.0.0.1:80") == 2
+    assert value(registry, "balance_endpoint_eligible", endpoint="10.0.0.2:80") == 1
+    made.update([TWO[0], TWO[1].weighing(0)], 0.0)
+    assert value(registry, "balance_endpoint_eligible", endpoint="10.0.0.2:80") == 0
+
+
+def test_clients_that_see_other_servers_have_another_hash():
+    registry = CollectorRegistry()
+    made, same = watched(registry), watched(registry, "other")
+    hashes = [
+        value(registry, "balance_membership_hash", server_address=n) for n in ("search", "other")
+    ]
+    assert hashes[0] == hashes[1]
+    same.update(TWO[:1], 0.0)
+    assert value(registry, "balance_membership_hash", server_address="other") != hashes[0]
+    assert made.size == 2
+
+
+def test_who_has_gone_is_told_of_no_more():
+    registry = CollectorRegistry()
+    made = watched(registry)
+    for _ in TWO:
+        made.pick(0.0).done(Outcome.SUCCESS, 0.1)
+    assert b"10.0.0.2" in generate_latest(registry)
+    made.update(TWO[:1], 1.0)
+    assert b"10.0.0.2" not in generate_latest(registry)
