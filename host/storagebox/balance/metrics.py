@@ -13,8 +13,8 @@
 | `balance_endpoint_eligible` | gRPC A50's ejections | 0 while ejected, draining or ill |
 | `balance_membership_hash` | Finagle `vector_hash` | clients that differ see other servers |
 
-`server_address` is the name that the program uses, `endpoint` the server. `error_type` is the kind of
-`Outcome`, and empty on success. Needs the extra `metrics`.
+`server_address` is the name that the program uses, `endpoint` the server. `error_type` is the kind
+of `Outcome`, and empty on success. Needs the extra `metrics`.
 """
 
 import time
