@@ -1,0 +1,86 @@
+"""A registrar's peers that offer a service: for programs that are in the house themselves."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from storagebox.balance.endpoint import Endpoint
+from storagebox.balance.resolver import Publish
+from storagebox.balance.resolver.faults import Faults
+
+
+class Peer(Protocol):
+    """Another device, as far as it matters here."""
+
+    @property
+    def id(self) -> str:
+        """The same through restarts and at all its addresses."""
+        ...
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """The best first."""
+        ...
+
+    @property
+    def services(self) -> Mapping[str, int]:
+        """Ports by name."""
+        ...
+
+
+class Registrar(Protocol):
+    """Who knows peers, and tells when that changes (`storagebox.registrar.Registrar`)."""
+
+    def find(self, service: str) -> Sequence[Peer]:
+        """Those that offer a service."""
+        ...
+
+    def subscribe(self, callback: Callable[..., None]) -> Callable[[], None]:
+        """Call back, with anything, at each change from now on; returns how to end that."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Beacons:
+    """Peers that offer a service.
+
+    An empty house is published at once: beacons are no registry that could lose its memory, and
+    a peer leaves the list only after its farewell or seconds of silence.
+
+    Args:
+        registrar: used within the event loop that runs `watch`.
+        service: its name in beacons, such as `search`.
+    """
+
+    registrar: Registrar
+    service: str
+
+    async def watch(self, publish: Publish) -> None:
+        changed = asyncio.Event()
+        changed.set()
+        faults = Faults(f"beacons of {self.service}")
+        published: list[Endpoint] | None = None
+        end = self.registrar.subscribe(lambda *_: changed.set())
+        try:
+            while True:
+                await changed.wait()
+                changed.clear()
+                endpoints, dropped = self._read()
+                faults.dropped(dropped)
+                if endpoints != published:
+                    published = endpoints
+                    publish(endpoints)
+        finally:
+            end()
+
+    def _read(self) -> tuple[list[Endpoint], list[str]]:
+        endpoints: list[Endpoint] = []
+        dropped: list[str] = []
+        for peer in self.registrar.find(self.service):
+            host = next(iter(peer.addresses), "")
+            try:
+                endpoints.append(Endpoint(host, peer.services.get(self.service, 0), id=peer.id))
+            except ValueError as fault:
+                dropped.append(f"{peer.id}: {fault}")
+        return endpoints, dropped
