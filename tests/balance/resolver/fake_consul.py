@@ -1,4 +1,4 @@
-"""An agent's `health/service`, and nothing else of it: blocks as the real one, misbehaves on demand."""
+"""An agent's `health/service` and nothing else: blocks as the real one, misbehaves on demand."""
 
 import asyncio
 import json
@@ -98,7 +98,8 @@ class FakeConsul:
         body = json.dumps(self.entries).encode() if self.body is None else self.body
         told = f"X-Consul-Index: {self.index}\r\n" if self.tells_index else ""
         writer.write(
-            f"HTTP/1.1 {self.status} .\r\n{told}Content-Length: {len(body)}\r\n\r\n".encode() + body
+            f"HTTP/1.1 {self.status} .\r\n{told}Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
         )
         await writer.drain()
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from storagebox.balance import Endpoint
 from storagebox.balance.resolver import Resolver
 
-WAIT_S = 60.0
+WAIT_S = 30.0
 """For what comes within milliseconds on a machine that isn't busy."""
 
 

@@ -211,10 +211,10 @@ def test_an_agent_that_is_not_there_yet_is_waited_for():
         async with consul() as first:
             address = first.address
         gone = Consul("web", address, every_s=0.0, backoff=SOON)
-        async with watching(gone) as published:
-            async with consul(int(address.rsplit(":", 1)[1])) as fake:
-                await fake.set(instance("a"))
-                assert set(await published.next()) == {"n1/a"}
+        port = int(address.rsplit(":", 1)[1])
+        async with watching(gone) as published, consul(port) as fake:
+            await fake.set(instance("a"))
+            assert set(await published.next()) == {"n1/a"}
 
     asyncio.run(main())
 

@@ -67,6 +67,9 @@ class Checking:
         await asyncio.sleep(rhythm.fast_interval_s * self._random.random())
         while True:
             result = await self._ask(endpoint)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                return  # a probe's wait_for may lose a cancellation, before Python 3.12
             before = progress.finding
             progress = rhythm.after(progress, result)
             if progress.finding != before:

@@ -117,7 +117,7 @@ class Services:
         told: list[tuple[SRV, str | None]] = []
         for record in records:
             address = _additional(answer.response, record.target)
-            if address is None and record.port:
+            if address is None and record.port and record.target != dns.name.root:
                 address = await asking.first_address(record.target.to_text())
             told.append((record, address))
         return served(told), ttl_s
@@ -133,8 +133,8 @@ def served(records: Sequence[tuple[SRV, str | None]]) -> Read:
         if record.priority != lowest:
             continue
         target = record.target.to_text(omit_final_dot=True)
-        if not target or address is None:
-            dropped.append(f"{target or '.'}: it has no address")
+        if record.target == dns.name.root or address is None:  # the root: "no such service here"
+            dropped.append(f"{target}: it has no address")
             continue
         try:
             endpoints.append(
@@ -217,6 +217,11 @@ async def _follow(name: str, settings: Settings, publish: Publish, look: _Look) 
                 faults.dropped(dropped)
                 holding.see(endpoints)
                 wait_s = max(settings.min_ttl_s, ttl_s) * (1 + JITTER * random.random())
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # dnspython uses wait_for, which before Python 3.12 loses a cancellation that comes
+                # in the instant of an answer.
+                raise asyncio.CancelledError
             await asyncio.sleep(wait_s)
     finally:
         holding.close()
