@@ -66,3 +66,11 @@ def fresh(
     """A picker and its servers."""
     servers = nodes(policy, weights)
     return policy.picker(servers, None, Random(seed), 0.0), servers
+
+
+def tell(policy: Policy, servers: Sequence[Node], now: float, *reports: LoadReport) -> None:
+    """Each of the servers answers a request, with its report."""
+    for node, report in zip(servers, reports, strict=True):
+        node.in_flight += 1
+        node.picked += 1
+        end(policy, node, now, 0.01, report=report)

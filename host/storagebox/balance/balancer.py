@@ -23,7 +23,7 @@ from storagebox.balance.health.trust import Trust
 from storagebox.balance.node import Node
 from storagebox.balance.observing import SILENT, Observer
 from storagebox.balance.outcome import LoadReport, Outcome
-from storagebox.balance.picker import Picker, Policy
+from storagebox.balance.picker import Picker, Policy, Prober
 
 
 class NoEndpoint(Exception):
@@ -94,6 +94,7 @@ class Balancer:
         self._nodes: dict[str, Node] = {}
         self._assessment = Assessment((), (), panic=False, again_s=inf)
         self._picker: Picker | None = None
+        self._prober: Prober | None = None
         self._drawn: tuple[tuple[Node, float | None], ...] = ()
         self._again_s = inf
         self._latest_s = -inf
@@ -215,6 +216,26 @@ class Balancer:
                 self._assess(now)
         self._observer.done(node, pick.reason, outcome, latency_s)
 
+    # Probes, which some policies want
+
+    def probes(self, now: float) -> list[Endpoint]:
+        """Whom to ask now how they are; mostly nobody. To be asked for after each pick.
+
+        Send them while the request goes its own way, and hand over what they answer to `probed`.
+        """
+        prober = self._prober
+        if prober is None:
+            return []
+        with self._lock:
+            return [node.endpoint for node in prober.probes(self._monotonic(now))]
+
+    def probed(self, endpoint: Endpoint, report: LoadReport, now: float) -> None:
+        """A server has answered a probe. One that doesn't in time is simply not told of."""
+        with self._lock:
+            node = self._nodes.get(endpoint.id)
+            if node is not None and self._prober is not None:
+                self._prober.probed(node, report, self._monotonic(now))
+
     # What is derived
 
     def checked(self, id_: str, finding: Finding, now: float) -> None:
@@ -241,6 +262,7 @@ class Balancer:
             self._picker = (
                 self.policy.picker(eligible, self._picker, self._random, now) if eligible else None
             )
+            self._prober = self._picker if isinstance(self._picker, Prober) else None
         self._again_s = min(
             self._assessment.again_s, inf if refresh_s is None else now + refresh_s
         )

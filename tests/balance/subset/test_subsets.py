@@ -139,14 +139,14 @@ def test_connections_are_as_even_as_published(
 @pytest.mark.parametrize("kind", [RandomSubset, Rendezvous])
 @pytest.mark.parametrize(("clients", "n", "size"), [(100, 100, 5), (30, 12, 3), (6, 3, 2)])
 def test_chance_is_as_uneven_as_its_formula(kind: Kind, clients: int, n: int, size: int):
-    seeds = 30
+    seeds = 15
 
     def seeded(seed: int) -> Kind:
         return lambda size, client: kind(size, seed * 1000 + client)
 
     squares = [spread(seeded(seed), clients, n, size)[2] ** 2 for seed in range(seeds)]
     formula = (1 - size / n) / (clients * size / n)
-    assert sum(squares) / seeds == pytest.approx(formula, rel=0.2)
+    assert sum(squares) / seeds == pytest.approx(formula, rel=0.3)
 
 
 def test_a_round_of_deterministic_subsets_leaves_out_the_remainder():

@@ -11,7 +11,7 @@ a picker the second.
 
 from collections.abc import Sequence
 from random import Random
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from storagebox.balance.node import Node
 from storagebox.balance.outcome import LoadReport, Outcome
@@ -30,6 +30,23 @@ class Picker(Protocol):
         It must not block, and never fails: there is at least one node, and any of them may be
         chosen.
         """
+        ...
+
+
+@runtime_checkable
+class Prober(Protocol):
+    """A picker that asks servers how they are, off the way of any request.
+
+    Whoever sends (a transport, a simulator) asks `probes` after each pick, sends those probes
+    while the request goes its own way, and hands over what they answer.
+    """
+
+    def probes(self, now: float) -> Sequence[Node]:
+        """Whom to ask now, each once; they are due no longer."""
+        ...
+
+    def probed(self, node: Node, report: LoadReport, now: float) -> None:
+        """A server has answered; one that doesn't, or not in time, is simply not heard of."""
         ...
 
 

@@ -36,11 +36,16 @@ class StaticStride:
     def picker(
         self, nodes: Sequence[Node], previous: Picker | None, random: Random, now: float
     ) -> Picker:
-        return strides(nodes, relative(nodes), random)
+        return strides(nodes, relative(nodes), previous, random)
 
 
-def strides(nodes: Sequence[Node], weights: Sequence[float], random: Random) -> Picker:
+def strides(
+    nodes: Sequence[Node], weights: Sequence[float], previous: Picker | None, random: Random
+) -> Picker:
     """A picker of the nodes that weigh anything, from a random pick on.
+
+    If only weights have changed, it counts on from where the previous one was: a client with fewer
+    requests than changes would otherwise choose at random.
 
     Not from a random count, as gRPC: the first pick would be whoever comes after a gap, and that
     is mostly the heaviest, which is never skipped. Clients of few requests between two pickers
@@ -52,6 +57,8 @@ def strides(nodes: Sequence[Node], weights: Sequence[float], random: Random) -> 
         return RoundRobin().picker(able, None, random, 0.0)
     heaviest = max(weights)
     scaled = [max(1, round(_FULL * weight / heaviest)) for weight in weights]
+    if isinstance(previous, Strides) and previous.nodes == able:
+        return Strides(able, scaled, previous.count)
     n = len(able)
     while True:
         count = random.randrange(1 << 32)
@@ -67,7 +74,7 @@ def _due(weight: int, generation: int, i: int) -> bool:
 class Strides:
     """Picks by static stride, from a given count on."""
 
-    __slots__ = ("_count", "_n", "_nodes", "_scaled")
+    __slots__ = ("_n", "_scaled", "count", "nodes")
 
     def __init__(self, nodes: Sequence[Node], scaled: Sequence[int], count: int) -> None:
         """
@@ -76,17 +83,17 @@ class Strides:
             scaled: their weights, 1 to 65535; at least one is 65535.
             count: where the counter starts.
         """
-        self._nodes = nodes
+        self.nodes = nodes
         self._n = len(nodes)
         self._scaled = scaled
-        self._count = count
+        self.count = count
 
     def pick(self, now: float, key: bytes | None) -> Node:
-        count, n, scaled = self._count, self._n, self._scaled
+        count, n, scaled = self.count, self._n, self._scaled
         while True:
             generation, i = divmod(count, n)
             count += 1
             weight = scaled[i]
             if (weight * generation + i * _PHASE) % _FULL >= _FULL - weight:  # `_due`
-                self._count = count
-                return self._nodes[i]
+                self.count = count
+                return self.nodes[i]

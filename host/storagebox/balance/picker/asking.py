@@ -1,0 +1,32 @@
+"""Whom to probe: different servers at random, so many for each pick."""
+
+from collections.abc import Sequence
+from random import Random
+
+from storagebox.balance.node import Node
+
+
+class Asking:
+    """Draws them; a fraction of a probe a pick adds up."""
+
+    __slots__ = ("_due", "_nodes", "_owed", "_per_pick", "_random")
+
+    def __init__(self, nodes: Sequence[Node], per_pick: float, random: Random) -> None:
+        self._nodes = nodes
+        self._per_pick = per_pick
+        self._random = random
+        self._owed = 0.0
+        self._due = 0
+
+    def owe(self) -> None:
+        """There was a pick."""
+        owed = self._owed + self._per_pick
+        whole = int(owed)
+        self._owed = owed - whole
+        self._due += whole
+
+    def probes(self, now: float) -> Sequence[Node]:
+        """Whom to ask now: each once, however many picks there were."""
+        due = min(self._due, len(self._nodes))
+        self._due = 0
+        return self._random.sample(self._nodes, due) if due else ()

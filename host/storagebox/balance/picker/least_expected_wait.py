@@ -1,0 +1,166 @@
+"""Where one more request would wait least, of three drawn: the policy to use if in doubt.
+
+    (requests in flight at the server + own since its report + 1) / learnt capacity
+
+Why this one, in a simulation of 30 clients and 12 servers, 4 of them half as fast, at 75 % load:
+requests in flight alone (power of two choices) make a slow server as long a queue as a fast one,
+so its requests wait twice as long. Weights alone, even true ones, don't see a queue. Divided by
+each other they give the tail of the first a third less, and utilisation nearly as even as the
+second. Two choices are the evenest and three have the shorter tail; to look at all sends more to
+the fast than is even, and many clients with the same old reports to the same server.
+
+It needs nothing configured, and says nothing wrong where servers tell nothing:
+
+    servers tell                       it is
+    requests in flight, utilisation    least expected wait
+    requests in flight                 power of three choices by the server's count
+    utilisation                        the same by one's own count over learnt capacity
+    nothing                            the same by one's own count over configured weight
+
+If only some of those drawn tell, they are compared by one's own count, else who tells nothing
+would look idle. With three servers all are looked at, with three hundred three.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+from random import Random
+from statistics import median
+
+from storagebox.balance.load.expected_wait import Expectation, ExpectedWait
+from storagebox.balance.node import Node
+from storagebox.balance.outcome import LoadReport
+from storagebox.balance.picker import Picker
+from storagebox.balance.picker.asking import Asking
+from storagebox.balance.picker.power_of_two import Only
+from storagebox.balance.picker.reported_weights import capacities
+from storagebox.balance.picker.weights import relative
+
+
+@dataclass(frozen=True, slots=True)
+class LeastExpectedWait:
+    """Draws some different servers and takes the one with the least expected wait.
+
+    Args:
+        choices: how many; of fewer servers all.
+        probes: sent for each pick, for fresher reports; 0: reports come with answers only.
+        refresh_s: capacities are learnt anew so often.
+        blackout_s: how long a server must have told its capacity before it is believed.
+        expiry_s: a capacity told so long ago is forgotten.
+        measure: keeps what servers tell.
+    """
+
+    choices: int = 3
+    probes: float = 0.0
+    refresh_s: float = 1.0
+    blackout_s: float = 10.0
+    expiry_s: float = 180.0
+    measure: ExpectedWait = field(default_factory=ExpectedWait)
+
+    def __post_init__(self) -> None:
+        if self.choices < 2:
+            raise ValueError(f"least expected wait of {self.choices} choices: give 2 or more")
+        if not (self.probes >= 0 and self.refresh_s > 0):
+            raise ValueError("least expected wait: probes are 0 or more, it refreshes after > 0 s")
+
+    def picker(
+        self, nodes: Sequence[Node], previous: Picker | None, random: Random, now: float
+    ) -> Picker:
+        weights = capacities(nodes, now, self.blackout_s, self.expiry_s) or relative(nodes)
+        able = [node for node, weight in zip(nodes, weights, strict=True) if weight > 0]
+        if len(able) == 1:
+            return Only(able[0])
+        capacity = [weight for weight in weights if weight > 0]
+        if self.probes:
+            return _Probing(able, capacity, self, random)
+        return _Waits(able, capacity, self, random)
+
+
+class _Waits:
+    __slots__ = (
+        "_capacity",
+        "_choices",
+        "_fading_s",
+        "_max_age_s",
+        "_n",
+        "_nodes",
+        "_random",
+        "_usual",
+    )
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        capacity: Sequence[float],
+        policy: LeastExpectedWait,
+        random: Random,
+    ) -> None:
+        self._nodes = nodes
+        self._n = len(nodes)
+        self._capacity = capacity
+        self._usual = median(capacity)
+        self._choices = min(policy.choices, len(nodes))
+        self._random = random.random
+        self._max_age_s = policy.measure.max_age_s
+        self._fading_s = policy.measure.failure_s
+
+    def pick(self, now: float, key: bytes | None) -> Node:
+        # `ExpectedWait.load` and `own`, in one: this is the way of every request.
+        nodes, capacities, random, n = self._nodes, self._capacity, self._random, self._n
+        oldest_s = now - self._max_age_s
+        drawn: list[int] = []
+        all_tell = True
+        best = best_own = nodes[0]
+        least = least_own = inf
+        while len(drawn) < self._choices:
+            i = int(random() * n)
+            if i in drawn:
+                continue
+            drawn.append(i)
+            node = nodes[i]
+            expectation: Expectation = node.load
+            own = node.in_flight + 1.0
+            capacity = capacities[i]
+            failures = expectation.failures
+            if failures.count:
+                own += failures.fade(now, self._fading_s)
+                capacity = min(capacity, self._usual)  # failing is no work, and looks like power
+            wait = own / capacity
+            if wait < least_own:
+                best_own, least_own = node, wait
+            told = expectation.told
+            if not all_tell or told.in_flight < 0 or told.at_s < oldest_s:
+                all_tell = False
+                continue
+            others = told.in_flight + node.picked - told.picked - node.in_flight
+            if others > 0:
+                wait += others / capacity
+            if wait < least:
+                best, least = node, wait
+        return best if all_tell else best_own
+
+
+class _Probing(_Waits):
+    __slots__ = ("_owe", "_policy", "probes")
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        capacity: Sequence[float],
+        policy: LeastExpectedWait,
+        random: Random,
+    ) -> None:
+        super().__init__(nodes, capacity, policy, random)
+        asking = Asking(nodes, policy.probes, random)
+        self._owe = asking.owe
+        self.probes = asking.probes
+        self._policy = policy
+
+    def pick(self, now: float, key: bytes | None) -> Node:
+        self._owe()
+        return super().pick(now, key)
+
+    def probed(self, node: Node, report: LoadReport, now: float) -> None:
+        expectation: Expectation = node.load
+        expectation.told.take(node, report, now)
+        expectation.capacity.take(report, self._policy.measure.penalty, now)

@@ -1,0 +1,265 @@
+"""Prequal: probe a few at random, avoid those with many requests, of the others take the fastest.
+
+Wydrowski, Kleinberg, Rumble, Archer, "Load is not what you should balance: Introducing Prequal",
+NSDI 2024. A probe asks a server for its requests in flight (RIF) and for what a request takes at
+about so many. Its answer goes into a pool and serves one of the next picks. Servers whose RIF is
+above a quantile of the pool's are *hot*: the pick is the cold one of least latency, or, if all are
+hot, the one of least RIF.
+
+A pool of 16 answers needs 25 servers: with fewer, answers would have to be used without end. Then
+every server is probed in turn and its last answer kept (`EveryReplica`), and the rule is the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from operator import attrgetter
+from random import Random
+
+from storagebox.balance.load.in_flight import Failures
+from storagebox.balance.load.reported import ReportedInFlight, Told, sound
+from storagebox.balance.node import Node
+from storagebox.balance.outcome import LoadReport
+from storagebox.balance.picker import Picker
+from storagebox.balance.picker.asking import Asking
+
+
+@dataclass(frozen=True, slots=True)
+class Prequal:
+    """The parameters of the paper.
+
+    It needs somebody who sends the probes (`Prober`). Where nobody does, servers' reports with
+    their answers serve `EveryReplica` alone, and a pool stays empty: picks are random.
+
+    Args:
+        probes: sent for each pick, also a fraction; fewer than 1 is known to be too few.
+        pool: answers kept, of different servers.
+        max_age_s: an older answer informs no pick.
+        hot_quantile: of the RIFs in the pool; 0 leaves RIF only. As the highest of a few can't be
+            above a quantile near 1, the threshold is never the highest.
+        removals: taken from the pool for each pick, in turn the oldest and the worst; also a
+            fraction. Without, picks use up the good and leave the bad.
+        gain: of answers a pick, over what is used and removed (the paper's δ).
+        measure: keeps failures, which count as requests in flight: a server that fails at once
+            would be cold and fast.
+    """
+
+    probes: float = 3.0
+    pool: int = 16
+    max_age_s: float = 1.0
+    hot_quantile: float = 2**-0.25
+    removals: float = 1.0
+    gain: float = 1.0
+    measure: ReportedInFlight = field(default_factory=ReportedInFlight)
+    refresh_s: None = None
+
+    def __post_init__(self) -> None:
+        if not (self.probes > 0 and self.pool >= 2 and 0 <= self.hot_quantile <= 1):
+            raise ValueError(
+                "Prequal: probes are above 0, a pool holds 2 or more, a quantile is in [0, 1]"
+            )
+        if not (self.removals >= 0 and self.gain >= 0 and self.max_age_s > 0):
+            raise ValueError("Prequal: removals and gain are 0 or more, an age above 0")
+
+    def reuse(self, n: int) -> float | None:
+        """How often an answer is used, among `n` servers; `None` where a pool doesn't apply."""
+        spare = (1 - self.pool / n) * self.probes - self.removals
+        return max(1.0, (1 + self.gain) / spare) if spare > 0 else None
+
+    def picker(
+        self, nodes: Sequence[Node], previous: Picker | None, random: Random, now: float
+    ) -> Picker:
+        reuse = self.reuse(len(nodes))
+        if reuse is None:
+            return EveryReplica(nodes, self, random)
+        pool = previous.pool if isinstance(previous, Pooled) else []
+        return Pooled(nodes, self, random, reuse, pool)
+
+
+class Answer:
+    """What one server answered to a probe."""
+
+    __slots__ = ("at_s", "in_flight", "latency_s", "node", "uses")
+
+    def __init__(
+        self, node: Node, in_flight: float, latency_s: float | None, at_s: float, uses: int
+    ) -> None:
+        self.node = node
+        self.in_flight = in_flight
+        """Then, and picks since."""
+        self.latency_s = latency_s
+        self.at_s = at_s
+        self.uses = uses
+        """For how many more picks it is good."""
+
+
+class Pooled:
+    """Picks by the answers in a pool, each a few times."""
+
+    __slots__ = (
+        "_nodes",
+        "_oldest_next",
+        "_owe",
+        "_policy",
+        "_random",
+        "_removing",
+        "_reuse",
+        "pool",
+        "probes",
+    )
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        policy: Prequal,
+        random: Random,
+        reuse: float,
+        pool: Sequence[Answer],
+    ) -> None:
+        asking = Asking(nodes, policy.probes, random)
+        self.probes = asking.probes
+        self._owe = asking.owe
+        self._nodes = nodes
+        self._policy = policy
+        self._random = random
+        here = set(nodes)
+        self.pool = [answer for answer in pool if answer.node in here]
+        """Oldest first."""
+        self._reuse = reuse
+        self._removing = 0.0
+        self._oldest_next = True
+
+    def probed(self, node: Node, report: LoadReport, now: float) -> None:
+        """An answer replaces an earlier one of that server, or the oldest if the pool is full."""
+        in_flight = sound(report.in_flight)
+        if in_flight is None:
+            return
+        failures = _failures(node, self._policy, now)
+        latency_s = sound(report.latency_s)
+        if latency_s is not None:
+            latency_s *= 1 + failures
+        uses = int(self._reuse)
+        uses += self._random.random() < self._reuse - uses
+        pool = self.pool
+        for i, answer in enumerate(pool):
+            if answer.node is node:
+                del pool[i]
+                break
+        else:
+            if len(pool) >= self._policy.pool:
+                del pool[0]
+        pool.append(Answer(node, in_flight + failures, latency_s, now, uses))
+
+    def pick(self, now: float, key: bytes | None) -> Node:
+        self._owe()
+        pool, policy = self.pool, self._policy
+        too_old_s = now - policy.max_age_s
+        while pool and pool[0].at_s < too_old_s:
+            del pool[0]
+        if len(pool) < 2:
+            return self._nodes[int(self._random.random() * len(self._nodes))]
+        limit = threshold([answer.in_flight for answer in pool], policy.hot_quantile)
+        best = coldest(pool, limit)
+        best.in_flight += 1
+        best.uses -= 1
+        if best.uses <= 0:
+            pool.remove(best)
+        self._removing += policy.removals
+        while self._removing >= 1:
+            self._removing -= 1
+            self._remove(limit)
+        return best.node
+
+    def _remove(self, limit: float) -> None:
+        pool = self.pool
+        if not pool:
+            return
+        if self._oldest_next:
+            del pool[0]
+        else:
+            hot = [answer for answer in pool if answer.in_flight > limit]
+            pool.remove(max(hot, key=_in_flight) if hot else max(pool, key=_latency_s))
+        self._oldest_next = not self._oldest_next
+
+
+class EveryReplica:
+    """Picks by the last answer of each server; for so few that they can all be asked."""
+
+    __slots__ = ("_answers", "_nodes", "_owe", "_policy", "_random", "probes")
+
+    def __init__(self, nodes: Sequence[Node], policy: Prequal, random: Random) -> None:
+        asking = Asking(nodes, policy.probes, random)
+        self.probes = asking.probes
+        self._owe = asking.owe
+        self._nodes = nodes
+        self._policy = policy
+        self._random = random
+        self._answers = [Answer(node, 0.0, None, 0.0, 0) for node in nodes]
+        random.shuffle(self._answers)
+
+    def probed(self, node: Node, report: LoadReport, now: float) -> None:
+        """The newest counts."""
+        told: Told = node.load
+        told.take(node, report, now)
+
+    def pick(self, now: float, key: bytes | None) -> Node:
+        self._owe()
+        policy = self._policy
+        fresh: list[Answer] = []
+        for answer in self._answers:
+            node = answer.node
+            told: Told = node.load
+            if told.told(now, policy.max_age_s):
+                failures = _failures(node, policy, now)
+                answer.in_flight = told.in_flight + node.picked - told.picked + failures
+                latency_s = told.latency_s
+                answer.latency_s = None if latency_s is None else latency_s * (1 + failures)
+                fresh.append(answer)
+        if len(fresh) < 2:
+            return self._nodes[int(self._random.random() * len(self._nodes))]
+        limit = threshold([answer.in_flight for answer in fresh], policy.hot_quantile)
+        return coldest(fresh, limit).node
+
+
+def threshold(in_flight: Sequence[float], quantile: float) -> float:
+    """Above how many requests in flight a server is hot; two or more are given.
+
+    The exact quantile, but never the highest: of three, .84 is the third, and nobody would be hot.
+    """
+    rank = min(ceil(quantile * len(in_flight)), len(in_flight) - 1)
+    return sorted(in_flight)[rank - 1] if rank else -1.0
+
+
+def coldest(answers: Sequence[Answer], limit: float) -> Answer:
+    """The cold one of least latency, or of all hot ones the one with least in flight.
+
+    A latency that isn't told counts as the mean of those that are.
+    """
+    cold = [answer for answer in answers if answer.in_flight <= limit]
+    if not cold:
+        return min(answers, key=_in_flight)
+    try:
+        return min(cold, key=_rank)
+    except TypeError:  # a latency that isn't told
+        told = [answer.latency_s for answer in cold if answer.latency_s is not None]
+        mean = sum(told) / len(told) if told else 0.0
+        return min(
+            cold,
+            key=lambda answer: (
+                mean if answer.latency_s is None else answer.latency_s,
+                answer.in_flight,
+            ),
+        )
+
+
+_in_flight = attrgetter("in_flight")
+_rank = attrgetter("latency_s", "in_flight")
+
+
+def _latency_s(answer: Answer) -> float:
+    return answer.latency_s or 0.0
+
+
+def _failures(node: Node, policy: Prequal, now: float) -> float:
+    failures: Failures = node.load.failures
+    return failures.fade(now, policy.measure.failure_s) if failures.count else 0.0

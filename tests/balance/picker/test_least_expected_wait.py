@@ -1,0 +1,105 @@
+"""Least expected wait: by what servers tell, and by less where they tell less."""
+
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+
+from storagebox.balance import LoadReport, Outcome
+from storagebox.balance.node import Node
+from storagebox.balance.picker import Policy, Prober
+from storagebox.balance.picker.least_expected_wait import LeastExpectedWait
+from storagebox.balance.picker.prequal import Prequal
+from tests.balance.served import begin, counts, end, fresh, nodes, tell
+
+
+def told_lew(
+    rif: Sequence[int | None], used: Sequence[float | None], **settings: float
+) -> tuple[list[Node], LeastExpectedWait]:
+    policy = LeastExpectedWait(blackout_s=0, **settings)  # pyright: ignore[reportArgumentType]
+    servers = nodes(policy, len(rif))
+    reports = [
+        LoadReport(in_flight=count, utilisation=share, requests_per_s=share and 100)
+        for count, share in zip(rif, used, strict=True)
+    ]
+    tell(policy, servers, 0.0, *reports)
+    return servers, policy
+
+
+def test_a_request_goes_where_it_waits_least():
+    servers, policy = told_lew([5, 3, 4], [0.25, 0.5, 0.5])  # 400, 200 and 200 a second
+    picker = policy.picker(servers, None, Random(1), 0.1)
+    waits = [6 / 400, 4 / 200, 5 / 200]
+    assert picker.pick(0.1, None) is servers[waits.index(min(waits))]
+
+
+def test_own_requests_since_the_report_are_added():
+    servers, policy = told_lew([5, 5, 5], [0.5, 0.5, 0.25])
+    picker = policy.picker(servers, None, Random(1), 0.1)
+    for _ in range(45):
+        begin(picker, 0.1)
+    assert [node.in_flight for node in servers] == pytest.approx([10, 10, 25], abs=1)
+
+
+def test_without_reports_it_is_one_s_own_count_over_configured_weights():
+    policy = LeastExpectedWait()
+    servers = nodes(policy, [1, 1, 2])
+    picker = policy.picker(servers, None, Random(1), 0.0)
+    for _ in range(40):
+        begin(picker)
+    assert [node.in_flight for node in servers] == pytest.approx([10, 10, 20], abs=1)
+
+
+def test_who_tells_nothing_is_compared_by_one_s_own_count():
+    servers, policy = told_lew([50, None, 50], [None, None, None])
+    picker = policy.picker(servers, None, Random(1), 0.1)
+    for _ in range(30):
+        begin(picker, 0.1)
+    assert [node.in_flight for node in servers] == [10, 10, 10]
+
+
+def test_of_many_it_draws_some_that_all_differ():
+    policy = LeastExpectedWait()
+    picker, servers = fresh(policy, 40)
+    for node in servers[2:]:
+        node.in_flight = 5
+    picked = counts(picker, servers, 8000)
+    at_least_one_idle = 1 - 38 * 37 * 36 / (40 * 39 * 38)
+    assert sum(picked[:2]) / 8000 == pytest.approx(at_least_one_idle, rel=0.15)
+
+
+def test_probes_bring_fresher_reports():
+    servers, policy = told_lew([9, 2, 3], [0.5, 0.5, 0.5], probes=1)
+    picker = policy.picker(servers, None, Random(1), 0.1)
+    assert isinstance(picker, Prober)
+    assert picker.pick(0.1, None) is servers[1]
+    assert len(picker.probes(0.1)) == 1
+    picker.probed(servers[0], LoadReport(in_flight=0), 0.1)
+    assert picker.pick(0.1, None) is servers[0]
+
+
+@pytest.mark.parametrize("n", [3, 12])
+@pytest.mark.parametrize(
+    "policy", [LeastExpectedWait(), LeastExpectedWait(probes=1), Prequal()], ids=repr
+)
+def test_a_server_that_fails_at_once_loses_its_traffic(policy: Policy, n: int):
+    servers = nodes(policy, n)
+    picker = policy.picker(servers, None, Random(1), 0.0)
+    pending: list[tuple[float, int]] = []
+    idle = LoadReport(in_flight=0, utilisation=0.001, requests_per_s=50, latency_s=1e-4)
+    busy = LoadReport(in_flight=2, utilisation=0.5, requests_per_s=50, latency_s=0.1)
+    for i in range(2000):
+        now = i * 0.02
+        if policy.refresh_s is not None and i % 50 == 0:
+            picker = policy.picker(servers, picker, Random(i), now)
+        while pending and pending[0][0] <= now:
+            end(policy, servers[pending.pop(0)[1]], now, 0.1, report=busy)
+        if isinstance(picker, Prober):
+            for node in picker.probes(now):
+                picker.probed(node, idle if node is servers[0] else busy, now)
+        node = begin(picker, now)
+        if node is servers[0]:
+            end(policy, node, now, 0.0, Outcome.FAILURE, idle)
+        else:
+            pending.append((now + 0.1, servers.index(node)))
+    assert servers[0].picked < 2000 / n / 2

@@ -1,0 +1,300 @@
+"""Policies that go by what servers tell: weights learnt, and Prequal."""
+
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storagebox.balance import Balancer, Endpoint, LoadReport
+from storagebox.balance.node import Node
+from storagebox.balance.picker import Prober
+from storagebox.balance.picker.least_expected_wait import LeastExpectedWait
+from storagebox.balance.picker.prequal import (
+    Answer,
+    EveryReplica,
+    Pooled,
+    Prequal,
+    coldest,
+    threshold,
+)
+from storagebox.balance.picker.reported_weights import ReportedWeights
+from tests.balance.served import counts, endpoints, fresh, nodes, tell
+
+NAN = float("nan")
+
+
+def using(*used: tuple[float, float]) -> list[LoadReport]:
+    """Reports of (requests a second, utilisation)."""
+    return [LoadReport(utilisation=share, requests_per_s=per_s) for per_s, share in used]
+
+
+# Weights learnt (gRPC A58)
+
+
+def test_weights_are_requests_over_utilisation():
+    policy = ReportedWeights(blackout_s=0)
+    servers = nodes(policy, 3)
+    tell(policy, servers, 0.0, *using((100, 0.1), (100, 0.2), (100, 0.4)))
+    picker = policy.picker(servers, None, Random(1), 0.0)
+    assert counts(picker, servers, 600) == pytest.approx([343, 171, 86], abs=3)
+
+
+def test_errors_count_as_use():
+    policy = ReportedWeights(blackout_s=0)
+    servers = nodes(policy, 2)
+    well = LoadReport(utilisation=0.5, requests_per_s=100, errors_per_s=0)
+    failing = LoadReport(utilisation=0.5, requests_per_s=100, errors_per_s=50)
+    tell(policy, servers, 0.0, well, failing)
+    picker = policy.picker(servers, None, Random(1), 0.0)
+    assert counts(picker, servers, 300) == pytest.approx([200, 100], abs=2)
+
+
+def test_who_tells_nothing_weighs_the_mean():
+    policy = ReportedWeights(blackout_s=0)
+    servers = nodes(policy, 3)
+    tell(policy, servers[:2], 0.0, *using((100, 0.25), (100, 0.5)))
+    picker = policy.picker(servers, None, Random(1), 0.0)
+    assert counts(picker, servers, 900) == pytest.approx([400, 200, 300], abs=3)
+
+
+def test_a_weight_is_believed_after_a_blackout_and_until_it_expires():
+    policy = ReportedWeights(blackout_s=10, expiry_s=180)
+    servers = nodes(policy, 2)
+    shares: dict[float, list[int]] = {}
+    for now in (0.0, 9.9, 10.0, 189.0, 190.0):
+        if now in (0.0, 10.0):
+            tell(policy, servers, now, *using((100, 0.2), (100, 0.4)))
+        shares[now] = counts(policy.picker(servers, None, Random(1), now), servers, 300, now)
+    assert shares[9.9] == shares[190.0] == [150, 150]
+    assert shares[10.0] == shares[189.0] == pytest.approx([200, 100], abs=2)
+
+
+def test_until_two_are_known_configured_weights_count():
+    policy = ReportedWeights(blackout_s=0)
+    servers = nodes(policy, [3, 1])
+    tell(policy, servers[:1], 0.0, *using((100, 0.1)))
+    picker = policy.picker(servers, None, Random(1), 0.0)
+    assert counts(picker, servers, 400) == pytest.approx([300, 100], abs=2)
+
+
+def test_slow_start_leaves_its_share_of_what_was_learnt():
+    policy = ReportedWeights(blackout_s=0)
+    servers = nodes(policy, [4, 1])
+    tell(policy, servers, 0.0, *using((100, 0.5), (100, 0.5)))
+    servers[0].weight = 1  # a quarter of its 4
+    picker = policy.picker(servers, None, Random(1), 0.0)
+    assert counts(picker, servers, 500) == pytest.approx([100, 400], abs=2)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        LoadReport(),
+        LoadReport(utilisation=NAN, requests_per_s=100),
+        LoadReport(utilisation=0.5, requests_per_s=NAN),
+        LoadReport(utilisation=0, requests_per_s=100),
+        LoadReport(utilisation=-1, requests_per_s=100),
+        LoadReport(utilisation=0.5, requests_per_s=0),
+    ],
+)
+def test_a_report_without_a_sound_capacity_teaches_nothing(report: LoadReport):
+    policy = ReportedWeights(blackout_s=0)
+    servers = nodes(policy, 2)
+    tell(policy, servers, 0.0, report, report)
+    picker = policy.picker(servers, None, Random(1), 0.0)
+    assert counts(picker, servers, 100) == [50, 50]
+
+
+def test_nobody_is_believed_to_be_beyond_ten_times_the_median():
+    policy = ReportedWeights(blackout_s=0)
+    servers = nodes(policy, 4)
+    tell(policy, servers, 0.0, *using((100, 1e-9), (100, 0.5), (100, 0.5), (1e-9, 0.5)))
+    picker = policy.picker(servers, None, Random(1), 0.0)
+    picked = counts(picker, servers, 12_100)
+    assert picked == pytest.approx([10_000, 1000, 1000, 100], abs=10)
+
+
+def test_a_refresh_counts_on():
+    policy = ReportedWeights(blackout_s=0)
+    servers, random = nodes(policy, 3), Random(1)
+    tell(policy, servers, 0.0, *using((100, 0.2), (100, 0.4), (100, 0.4)))
+    picker, total = None, [0, 0, 0]
+    for i in range(400):
+        picker = policy.picker(servers, picker, random, i * 0.1)
+        total = [a + b for a, b in zip(total, counts(picker, servers, 1), strict=True)]
+    assert total == pytest.approx([200, 100, 100], abs=3), "at random it would be within 20"
+
+
+# Prequal
+
+
+def answers(rif: Sequence[int], latency_s: Sequence[float]) -> list[Answer]:
+    return [
+        Answer(node, count, latency, 0.0, 1)
+        for node, count, latency in zip(nodes(Prequal(), len(rif)), rif, latency_s, strict=True)
+    ]
+
+
+ANSWERS = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 99)), min_size=2, max_size=16).map(
+    lambda told: answers(*map(list, zip(*told, strict=True)))
+)  # pyright: ignore[reportArgumentType]
+
+
+@given(ANSWERS, st.floats(0, 1))
+def test_while_anybody_is_cold_the_pick_is_cold_and_nobody_cold_is_faster(
+    told: list[Answer], quantile: float
+):
+    limit = threshold([answer.in_flight for answer in told], quantile)
+    cold = [answer for answer in told if answer.in_flight <= limit]
+    pick = coldest(told, limit)
+    if cold:
+        assert pick in cold
+        assert pick.latency_s == min(answer.latency_s or 0 for answer in cold)
+    else:
+        assert pick.in_flight == min(answer.in_flight for answer in told)
+
+
+@given(ANSWERS, st.floats(0, 1), st.floats(0, 1))
+def test_a_higher_quantile_never_makes_fewer_cold(told: list[Answer], one: float, other: float):
+    rifs = [answer.in_flight for answer in told]
+    assert threshold(rifs, min(one, other)) <= threshold(rifs, max(one, other))
+
+
+def test_of_three_the_most_loaded_can_be_hot():
+    assert threshold([1, 5, 9], 2**-0.25) == 5
+
+
+def test_at_quantile_0_the_fewest_requests_in_flight_win():
+    told = answers([3, 1, 2], [0.1, 9.0, 0.2])
+    assert coldest(told, threshold([3, 1, 2], 0.0)) is told[1]
+
+
+def test_a_latency_that_is_not_told_is_neither_fast_nor_slow():
+    told = answers([1, 1, 1], [0.1, 0.2, 0.3])
+    told[0].latency_s = None
+    assert coldest(told, 1) is told[1]
+
+
+def test_answers_are_reused_as_the_paper_s_formula_says():
+    expected = {25: 25, 30: 5.0, 50: 1.923, 100: 1.316}
+    assert {n: Prequal().reuse(n) for n in expected} == {
+        n: pytest.approx(uses, rel=0.01) for n, uses in expected.items()
+    }
+    assert [Prequal().reuse(n) for n in (3, 12, 24)] == [None] * 3
+
+
+@pytest.mark.parametrize(("n", "kind"), [(3, EveryReplica), (24, EveryReplica), (25, Pooled)])
+def test_few_servers_are_all_asked(n: int, kind: type):
+    picker, _ = fresh(Prequal(), n)
+    assert type(picker) is kind
+    assert isinstance(picker, Prober)
+
+
+@pytest.mark.parametrize(("rate", "picks", "asked"), [(3.0, 4, 12), (0.5, 4, 2), (0.25, 3, 0)])
+def test_probes_go_to_different_servers_and_fractions_add_up(rate: float, picks: int, asked: int):
+    picker, _ = fresh(Prequal(probes=rate), 30)
+    assert isinstance(picker, Prober)
+    for _ in range(picks):
+        picker.pick(0.0, None)
+    due = picker.probes(0.0)
+    assert len(set(due)) == len(due) == asked
+    assert not picker.probes(0.0), "once"
+
+
+def probing(policy: Prequal, n: int, picks: int, slow: int = 0) -> tuple[Pooled, list[Node]]:
+    """Picks whose probes are answered: all alike, but one that is slow and loaded."""
+    picker, servers = fresh(policy, n)
+    assert isinstance(picker, Pooled)
+    for i in range(picks):
+        now = i * 0.01
+        picker.pick(now, None)
+        for node in picker.probes(now):
+            loaded = node is servers[slow]
+            picker.probed(node, LoadReport(in_flight=9 if loaded else 2, latency_s=0.1), now)
+    return picker, servers
+
+
+def test_a_pool_keeps_its_bounds_and_a_server_has_one_answer():
+    picker, _ = probing(Prequal(), 50, 200)
+    assert 2 <= len(picker.pool) <= 16
+    assert len({answer.node for answer in picker.pool}) == len(picker.pool)
+    assert all(answer.uses <= 2 for answer in picker.pool)
+
+
+def test_a_pick_is_charged_to_its_answer():
+    picker, servers = fresh(Prequal(removals=0.0), 60)
+    assert isinstance(picker, Pooled)
+    for node, rif in zip(servers[:3], (1, 1, 9), strict=True):
+        picker.probed(node, LoadReport(in_flight=rif, latency_s=0.1), 0.0)
+    for answer in picker.pool:
+        answer.uses = 9
+    picked = [servers.index(picker.pick(0.0, None)) for _ in range(6)]
+    assert sorted(picked) == [0, 0, 0, 1, 1, 1]
+
+
+def test_old_answers_inform_no_pick():
+    picker, servers = fresh(Prequal(max_age_s=1.0), 60)
+    assert isinstance(picker, Pooled)
+    for node in servers[:8]:
+        picker.probed(node, LoadReport(in_flight=0, latency_s=0.1), 0.0)
+    assert {servers.index(picker.pick(1.1, None)) < 8 for _ in range(40)} == {True, False}
+    assert not picker.pool
+
+
+def test_a_server_that_has_left_is_not_picked_by_its_answer():
+    policy = Prequal()
+    picker, servers = probing(policy, 60, 100)
+    left = picker.pool[0].node
+    rest = [node for node in servers if node is not left]
+    after = policy.picker(rest, picker, Random(1), 1.0)
+    assert isinstance(after, Pooled)
+    assert len(after.pool) >= 2
+    assert left not in {answer.node for answer in after.pool}
+
+
+def test_the_oldest_and_the_worst_leave_the_pool_in_turn():
+    picker, servers = fresh(Prequal(), 100)
+    assert isinstance(picker, Pooled)
+    for node, rif in zip(servers, (3, 1, 3, 9, 3, 3, 3, 3), strict=False):
+        picker.probed(node, LoadReport(in_flight=rif, latency_s=rif / 10), 0.0)
+    for answer in picker.pool:
+        answer.uses = 9
+    left: list[list[int]] = []
+    for _ in range(3):
+        assert picker.pick(0.0, None) is servers[1], "the good would be used up, the bad stay"
+        left.append([servers.index(answer.node) for answer in picker.pool])
+        picker.pool[0].in_flight = 1
+    assert left == [[1, 2, 3, 4, 5, 6, 7], [1, 2, 4, 5, 6, 7], [2, 4, 5, 6, 7]]
+
+
+def test_three_servers_are_compared_by_their_last_answers():
+    picker, servers = fresh(Prequal(), 3)
+    assert isinstance(picker, EveryReplica)
+    for node, rif, latency_s in zip(servers, (2, 2, 9), (0.3, 0.1, 0.01), strict=True):
+        picker.probed(node, LoadReport(in_flight=99, latency_s=9.0), 0.0)
+        picker.probed(node, LoadReport(in_flight=rif, latency_s=latency_s), 0.1)
+    assert picker.pick(0.2, None) is servers[1], "the fastest of the cold"
+    assert len({picker.pick(1.2, None) for _ in range(60)}) == 3, "too old, so at random"
+
+
+def test_a_balancer_tells_whom_to_probe_and_takes_what_they_answer():
+    made = Balancer(Prequal(), random=Random(1))
+    made.update(endpoints(3), 0.0)
+    assert made.probes(0.0) == []
+    made.pick(0.0)
+    due = made.probes(0.0)
+    assert {endpoint.id for endpoint in due} == {endpoint.id for endpoint in endpoints(3)}
+    for endpoint in due:
+        made.probed(endpoint, LoadReport(in_flight=endpoint != due[1], latency_s=0.1), 0.0)
+    made.probed(Endpoint("gone", 80), LoadReport(in_flight=0), 0.0)
+    assert made.pick(0.0).endpoint == due[1]
+
+
+def test_a_policy_that_probes_nobody_has_nobody_to_probe():
+    made = Balancer(LeastExpectedWait())
+    made.update(endpoints(3), 0.0)
+    made.pick(0.0)
+    assert made.probes(0.0) == []
+    made.probed(endpoints(3)[0], LoadReport(in_flight=3), 0.0)
