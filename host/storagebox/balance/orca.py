@@ -79,7 +79,8 @@ def _flat(message: Any) -> Mapping[str, Any]:
 def _report(said: Mapping[str, Any]) -> LoadReport | None:
     utilisation = _number(said.get("application_utilization"))
     if not utilisation:  # gRPC A58: the CPU's stands in where the application tells none
-        utilisation = _number(said.get("cpu_utilization"))
+        processor = _number(said.get("cpu_utilization"))
+        utilisation = utilisation if processor is None else processor
     in_flight = _number(said.get("named_metrics.rif"))
     report = LoadReport(
         utilisation=utilisation,

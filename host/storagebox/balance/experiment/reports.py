@@ -7,16 +7,10 @@ shows, too.
 
 from __future__ import annotations
 
-from collections import deque
-from statistics import median
 from typing import Protocol
 
 from storagebox.balance.outcome import LoadReport
-
-_KEPT = 9
-"""Latencies kept for each number of requests in flight."""
-_EXACT = 16
-"""Above so many in flight, numbers are told apart by eighths of a power of two."""
+from storagebox.balance.reporting.latency_by_load import LatencyByLoad
 
 
 class Timed(Protocol):
@@ -43,8 +37,7 @@ class Reporter:
         self._ended = 0
         self._utilisation: float | None = None
         self._requests_per_s: float | None = None
-        self._latencies: dict[int, deque[float]] = {}
-        self._medians: dict[int, float] = {}
+        self._latency = LatencyByLoad()
 
     def ended(self, task: Timed, busy_s: float, now: float) -> None:
         """A task is done that took so much processor time."""
@@ -55,12 +48,7 @@ class Reporter:
             self._utilisation = self._busy_s / (elapsed_s * self._capacity)
             self._requests_per_s = self._ended / elapsed_s
             self._began_s, self._busy_s, self._ended = now, 0.0, 0
-        bucket = _bucket(task.in_flight_then)
-        kept = self._latencies.get(bucket)
-        if kept is None:
-            kept = self._latencies[bucket] = deque(maxlen=_KEPT)
-        kept.append(now - task.came_s)
-        self._medians.pop(bucket, None)
+        self._latency.add(task.in_flight_then, now - task.came_s)
 
     def report(self, in_flight: int) -> LoadReport:
         """What an answer or a probe is told now."""
@@ -69,27 +57,5 @@ class Reporter:
             requests_per_s=self._requests_per_s,
             errors_per_s=0.0,
             in_flight=in_flight,
-            latency_s=self._latency_s(in_flight),
+            latency_s=self._latency.now_s(in_flight),
         )
-
-    def _latency_s(self, in_flight: int) -> float | None:
-        """The median of those that found about as many as there are now (Prequal, section 4)."""
-        if not self._latencies:
-            return None
-        wanted = _bucket(in_flight)
-        bucket = (
-            wanted
-            if wanted in self._latencies
-            else min(self._latencies, key=lambda known: abs(known - wanted))
-        )
-        known_s = self._medians.get(bucket)
-        if known_s is None:
-            known_s = self._medians[bucket] = median(self._latencies[bucket])
-        return known_s
-
-
-def _bucket(in_flight: int) -> int:
-    if in_flight < _EXACT:
-        return in_flight
-    power = in_flight.bit_length() - 1
-    return _EXACT + 8 * (power - 4) + ((in_flight << 3 >> power) & 7)
