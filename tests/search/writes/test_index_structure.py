@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from storagebox.search.writes.catalog import Catalog
 from storagebox.search.writes.operations import (
     ClearIndex,
     CopyIndex,
@@ -204,3 +206,24 @@ def test_what_became_impossible_in_the_queue_is_told_and_does_nothing(tenant: Te
     assert app.wait(late, 60)
     assert tenant.told("task.failed")[0]["task"] == late
     assert tenant.records("b") == {}
+
+
+def test_an_index_that_is_being_made_is_not_there_yet_and_not_damaged(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+    save = Catalog.save
+
+    def saving(catalog: Catalog, folder: Path) -> None:
+        try:
+            seen.append(tenant.app.view("new"))
+        except Refused as fault:
+            seen.append(fault)
+        save(catalog, folder)
+
+    tenant.add("old", {"objectID": "1"})
+    monkeypatch.setattr(Catalog, "save", saving)
+    tenant.add("new", {"objectID": "1"})
+    assert seen
+    assert seen == [None] * len(seen)
+    assert tenant.app.view("new") is not None

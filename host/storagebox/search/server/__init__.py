@@ -13,5 +13,6 @@ rates.py        how often somebody may ask
 recent.py       the latest requests, for GET /1/logs
 resources/      a module for each thing the API is about
 served.py       which applications of a folder
+connections.py  a client's connection, and how long it may take to ask
 serving.py      the process: sockets, signals, the end
 """

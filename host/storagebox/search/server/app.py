@@ -64,7 +64,10 @@ def _encoded_paths(router: App) -> App:
         if scope["type"] == "http":
             path: str = scope["raw_path"].decode("latin-1")
             path = path.replace("%2A", "*").replace("%2a", "*")
-            scope = {**scope, "path": path.rstrip("/") or "/", "root_path": ""}
+            # Who deletes a record and has an empty objectID must not delete the index.
+            if scope["method"] != "DELETE":
+                path = path.rstrip("/") or "/"
+            scope = {**scope, "path": path, "root_path": ""}
         await router(scope, receive, send)
 
     return app

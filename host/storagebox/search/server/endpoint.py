@@ -235,7 +235,7 @@ class Endpoint:
                 answer=data[: recent.SHOWN_BYTES],
                 took_ms=int((perf_counter() - began_s) * 1000),
                 kind=self._kind,
-                index=call.indices[0] if call.indices else "",
+                indices=tuple(dict.fromkeys(call.indices)),
                 hits=call.hits,
                 queries=call.queries,
             )

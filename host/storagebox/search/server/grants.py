@@ -32,7 +32,7 @@ class Grant:
     acl: frozenset[str] = frozenset()
     indexes: tuple[tuple[str, ...], ...] = ()
     referers: tuple[str, ...] = ()
-    sources: tuple[IPv4Network | IPv6Network, ...] = ()
+    sources: tuple[tuple[IPv4Network | IPv6Network, ...], ...] = ()
     valid_until_s: int | None = None
     max_hits: int = 0  # in one answer; 0 is without limit, as with the next
     max_queries_per_hour: int = 0
@@ -56,7 +56,7 @@ class Grant:
             raise Refused('"validUntil" parameter less than current server time')
         if acl and not self.holds(acl):
             raise Refused(_NOT_ALLOWED, 403)
-        if self.sources and not any(_within(address, source) for source in self.sources):
+        if not all(any(_within(address, one) for one in group) for group in self.sources):
             raise Refused("Source not allowed with this API key", 403)
         if self.referers and not matches(referer, self.referers):
             raise Refused("Method not allowed with this referer", 403)
@@ -112,16 +112,18 @@ def check_restrictions(encoded: str) -> None:
 def _restricted(grant: Grant, encoded: str, *, before: bool) -> Grant:
     if not encoded:
         return grant
-    own = {name: value for name, value in parse_qsl(encoded) if name in _OWN}
+    pairs = parse_qsl(encoded, keep_blank_values=True)
+    own = {name: value for name, value in pairs if name in _OWN}
     layer = {name: value for name, value in decoded(encoded).items() if name not in _OWN}
     if layer:
         Query.parse({}, DEFAULTS, over=(layer,))  # what is wrong is to be said once, and here
     indexes, sources, until = grant.indexes, grant.sources, grant.valid_until_s
     if "restrictIndices" in own:
         # Given and empty, it opens nothing: better than everything.
-        indexes = (*indexes, tuple(_listed(own["restrictIndices"])))
-    if own.get("restrictSources"):
-        sources = (*sources, *map(_network, _listed(own["restrictSources"])))
+        indexes = (*indexes, tuple(_listed("restrictIndices", own)))
+    if "restrictSources" in own:
+        listed = _listed("restrictSources", own)
+        sources = (*sources, tuple(map(_network, listed)))
     if "validUntil" in own:
         ours = _seconds(own["validUntil"])
         until = ours if until is None else min(until, ours)
@@ -156,12 +158,13 @@ def _matches(text: str, pattern: str) -> bool:
     return text == pattern
 
 
-def _listed(text: str) -> list[str]:
+def _listed(name: str, given: Mapping[str, str]) -> list[str]:
+    text = given[name]
     if text.startswith("["):
         try:
             values = orjson.loads(text)
         except orjson.JSONDecodeError:
-            raise LanguageError(f"expected a list, not {text!r}") from None
+            raise LanguageError(f"{name}: expected a list, not {text!r:.80}") from None
         return [str(value) for value in values]
     return [part.strip() for part in text.split(",") if part.strip()]
 

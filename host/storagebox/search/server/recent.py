@@ -37,7 +37,7 @@ class Entry:
     answer: bytes
     took_ms: int
     kind: str
-    index: str = ""
+    indices: tuple[str, ...] = ()
     hits: int | None = None
     queries: int = 1
 
@@ -64,8 +64,8 @@ class Entry:
         }
         if query:
             told["query_params"] = redacted(query)
-        if self.index:
-            told["index"] = self.index
+        if self.indices:
+            told["index"] = self.indices[0]
         if self.hits is not None:
             told["query_nb_hits"] = str(self.hits)
         return told
@@ -86,7 +86,7 @@ class Recent:
         for entry in reversed(self._entries):
             if entry.at_s < now_s - KEPT_S:
                 return
-            if index and entry.index != index:
+            if index and index not in entry.indices:
                 continue
             if kind == ERROR and entry.status < 400:
                 continue

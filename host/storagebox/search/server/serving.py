@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from storagebox.search.server.connections import HEAD_BYTES, Connection
 from storagebox.search.server.endpoint import App, Service
 from storagebox.search.server.served import CannotServe, Served
 
@@ -59,6 +60,8 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=_GRACE_S,
                 backlog=_BACKLOG,
                 ws="none",
+                http=Connection,
+                h11_max_incomplete_event_size=HEAD_BYTES,
             )
         )
         self._service = service

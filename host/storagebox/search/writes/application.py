@@ -313,8 +313,8 @@ class Application:
         view = self._state.views.get(name)
         if view is not None and not view.place.lost:
             return view
-        if name not in self._state.catalog.places:
-            return None
+        if view is None and name not in self._state.damaged:
+            return None  # or it is being made, and isn't there yet
         if view is not None:
             raise Refused(
                 f"Index {name} was damaged, and could not be rebuilt: clear it, then import again",

@@ -67,6 +67,7 @@ class State:
         self.catalog = catalog
         self.limits = limits
         self.views: Mapping[str, View] = {}
+        self.damaged: frozenset[str] = frozenset()  # the names that there would be views of
         self.indices = Indices(folder, report)
         self._report = report
 
@@ -94,7 +95,10 @@ class State:
             own, index = self.indices.get(place.folder), self.indices.get(source.folder)
             if own is not None and index is not None:
                 views[name] = View(place, index, own)
+        damaged = self.catalog.places.keys() - views.keys()
+        self.damaged |= damaged  # whoever reads meanwhile finds a name in one or the other
         self.views = views
+        self.damaged = frozenset(damaged)
 
     def apply(self, position: int, operation: Operation, at_ms: int) -> None:
         """Do what the entry at `position` says, but for committing it.

@@ -20,5 +20,11 @@ async def latest(call: Call) -> Any:
     if kind not in ("all", recent.QUERY, recent.BUILD, recent.ERROR):
         raise Refused("type: expected all, query, build or error")
     entries = call.tenant.recent.latest(call.now_s, kind, call.query.get("indexName", ""))
-    seen = (entry for entry in entries if not entry.index or call.grant.sees(entry.index))
+    # Who may see some indices only, sees no request that was about others too, or about keys.
+    every = not call.grant.indexes
+    seen = (
+        entry
+        for entry in entries
+        if every or (entry.indices and all(map(call.grant.sees, entry.indices)))
+    )
     return {"logs": [entry.to_json() for entry in islice(seen, offset, offset + length)]}

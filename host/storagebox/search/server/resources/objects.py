@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from storagebox.search.engine.answer import Hit
 from storagebox.search.language.query import Query
@@ -13,6 +13,9 @@ from storagebox.search.writes import accepting
 from storagebox.search.writes.application import iso
 from storagebox.search.writes.operations import Batch, Operation
 from storagebox.search.writes.refused import Refused
+
+# Algolia's documented limit.
+_MAX_OBJECTS: Final = 1000
 
 
 async def get(call: Call) -> Any:
@@ -30,18 +33,27 @@ async def get_many(call: Call) -> Any:
     requests = call.fields().get("requests")
     if not isinstance(requests, list):
         raise Refused("requests: expected a list of records to get")
-    results: list[Any] = []
-    for position, request in enumerate(requests):
-        if not isinstance(request, dict):
-            raise Refused(f"requests: number {position} is no JSON object")
-        name, object_id = request.get("indexName"), request.get("objectID")
-        if not isinstance(name, str) or not isinstance(object_id, str):
-            raise Refused(f"requests: number {position} has no indexName or no objectID")
-        wanted = request.get("attributesToRetrieve")
-        params = {} if wanted is None else {"attributesToRetrieve": wanted}
-        results.append(_record(call, name, object_id, params))
+    if len(requests) > _MAX_OBJECTS:
+        raise Refused(f"requests: {len(requests)} in one request are over {_MAX_OBJECTS}")
     call.queries = len(requests)
-    return {"results": results}
+
+    def records() -> list[Any]:
+        return [_wanted(call, position, request) for position, request in enumerate(requests)]
+
+    return {"results": await call.turns.long(call.tenant.line, records)}
+
+
+def _wanted(call: Call, position: int, request: Any) -> dict[str, Any] | None:
+    """The record that one of several requests asks for."""
+    if not isinstance(request, dict):
+        raise Refused(f"requests: number {position} is no JSON object")
+    name, object_id = request.get("indexName"), request.get("objectID")
+    if not isinstance(name, str) or not isinstance(object_id, str):
+        raise Refused(f"requests: number {position} has no indexName or no objectID")
+    wanted = request.get("attributesToRetrieve")
+    return _record(
+        call, name, object_id, {} if wanted is None else {"attributesToRetrieve": wanted}
+    )
 
 
 async def add(call: Call) -> Any:
