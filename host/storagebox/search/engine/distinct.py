@@ -63,8 +63,7 @@ def grouped(
     Records that rules promote stand in place of their groups.
     """
     numbers = groups(snapshot, attribute, matches.rows)
-    order = np.lexsort(tuple(reversed(snapshot.own_order(matches.rows))))
-    heads = np.sort(matches.rows[order][np.unique(numbers[order], return_index=True)[1]])
+    heads = _heads(snapshot, matches.rows, numbers)
     wanted = np.array([row for _, row in promoted_rows(snapshot, query)], np.int64)
     if not len(wanted):
         ranked, sequence = _grouped(snapshot, query, matches, attribute, first, end, budget)
@@ -77,6 +76,20 @@ def grouped(
     added = int(np.count_nonzero(~np.isin(np.unique(instead), numbers)))
     sequence = np.array([sequence_of.get(row, 0) for row in ranked.rows.tolist()], np.int64)
     return Grouped(replace(ranked, added=added), sequence, heads)
+
+
+def _heads(snapshot: Snapshot, rows: Rows, numbers: NDArray[np.int64]) -> Rows:
+    """The first of each group in the index's own order, ascending; `rows` ascend."""
+    in_base = int(np.searchsorted(rows, snapshot.base_rows))
+    known, first = np.unique(numbers[:in_base], return_index=True)
+    if in_base == len(rows):
+        return np.sort(rows[first])
+    # The base's rows stand in that order; only groups that the tail has rows of are looked at.
+    shared = np.isin(known, numbers[in_base:])
+    rest = np.concatenate([first[shared], np.arange(in_base, len(rows))])
+    rest = rest[np.lexsort(tuple(reversed(snapshot.own_order(rows[rest]))))]
+    heads = rest[np.unique(numbers[rest], return_index=True)[1]]
+    return np.sort(rows[np.concatenate([first[~shared], heads])])
 
 
 def _grouped(
