@@ -9,14 +9,18 @@ and the test begins anew. A failure on a machine that ran is one at once.
 import os
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
 from _pytest.runner import runtestprotocol
 
+from boards.emulated.board import STALLS
+
 REPEATS = 2
 # The smallest DAC buffer is 85 ms of sound (boards/*/board.toml, ibuf), seldom full amid music.
 STALL_NS = 25_000_000
+_TOLD = 400  # characters of what had failed
 
 _SLEEPER = """
 import os, sys, time
@@ -31,9 +35,14 @@ while os.getppid() == parent:
 
 
 class Sleeper:
-    """The process that is woken late when others are: in a session of its own, as boards are."""
+    """The process that is woken late when others are: in a session of its own, as boards are.
+
+    Boards of this process write beside it, into a file.
+    """
 
     def __init__(self) -> None:
+        self._boards = tempfile.NamedTemporaryFile(prefix="phantom-stalls-")  # noqa: SIM115
+        os.environ[STALLS] = self._boards.name
         self._process = subprocess.Popen(
             [sys.executable, "-S", "-c", _SLEEPER.format(stall_ns=STALL_NS)],
             stdout=subprocess.PIPE,
@@ -52,6 +61,7 @@ class Sleeper:
         except BlockingIOError:
             pass
         *lines, self._rest = self._rest.split(b"\n")
+        lines += self._boards.read().splitlines()
         stalls = [tuple(map(int, line.split())) for line in lines]
         return max((length for ended, length in stalls if ended > since_ns), default=0)
 
@@ -59,6 +69,8 @@ class Sleeper:
         self._process.kill()
         self._process.wait()
         os.close(self._pipe)
+        del os.environ[STALLS]
+        self._boards.close()
 
 
 def run(item: pytest.Item, nextitem: pytest.Item | None, sleeper: Sleeper) -> None:
@@ -72,8 +84,14 @@ def run(item: pytest.Item, nextitem: pytest.Item | None, sleeper: Sleeper) -> No
             break
         failure = next(report for report in reports if report.failed)
         why = f"the machine stood still for {stalled_ns // 1_000_000} ms"
-        found = str(failure.longrepr).splitlines()[-1]
-        os.write(2, f"\n{item.nodeid} is repeated, {why}: {found}\n".encode())
+        os.write(2, f"\n{item.nodeid} is repeated, {why}: {_found(failure)}\n".encode())
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def _found(failure: pytest.TestReport) -> str:
+    """What failed, in one line: so that what fails again and again is seen."""
+    crash = getattr(failure.longrepr, "reprcrash", None)
+    told = crash.message if crash else str(failure.longrepr).strip().rpartition("\n")[2]
+    return " ".join(told.split())[:_TOLD]

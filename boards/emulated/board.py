@@ -36,6 +36,9 @@ from boards.emulated.stubs import resets
 from boards.image import firmware, flash, partitions, standin
 
 TICKS_WRAP = 1 << 30
+# Names a file to which boards write when this machine kept them from running, as lines of two
+# numbers: when that ended, and how long it was, ns of the monotonic clock.
+STALLS = "PHANTOM_STALLS"
 _APPLICATION_BYTES = 32 * 1024  # of the stand-in for MicroPython: enough for it to be checked
 _ESPRESSIF = bytes.fromhex("7cdfa1")
 _SUBTYPE_FAT = 0x81  # of the partition that MicroPython registers, whatever is in it
@@ -238,6 +241,7 @@ class EmulatedBoard:
             "mac": self._mac.hex(),
             "capture": str(self.captures[-1]),
             "wedge": str(self._wedge.absolute()),
+            "stalls": os.environ.get(STALLS, ""),
             "retained": str(self.retained.path),
             "flash": str(self._image),
             "flash_journal": str(self.flash_power.journal),

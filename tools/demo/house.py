@@ -133,6 +133,7 @@ class House:
     seed: int = 1
     board_profile: str = "esp32"
     say: Say = _silent
+    music: Path | None = None  # a folder whose library the box is to keep
     events: list[Event] = field(default_factory=list[Event], init=False)
     playing: Playing | None = field(default=None, init=False)
 
@@ -216,7 +217,7 @@ class House:
 
     def _start_box(self) -> None:
         self.say("storage box")
-        installation.found(self.workdir / "box", self.installation)
+        installation.found(self.state, self.installation)
         if self._network is not None:
             self._network.station("box", self._box_address, profile="wired")
         self._spawn_box()
@@ -229,9 +230,11 @@ class House:
         argv = [
             *_BOX_COMMAND,
             *("--address", self._box_address, "--name", self.installation["name"]),
-            *("--state", str((self.workdir / "box").absolute())),
-            *("--control", str(self._control_path)),
+            *("--state", str(self.state)),
+            *("--control", str(self.control_path)),
         ]
+        if self.music is not None:
+            argv += ["--music", str(self.music.absolute())]
         launch = subprocess.Popen
         if self._network is not None:
             launch = self._network.stations["box"].popen
@@ -252,7 +255,7 @@ class House:
             if self._box.poll() is not None:
                 raise HouseError(self._box_ended())
             try:
-                return ControlClient(self._control_path)
+                return ControlClient(self.control_path)
             except ControlError as fault:
                 if time.monotonic() > deadline:
                     raise HouseError(f"{fault}; its log is {self.box_log}") from fault
@@ -287,16 +290,22 @@ class House:
         return self.workdir / "box.log"
 
     @property
-    def _control_path(self) -> Path:
+    def control_path(self) -> Path:
+        """The box's control socket."""
         assert self._sockets is not None, "the house is not open"
         return self._sockets / "control"
+
+    @property
+    def state(self) -> Path:
+        """The box's folder."""
+        return (self.workdir / "box").absolute()
 
     # Orders
 
     def client(self) -> ControlClient:
         """Another connection to the box, which the caller closes. Raises HouseError."""
         try:
-            return ControlClient(self._control_path)
+            return ControlClient(self.control_path)
         except ControlError as fault:
             raise HouseError(str(fault)) from fault
 

@@ -13,7 +13,7 @@ from collections import namedtuple
 
 import ffi
 import micropython
-from _board import end, facts
+from _board import end, facts, rested
 
 _TCGETS = 0x5401
 _TCSETS = 0x5402
@@ -115,6 +115,7 @@ def untake(count):
 def _fill(most):
     global _have, _taken
     _have = _read(0, _buffer, min(most, len(_buffer)))
+    rested()
     _taken = 0
     if _have <= 0:
         end(0)  # the emulator is gone

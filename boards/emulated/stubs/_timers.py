@@ -2,7 +2,7 @@
 
 import _thread
 
-from _board import machine_sleep_us
+from utime import sleep_us
 
 
 class Timer:
@@ -24,7 +24,7 @@ class Timer:
 
         def run():
             while True:
-                machine_sleep_us(us)
+                sleep_us(us)  # not the board's own sleep: it works on
                 if not running[0]:
                     return
                 if callback is not None:

@@ -1,6 +1,7 @@
 """`time` as on the ESP32: ticks wrap at 2**30 and run on the board's own crystal."""
 
 import utime as _host
+from _board import rested as _rested
 from _board import ticks as _ticks
 from micropython import const
 
@@ -12,9 +13,21 @@ time_ns = _host.time_ns
 gmtime = _host.gmtime
 localtime = _host.localtime
 mktime = _host.mktime
-sleep = _host.sleep
-sleep_ms = _host.sleep_ms
-sleep_us = _host.sleep_us
+
+
+def sleep(seconds):
+    _host.sleep(seconds)
+    _rested()
+
+
+def sleep_ms(ms):
+    _host.sleep_ms(ms)
+    _rested()
+
+
+def sleep_us(us):
+    _host.sleep_us(us)
+    _rested()
 
 
 def ticks_us():

@@ -42,6 +42,7 @@ _BENCHES = {
     "start": "How closely all rooms start, and how long after the command.",
     "streamer": "How many devices one core of the box feeds.",
     "discovery": "How soon a house knows who is there, who died, who left and who moved.",
+    "library": "Whether music is disturbed while the box reads a music folder, and is searched.",
     "control": "How soon boards answer, obey and tell: idle, with music, amid an upload.",
     "flash": "How long flashing takes, and how soon a board that was reset is back in the music.",
     "search": "How fast searches are: tracks, apt's packages letter by letter, over HTTP.",

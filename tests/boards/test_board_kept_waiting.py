@@ -1,0 +1,51 @@
+"""A board that this machine kept from running says so, to its log and to whoever judges it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from boards.emulated.board import STALLS, EmulatedBoard
+from tests.boards.driver import wait_for
+
+_HELD_NS = 400_000_000
+_MAIN = """
+import select, time
+time.sleep_ms(600)
+print("waits")
+poll = select.poll()
+while True:
+    poll.poll(10)
+"""
+
+
+def test_time_that_others_took_is_told_and_its_own_sleep_is_not(
+    make_board: Callable[..., EmulatedBoard], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stalls = tmp_path / "stalls"
+    monkeypatch.setenv(STALLS, str(stalls))
+    board = make_board(files={"main.py": _MAIN})
+    board.start()
+    wait_for("it waits for nothing", lambda: "waits" in board.log())
+    told = len(_told(stalls))
+    assert all(ns < _HELD_NS for _, ns in _told(stalls)), "it has slept for longer by itself"
+    pid = board.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(_HELD_NS / 1e9)
+    os.kill(pid, signal.SIGCONT)
+    wait_for("it says so", lambda: len(_told(stalls)) > told)
+    ended_ns, lost_ns = max(_told(stalls), key=lambda stall: stall[1])
+    assert lost_ns > _HELD_NS - 50e6
+    assert ended_ns <= time.monotonic_ns()
+    assert "kept from running for" in board.log()
+
+
+def _told(stalls: Path) -> list[tuple[int, int]]:
+    lines = stalls.read_text().splitlines() if stalls.exists() else []
+    return [(int(ended), int(length)) for ended, length in map(str.split, lines)]
