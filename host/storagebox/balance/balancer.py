@@ -212,7 +212,11 @@ class Balancer:
             if self.policy.measure is not None:
                 self.policy.measure.ended(node, latency_s, outcome, report, now)
             probe = pick.reason == "probe"
-            if self._health.ended(node, outcome, pick.began_s, now, probe=probe, report=report):
+            assess_s = self._health.ended(
+                node, outcome, pick.began_s, now, probe=probe, report=report
+            )
+            self._again_s = min(self._again_s, assess_s)
+            if now >= self._again_s:
                 self._assess(now)
         self._observer.done(node, pick.reason, outcome, latency_s)
 

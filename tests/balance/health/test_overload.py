@@ -66,6 +66,14 @@ def test_a_time_that_is_none_is_no_time(told: float):
     assert made.weight(A) is None
 
 
+def test_pickers_learn_of_it_within_a_twentieth_of_a_second():
+    made = Seen(3)
+    turn_away(made)
+    made.now = 0.06
+    made.end(made.pick(), Outcome.SUCCESS)
+    assert [s.weight for s in made.balancer.standings(made.now)] == [1 / 2, 1, 1]
+
+
 def test_if_all_say_so_nobody_is_preferred_and_nobody_ejected():
     made = Seen(3)
     for _ in range(100):

@@ -75,8 +75,8 @@ class Health(Protocol):
         *,
         probe: bool,
         report: LoadReport | None,
-    ) -> bool:
-        """A request that began at `began_s` has ended. True if that may change who is eligible."""
+    ) -> float:
+        """A request that began at `began_s` has ended. When to assess anew; `inf`: not for it."""
         ...
 
     def assess(self, nodes: Sequence[Node], now: float) -> Assessment:

@@ -6,26 +6,28 @@ registry says, then what checks say, then how requests ended. At the last step e
 from, which is better than an error for certain, and better than all load on one.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
-
-T = TypeVar("T")
+from collections.abc import Sequence
+from enum import IntEnum
 
 
-def chosen_from(
-    usable: Sequence[T], objections: Sequence[Callable[[T], bool]], panic_share: float
-) -> tuple[list[T], int]:
-    """Who is left, and how many objections had to be given up for that.
+class Objection(IntEnum):
+    """What speaks against a server; the strongest counts."""
+
+    NONE = 0
+    REGISTRY = 1
+    CHECKS = 2
+    REQUESTS = 3
+
+
+def given_up(strongest: Sequence[int], panic_share: float) -> int:
+    """Up to which objection nothing is held against anybody; `NONE` without a panic.
 
     Args:
-        usable: all that don't drain.
-        objections: what speaks against one, the weakest first.
-        panic_share: no more than this share of the usable is too few; nobody always is.
+        strongest: the strongest objection to each server that doesn't drain.
+        panic_share: no more than this share of them is too few; nobody always is.
     """
-    for given_up in range(len(objections)):
-        left = [
-            each for each in usable if not any(object_(each) for object_ in objections[given_up:])
-        ]
-        if len(left) > panic_share * len(usable):
-            return left, given_up
-    return list(usable), len(objections)
+    too_few = panic_share * len(strongest)
+    for objection in Objection:
+        if sum(each <= objection for each in strongest) > too_few:
+            return objection
+    return Objection.REQUESTS

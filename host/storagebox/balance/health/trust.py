@@ -15,11 +15,15 @@ from storagebox.balance.health import Assessment
 from storagebox.balance.health.checks import Finding, Verdict
 from storagebox.balance.health.ejection import Ejection, Record
 from storagebox.balance.health.overload import Overload, Pressure
-from storagebox.balance.health.panic import chosen_from
+from storagebox.balance.health.panic import Objection, given_up
 from storagebox.balance.health.slow_start import SlowStart
 from storagebox.balance.health.window import Window
 from storagebox.balance.node import Node
 from storagebox.balance.outcome import LoadReport, Outcome
+
+OVERLOAD_NOTED_S = 0.05
+"""How soon a lower weight must count. Not at once: where many servers shed load, each answer would
+make a new picker."""
 
 
 @dataclass(slots=True)
@@ -38,6 +42,13 @@ class _State:
     @property
     def well_since_s(self) -> float:
         return max(self.new_s, self.passing_s, self.record.since_s)
+
+
+def _hearsay(node: Node, state: _State) -> Objection:
+    """What others than requests say against it."""
+    if state.finding.verdict is Verdict.FAILING:
+        return Objection.CHECKS
+    return Objection.NONE if node.endpoint.ready else Objection.REGISTRY
 
 
 @dataclass(slots=True, eq=False)
@@ -110,8 +121,13 @@ class Trust:
         *,
         probe: bool,
         report: LoadReport | None,
-    ) -> bool:
+    ) -> float:
         state: _State = node.health
+        if outcome is Outcome.OVERLOADED:
+            retry_after_s = None if report is None else report.retry_after_s
+            halved = self.overload.turned_away(state.pressure, began_s, now, retry_after_s)
+            if halved and not probe:
+                return now + OVERLOAD_NOTED_S
         changed = self.ejection.ended(
             state.record,
             self._everybody,
@@ -121,10 +137,7 @@ class Trust:
             probe=probe,
             random=state.random,
         )
-        if outcome is Outcome.OVERLOADED:
-            retry_after_s = None if report is None else report.retry_after_s
-            changed |= self.overload.turned_away(state.pressure, began_s, now, retry_after_s)
-        return changed
+        return now if changed else inf
 
     # What follows
 
@@ -132,30 +145,27 @@ class Trust:
         usable = [node for node in nodes if node.endpoint.weight != 0]
         states: list[_State] = [node.health for node in usable]
         out = self.ejection.out([state.record for state in states])
-        eligible, given_up = chosen_from(
-            range(len(usable)),
-            (
-                lambda at: not usable[at].endpoint.ready,
-                lambda at: states[at].finding.verdict is Verdict.FAILING,
-                lambda at: at in out,
-            ),
-            self.panic_share,
-        )
+        against: list[int] = []
         probation: list[Node] = []
         again_s = inf
-        for at in sorted(out.difference(eligible)):
-            well = usable[at].endpoint.ready and states[at].finding.verdict is not Verdict.FAILING
-            if not well:
-                continue
-            may, ask_s = self.ejection.may_try(states[at].record, now)
-            if may:
-                probation.append(usable[at])
-            again_s = min(again_s, ask_s)
-        chosen = [usable[at] for at in eligible]
+        for at, (node, state) in enumerate(zip(usable, states, strict=True)):
+            objection = _hearsay(node, state)
+            if at in out:
+                if objection is Objection.NONE:
+                    may, ask_s = self.ejection.may_try(state.record, now)
+                    if may:
+                        probation.append(node)
+                    again_s = min(again_s, ask_s)
+                objection = Objection.REQUESTS
+            against.append(objection)
+        limit = given_up(against, self.panic_share)
+        chosen = [node for node, each in zip(usable, against, strict=True) if each <= limit]
+        if limit >= Objection.REQUESTS:
+            probation, again_s = [], inf  # all are tried anyway
         return Assessment(
             tuple(chosen),
             tuple(probation),
-            panic=given_up > 0,
+            panic=limit > Objection.NONE,
             again_s=min(again_s, self._weigh(chosen, now)),
         )
 
@@ -171,8 +181,9 @@ class Trust:
             state: _State = node.health
             grown, grows_s = self.slow_start.share(state.well_since_s, now)
             spared, eases_s = self.overload.share(state.pressure, now)
-            degraded = state.finding.verdict is Verdict.DEGRADED
-            shares.append(grown * spared * (self.degraded_share if degraded else 1.0))
+            if state.finding.verdict is Verdict.DEGRADED:
+                spared *= self.degraded_share
+            shares.append(grown * spared)
             again_s = min(again_s, grows_s, eases_s)
         known = [node.endpoint.weight for node in nodes if node.endpoint.weight is not None]
         unknown = sum(known) / len(known) if known else 1.0
