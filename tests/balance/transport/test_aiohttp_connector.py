@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from storagebox.balance import Endpoint
+from storagebox.balance.picker.round_robin import RoundRobin
 from storagebox.balance.transport.aiohttp_connector import BalancedConnector
 from tests.balance.transport.servers import Server, dead, servers
 
@@ -26,7 +27,7 @@ def run(of: list[Server] | list[Endpoint], work: Work, *, trying: bool = True) -
     endpoints = [one.endpoint if isinstance(one, Server) else one for one in of]
 
     async def main() -> Any:
-        connector = BalancedConnector(endpoints, random=Random(1))
+        connector = BalancedConnector(endpoints, policy=RoundRobin(), random=Random(1))
         middlewares = [connector.trying] if trying else []
         async with aiohttp.ClientSession(connector=connector, middlewares=middlewares) as session:
             result = await work(session, connector)

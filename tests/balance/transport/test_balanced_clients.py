@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from storagebox.balance import Endpoint
+from storagebox.balance.picker.round_robin import RoundRobin
 from storagebox.balance.resolver import Publish
 from storagebox.balance.retry.budget import Budget
 from storagebox.balance.retry.hedging import Hedging
@@ -30,6 +31,7 @@ def three() -> Iterator[list[Server]]:
 def client(of: list[Server] | list[Endpoint], **options: Any) -> httpx.Client:
     endpoints = [one.endpoint if isinstance(one, Server) else one for one in of]
     options.setdefault("random", Random(1))
+    options.setdefault("policy", RoundRobin())
     return httpx.Client(
         transport=BalancedTransport(endpoints, **options), base_url="http://search"
     )
@@ -278,7 +280,9 @@ class Found:
 
 def test_the_first_request_waits_for_the_resolver(three: list[Server]):
     found = Found([server.endpoint for server in three])
-    with httpx.Client(transport=BalancedTransport(found), base_url="http://search") as search:
+    with httpx.Client(
+        transport=BalancedTransport(found, policy=RoundRobin()), base_url="http://search"
+    ) as search:
         threading.Timer(0.05, found.now.set).start()
         assert [search.get("/").status_code for _ in range(3)] == [200] * 3
     assert asked(three) == [1, 1, 1]
@@ -300,7 +304,7 @@ def test_the_first_request_waits_for_the_resolver_on_asyncio_too(three: list[Ser
     found = Found([server.endpoint for server in three])
 
     async def main() -> list[int]:
-        made = AsyncBalancedTransport(found)
+        made = AsyncBalancedTransport(found, policy=RoundRobin())
         async with httpx.AsyncClient(transport=made, base_url="http://search") as search:
             threading.Timer(0.05, found.now.set).start()
             answers = await asyncio.gather(*(search.get("/") for _ in range(3)))
@@ -315,6 +319,7 @@ def run(
 ) -> Any:
     endpoints = [one.endpoint if isinstance(one, Server) else one for one in of]
     options.setdefault("random", Random(1))
+    options.setdefault("policy", RoundRobin())
 
     async def main() -> Any:
         made = AsyncBalancedTransport(endpoints, **options)

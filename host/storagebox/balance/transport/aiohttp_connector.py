@@ -24,6 +24,7 @@ from aiohttp.client_middlewares import ClientHandlerType
 from aiohttp.connector import Connection
 from aiohttp.payload import BytesPayload
 
+from storagebox.balance import defaults
 from storagebox.balance.balancer import Balancer, NoEndpoint, Pick
 from storagebox.balance.health import Health
 from storagebox.balance.health.checking import Checks
@@ -31,7 +32,6 @@ from storagebox.balance.observing import SILENT, Observer
 from storagebox.balance.orca import report_in
 from storagebox.balance.outcome import LoadReport, Outcome
 from storagebox.balance.picker import Policy
-from storagebox.balance.picker.round_robin import RoundRobin
 from storagebox.balance.retry.rules import outcome_of
 from storagebox.balance.running import NotReady, Running, running
 from storagebox.balance.servers import Servers, resolver_of
@@ -106,7 +106,7 @@ class BalancedConnector(aiohttp.TCPConnector):
     ) -> None:
         super().__init__(**options)
         self.balancer = Balancer(
-            policy or RoundRobin(), health=health, random=random, observer=observer
+            policy or defaults.POLICY, health=health, random=random, observer=observer
         )
         self._settings = settings or Settings()
         self._servers = resolver_of(servers)

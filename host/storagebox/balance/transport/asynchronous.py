@@ -10,13 +10,13 @@ from random import Random
 
 import httpx
 
+from storagebox.balance import defaults
 from storagebox.balance.endpoint import Endpoint
 from storagebox.balance.health import Health
 from storagebox.balance.health.checking import Checks
 from storagebox.balance.observing import SILENT, Observer
 from storagebox.balance.outcome import Outcome
 from storagebox.balance.picker import Policy
-from storagebox.balance.picker.round_robin import RoundRobin
 from storagebox.balance.resolver.static import Static
 from storagebox.balance.running import NotReady, Running, running
 from storagebox.balance.servers import Servers, resolver_of
@@ -26,6 +26,7 @@ from storagebox.balance.transport.bodies import AsyncBody
 from storagebox.balance.transport.channels import Answer, AsyncChannel, async_channels
 from storagebox.balance.transport.faults import outcome_of_error
 from storagebox.balance.transport.pools import Connecting, Pool, Pools
+from storagebox.balance.transport.probing import AsyncProbing
 
 
 class AsyncBalancedTransport(httpx.AsyncBaseTransport):
@@ -50,7 +51,7 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
         observer: Observer = SILENT,
     ) -> None:
         self._balanced: Balanced[AsyncChannel] = Balanced(
-            policy or RoundRobin(),
+            policy or defaults.POLICY,
             health,
             settings or Settings(),
             Pools(async_channels(connecting or Connecting(), connect)),
@@ -58,6 +59,7 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
             random=random,
             observer=observer,
         )
+        self._probing = AsyncProbing(self._balanced)
         self.balancer = self._balanced.balancer
         self._resolver = resolver_of(servers)
         self._checks = checks
@@ -119,6 +121,7 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
     async def _attempt(self, request: httpx.Request, attempts: Attempts) -> Ended:
         balanced = self._balanced
         pick = balanced.pick(attempts)
+        self._probing.after_pick(request)
         pool = balanced.pools.take(pick.endpoint)
         try:
             answer = await self._send(request, pick.endpoint, pool, attempts)
@@ -168,6 +171,7 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
             await channel.aclose()
 
     async def aclose(self) -> None:
+        await self._probing.aclose()
         await self._runs.aclose()
         for channel in self._balanced.pools.to_close(all_of_them=True):
             await channel.aclose()

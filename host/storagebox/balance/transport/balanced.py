@@ -14,7 +14,7 @@ from storagebox.balance.health import Health
 from storagebox.balance.node import Node
 from storagebox.balance.observing import Observer
 from storagebox.balance.orca import report_in
-from storagebox.balance.outcome import Outcome
+from storagebox.balance.outcome import LoadReport, Outcome
 from storagebox.balance.picker import Policy
 from storagebox.balance.retry.hedging import Latencies
 from storagebox.balance.retry.rules import outcome_of
@@ -123,6 +123,11 @@ class Balanced(Generic[C]):
             return extensions_of(request, None)
         given = request.extensions.get("timeout", {})
         return extensions_of(request, attempts.timeouts(given, self.clock()))
+
+    def heard(self, endpoint: Endpoint, report: LoadReport | None) -> None:
+        """A server has answered a probe."""
+        if report is not None:
+            self.balancer.probed(endpoint, report, self.clock())
 
     def failed(self, pick: Pick, pool: Pool[C], outcome: Outcome) -> None:
         """An attempt ended before there was an answer."""

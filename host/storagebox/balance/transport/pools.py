@@ -5,7 +5,8 @@ One pool for all would let a server that hangs use up every connection to the ot
 
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -88,6 +89,15 @@ class Pools(Generic[P]):
             pool.users -= 1
             if pool.retired and pool.users == 0:
                 self._idle.append(pool.connections)
+
+    @contextmanager
+    def using(self, endpoint: Endpoint) -> Generator[P]:
+        """The connections to an endpoint, for as long as the block lasts."""
+        pool = self.take(endpoint)
+        try:
+            yield pool.connections
+        finally:
+            self.give(pool)
 
     def left(self, gone: Sequence[Node]) -> None:
         """These have left the membership: their connections go once nobody uses them."""

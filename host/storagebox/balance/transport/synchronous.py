@@ -14,6 +14,7 @@ from random import Random
 
 import httpx
 
+from storagebox.balance import defaults
 from storagebox.balance.background import Background
 from storagebox.balance.endpoint import Endpoint
 from storagebox.balance.health import Health
@@ -21,7 +22,6 @@ from storagebox.balance.health.checking import Checks
 from storagebox.balance.observing import SILENT, Observer
 from storagebox.balance.outcome import Outcome
 from storagebox.balance.picker import Policy
-from storagebox.balance.picker.round_robin import RoundRobin
 from storagebox.balance.resolver.static import Static
 from storagebox.balance.running import NotReady
 from storagebox.balance.servers import Servers, resolver_of
@@ -31,6 +31,7 @@ from storagebox.balance.transport.bodies import SyncBody
 from storagebox.balance.transport.channels import SyncChannel, sync_channels
 from storagebox.balance.transport.faults import outcome_of_error
 from storagebox.balance.transport.pools import Connecting, Pools
+from storagebox.balance.transport.probing import SyncProbing
 
 _HEDGED_AT_ONCE = 64
 
@@ -67,7 +68,7 @@ class BalancedTransport(httpx.BaseTransport):
         observer: Observer = SILENT,
     ) -> None:
         self._balanced: Balanced[SyncChannel] = Balanced(
-            policy or RoundRobin(),
+            policy or defaults.POLICY,
             health,
             settings or Settings(),
             Pools(sync_channels(connecting or Connecting(), connect)),
@@ -75,6 +76,7 @@ class BalancedTransport(httpx.BaseTransport):
             random=random,
             observer=observer,
         )
+        self._probing = SyncProbing(self._balanced)
         self.balancer = self._balanced.balancer
         self._resolver = resolver_of(servers)
         self._checks = checks
@@ -131,6 +133,7 @@ class BalancedTransport(httpx.BaseTransport):
     def _attempt(self, request: httpx.Request, attempts: Attempts) -> Ended:
         balanced = self._balanced
         pick = balanced.pick(attempts)
+        self._probing.after_pick(request)
         pool = balanced.pools.take(pick.endpoint)
         try:
             answer = pool.connections.send(
@@ -164,6 +167,7 @@ class BalancedTransport(httpx.BaseTransport):
             channel.close()
 
     def close(self) -> None:
+        self._probing.close()
         if self._background is not None:
             self._background.close()
         for channel in self._balanced.pools.to_close(all_of_them=True):
