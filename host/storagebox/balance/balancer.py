@@ -206,7 +206,7 @@ class Balancer:
                 node.succeeded += 1
             elif outcome.blames_server:
                 node.failed += 1
-            if report is not None:
+            if report is not None and report.retry_after_s is None:
                 node.report = report
                 node.reported_s = now
             if self.policy.measure is not None:

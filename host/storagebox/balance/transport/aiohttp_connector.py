@@ -29,9 +29,9 @@ from storagebox.balance.balancer import Balancer, NoEndpoint, Pick
 from storagebox.balance.health import Health
 from storagebox.balance.health.checking import Checks
 from storagebox.balance.observing import SILENT, Observer
-from storagebox.balance.orca import report_in
 from storagebox.balance.outcome import LoadReport, Outcome
 from storagebox.balance.picker import Policy
+from storagebox.balance.retry.pushback import said_by
 from storagebox.balance.retry.rules import outcome_of
 from storagebox.balance.running import NotReady, Running, running
 from storagebox.balance.servers import Servers, resolver_of
@@ -64,8 +64,7 @@ class _Course:
 
     def answered(self, response: ClientResponse) -> None:
         """The middleware has seen the answer's head."""
-        self._outcome = outcome_of(response.status)
-        self._report = report_in(response.raw_headers)
+        self._outcome, self._report = said_by(response.status, response.raw_headers)
         if self.pick is not None:
             self.pick.answered(time.monotonic())
             if self._free:

@@ -13,10 +13,10 @@ from storagebox.balance.endpoint import Endpoint
 from storagebox.balance.health import Health
 from storagebox.balance.node import Node
 from storagebox.balance.observing import Observer
-from storagebox.balance.orca import report_in
 from storagebox.balance.outcome import LoadReport, Outcome
 from storagebox.balance.picker import Policy
 from storagebox.balance.retry.hedging import Latencies
+from storagebox.balance.retry.pushback import said_by
 from storagebox.balance.retry.rules import outcome_of
 from storagebox.balance.transport.attempts import Attempts, Settings
 from storagebox.balance.transport.channels import Answer
@@ -147,13 +147,12 @@ class Balanced(Generic[C]):
         pick.answered(now)
         if self._latencies is not None:
             self._latencies.add(now - pick.began_s, now)
-        status = answer.status
-        report = report_in(answer.headers)
+        counted, report = said_by(answer.status, answer.headers)
 
         def end(outcome: Outcome | None) -> None:
             if pick.open:
                 self.pools.give(pool)
-                pick.done(outcome_of(status) if outcome is None else outcome, self.clock(), report)
+                pick.done(counted if outcome is None else outcome, self.clock(), report)
 
         def check() -> None:
             if attempts.expired(self.clock()):
@@ -161,7 +160,7 @@ class Balanced(Generic[C]):
 
         answer.extensions["chosen"] = Chosen(pick.endpoint, pick.reason, attempts.number)
         return httpx.Response(
-            status,
+            answer.status,
             headers=answer.headers,
             stream=body(answer.stream, end, None if attempts.deadline_at_s is None else check),
             extensions=answer.extensions,
