@@ -24,8 +24,13 @@ class Capacity:
         self.since_s: float | None = None
         self.at_s = 0.0
 
-    def take(self, report: LoadReport, penalty: float, now: float) -> None:
-        """Note a report, unless it says nothing of capacity, or nonsense."""
+    def take(
+        self, report: LoadReport, penalty: float, now: float, smoothing_s: float = 0.0
+    ) -> None:
+        """Note a report, unless it says nothing of capacity, or nonsense.
+
+        Smoothed, it is the mean of all reports by time, and after `smoothing_s` their moving one.
+        """
         used, per_s = sound(report.utilisation), sound(report.requests_per_s)
         if not used or not per_s:
             return
@@ -33,7 +38,12 @@ class Capacity:
         capacity = per_s / used
         if not capacity or not isfinite(capacity):
             return
-        self.per_s = capacity
+        if self.since_s is None or not smoothing_s:
+            self.per_s = capacity
+        elif now > self.at_s:
+            passed_s = now - self.at_s
+            part = passed_s / min(smoothing_s + passed_s, now - self.since_s)
+            self.per_s += (capacity - self.per_s) * part
         self.at_s = now
         if self.since_s is None:
             self.since_s = now

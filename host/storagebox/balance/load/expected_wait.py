@@ -32,14 +32,18 @@ class ExpectedWait:
     """Expected wait, up to a factor that is the same for all servers.
 
     Args:
-        max_age_s: an older report of requests in flight says nothing; then one's own count.
+        max_age_s: an older report of requests in flight says nothing. It may be long: who looks
+            idle by an old one is picked, and tells anew; who looks busy isn't missed while others
+            are idle.
         failure_s: a failure counts as a request in flight and fades to 1/e over so long.
         penalty: how much utilisation a share of errors of 1 counts as.
+        smoothing_s: over how long capacities are averaged.
     """
 
-    max_age_s: float = 10.0
+    max_age_s: float = 30.0
     failure_s: float = 10.0
     penalty: float = 1.0
+    smoothing_s: float = 5.0
 
     def fresh(self, now: float) -> Expectation:
         return Expectation(now)
@@ -50,22 +54,21 @@ class ExpectedWait:
         expectation: Expectation = node.load
         if report is not None:
             expectation.told.take(node, report, now)
-            expectation.capacity.take(report, self.penalty, now)
+            expectation.capacity.take(report, self.penalty, now, self.smoothing_s)
         if outcome.blames_server:
             expectation.failures.add(now, self.failure_s)
 
     def load(self, node: Node, now: float) -> float:
-        """Requests in flight and one more; the picker divides by capacity."""
-        expectation: Expectation = node.load
-        told = expectation.told
-        load = node.in_flight + 1.0
+        """Requests there and one more; the picker divides by capacity."""
+        told: Told = node.load.told
+        load = self.own(node, now) + 1.0
         if told.told(now, self.max_age_s):
-            load = max(load, told.in_flight + node.picked - told.picked + 1.0)
-        failures = expectation.failures
-        return load + failures.fade(now, self.failure_s) if failures.count else load
+            load += max(0, told.in_flight + node.picked - told.picked - node.in_flight)
+        return load
 
     def own(self, node: Node, now: float) -> float:
-        """The same by one's own requests alone, to compare with servers that tell nothing."""
+        """One's own requests there, to compare with servers that tell nothing."""
         failures: Failures = node.load.failures
-        load = node.in_flight + 1.0
-        return load + failures.fade(now, self.failure_s) if failures.count else load
+        if failures.count:
+            return node.in_flight + failures.fade(now, self.failure_s)
+        return node.in_flight

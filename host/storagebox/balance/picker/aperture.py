@@ -57,7 +57,7 @@ class DeterministicAperture:
         portions = [portion for portion in portions if portion > 0]
         if len(used) == 1:
             return Only(used[0])
-        return WeightedTwo(used, portions, random, self.measure)
+        return WeightedTwo(used, portions, random, self.measure.load)
 
 
 def aperture(weights: Sequence[float], client: int, clients: int, size: int) -> list[float]:

@@ -14,7 +14,7 @@ class Asking:
     def __init__(self, nodes: Sequence[Node], per_pick: float, random: Random) -> None:
         self._nodes = nodes
         self._per_pick = per_pick
-        self._random = random
+        self._random = random.random
         self._owed = 0.0
         self._due = 0
 
@@ -27,6 +27,12 @@ class Asking:
 
     def probes(self, now: float) -> Sequence[Node]:
         """Whom to ask now: each once, however many picks there were."""
-        due = min(self._due, len(self._nodes))
-        self._due = 0
-        return self._random.sample(self._nodes, due) if due else ()
+        due, self._due = self._due, 0
+        nodes, n, random = self._nodes, len(self._nodes), self._random
+        if due >= n:
+            return nodes
+        drawn: dict[int, Node] = {}
+        while len(drawn) < due:
+            i = int(random() * n)
+            drawn[i] = nodes[i]
+        return list(drawn.values())

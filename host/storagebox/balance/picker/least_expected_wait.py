@@ -13,9 +13,11 @@ It needs nothing configured, and says nothing wrong where servers tell nothing:
 
     servers tell                       it is
     requests in flight, utilisation    least expected wait
-    requests in flight                 power of three choices by the server's count
-    utilisation                        the same by one's own count over learnt capacity
-    nothing                            the same by one's own count over configured weight
+    requests in flight                 the least of three by the server's count
+    utilisation                        power of two by one's own count and learnt capacity
+    nothing                            power of two by one's own count and configured weight, or
+    the
+                                       least of three where none is
 
 If only some of those drawn tell, they are compared by one's own count, else who tells nothing
 would look idle. With three servers all are looked at, with three hundred three.
@@ -32,9 +34,9 @@ from storagebox.balance.node import Node
 from storagebox.balance.outcome import LoadReport
 from storagebox.balance.picker import Picker
 from storagebox.balance.picker.asking import Asking
-from storagebox.balance.picker.power_of_two import Only
+from storagebox.balance.picker.power_of_two import Only, WeightedTwo
 from storagebox.balance.picker.reported_weights import capacities
-from storagebox.balance.picker.weights import relative
+from storagebox.balance.picker.weights import alike, relative
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class LeastExpectedWait:
         choices: how many; of fewer servers all.
         probes: sent for each pick, for fresher reports; 0: reports come with answers only.
         refresh_s: capacities are learnt anew so often.
-        blackout_s: how long a server must have told its capacity before it is believed.
+        blackout_s: how long a server must have told its capacity before it is believed. Short: one
+            that has joined gets little at first anyway (slow start).
         expiry_s: a capacity told so long ago is forgotten.
         measure: keeps what servers tell.
     """
@@ -53,7 +56,7 @@ class LeastExpectedWait:
     choices: int = 3
     probes: float = 0.0
     refresh_s: float = 1.0
-    blackout_s: float = 10.0
+    blackout_s: float = 1.0
     expiry_s: float = 180.0
     measure: ExpectedWait = field(default_factory=ExpectedWait)
 
@@ -78,6 +81,7 @@ class LeastExpectedWait:
 
 class _Waits:
     __slots__ = (
+        "_by_weight",
         "_capacity",
         "_choices",
         "_fading_s",
@@ -99,6 +103,8 @@ class _Waits:
         self._n = len(nodes)
         self._capacity = capacity
         self._usual = median(capacity)
+        own = policy.measure.own
+        self._by_weight = None if alike(capacity) else WeightedTwo(nodes, capacity, random, own)
         self._choices = min(policy.choices, len(nodes))
         self._random = random.random
         self._max_age_s = policy.measure.max_age_s
@@ -109,9 +115,9 @@ class _Waits:
         nodes, capacities, random, n = self._nodes, self._capacity, self._random, self._n
         oldest_s = now - self._max_age_s
         drawn: list[int] = []
-        all_tell = True
         best = best_own = nodes[0]
         least = least_own = inf
+        all_tell = True
         while len(drawn) < self._choices:
             i = int(random() * n)
             if i in drawn:
@@ -119,25 +125,24 @@ class _Waits:
             drawn.append(i)
             node = nodes[i]
             expectation: Expectation = node.load
-            own = node.in_flight + 1.0
-            capacity = capacities[i]
+            own, capacity = node.in_flight, capacities[i]
             failures = expectation.failures
             if failures.count:
                 own += failures.fade(now, self._fading_s)
                 capacity = min(capacity, self._usual)  # failing is no work, and looks like power
-            wait = own / capacity
-            if wait < least_own:
-                best_own, least_own = node, wait
+            if own < least_own:
+                best_own, least_own = node, own
             told = expectation.told
-            if not all_tell or told.in_flight < 0 or told.at_s < oldest_s:
+            if told.in_flight < 0 or told.at_s < oldest_s:
                 all_tell = False
                 continue
             others = told.in_flight + node.picked - told.picked - node.in_flight
-            if others > 0:
-                wait += others / capacity
+            wait = (own + 1 + others if others > 0 else own + 1) / capacity
             if wait < least:
                 best, least = node, wait
-        return best if all_tell else best_own
+        if all_tell:
+            return best
+        return best_own if self._by_weight is None else self._by_weight.pick(now, None)
 
 
 class _Probing(_Waits):
@@ -162,5 +167,6 @@ class _Probing(_Waits):
 
     def probed(self, node: Node, report: LoadReport, now: float) -> None:
         expectation: Expectation = node.load
+        measure = self._policy.measure
         expectation.told.take(node, report, now)
-        expectation.capacity.take(report, self._policy.measure.penalty, now)
+        expectation.capacity.take(report, measure.penalty, now, measure.smoothing_s)

@@ -45,7 +45,7 @@ class PowerOfTwo:
         if alike(weights):
             less = getattr(self.measure, "less", None)
             return _Compared(nodes, random, less) if less else _Two(nodes, random, self.measure)
-        return WeightedTwo(nodes, weights, random, self.measure)
+        return WeightedTwo(nodes, weights, random, self.measure.load)
 
 
 class Only:
@@ -106,19 +106,23 @@ class WeightedTwo:
     __slots__ = ("_draw", "_load", "_nodes", "_weights")
 
     def __init__(
-        self, nodes: Sequence[Node], weights: Sequence[float], random: Random, measure: Measure
+        self,
+        nodes: Sequence[Node],
+        weights: Sequence[float],
+        random: Random,
+        load: Callable[[Node, float], float],
     ) -> None:
         """
         Args:
             nodes: who.
             weights: each above 0.
             random: the client's own.
-            measure: of load.
+            load: of a node, at a time.
         """
         self._nodes = nodes
         self._weights = weights
         self._draw = AliasTable(weights, random.random).draw
-        self._load = measure.load
+        self._load = load
 
     def pick(self, now: float, key: bytes | None) -> Node:
         draw, nodes, weights, load = self._draw, self._nodes, self._weights, self._load

@@ -10,9 +10,9 @@ A pool of 16 answers needs 25 servers: with fewer, answers would have to be used
 every server is probed in turn and its last answer kept (`EveryReplica`), and the rule is the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
 from operator import attrgetter
 from random import Random
 
@@ -72,7 +72,7 @@ class Prequal:
         reuse = self.reuse(len(nodes))
         if reuse is None:
             return EveryReplica(nodes, self, random)
-        pool = previous.pool if isinstance(previous, Pooled) else []
+        pool = previous.pool if isinstance(previous, Pooled) else {}
         return Pooled(nodes, self, random, reuse, pool)
 
 
@@ -97,6 +97,7 @@ class Pooled:
     """Picks by the answers in a pool, each a few times."""
 
     __slots__ = (
+        "_max_age_s",
         "_nodes",
         "_oldest_next",
         "_owe",
@@ -114,71 +115,71 @@ class Pooled:
         policy: Prequal,
         random: Random,
         reuse: float,
-        pool: Sequence[Answer],
+        pool: Mapping[Node, Answer],
     ) -> None:
         asking = Asking(nodes, policy.probes, random)
         self.probes = asking.probes
         self._owe = asking.owe
         self._nodes = nodes
         self._policy = policy
-        self._random = random
-        here = set(nodes)
-        self.pool = [answer for answer in pool if answer.node in here]
-        """Oldest first."""
+        self._random = random.random
+        self._max_age_s = policy.max_age_s
+        here = set(nodes) if pool else ()
+        self.pool = {node: answer for node, answer in pool.items() if node in here}
+        """A server's answer, the oldest first."""
         self._reuse = reuse
         self._removing = 0.0
         self._oldest_next = True
 
     def probed(self, node: Node, report: LoadReport, now: float) -> None:
         """An answer replaces an earlier one of that server, or the oldest if the pool is full."""
-        in_flight = sound(report.in_flight)
+        in_flight, latency_s = sound(report.in_flight), sound(report.latency_s)
         if in_flight is None:
             return
-        failures = _failures(node, self._policy, now)
-        latency_s = sound(report.latency_s)
-        if latency_s is not None:
-            latency_s *= 1 + failures
+        failures = node.load.failures
+        if failures.count:
+            fresh = failures.fade(now, self._policy.measure.failure_s)
+            in_flight += fresh
+            latency_s = None if latency_s is None else latency_s * (1 + fresh)
         uses = int(self._reuse)
-        uses += self._random.random() < self._reuse - uses
+        uses += self._random() < self._reuse - uses
         pool = self.pool
-        for i, answer in enumerate(pool):
-            if answer.node is node:
-                del pool[i]
-                break
-        else:
-            if len(pool) >= self._policy.pool:
-                del pool[0]
-        pool.append(Answer(node, in_flight + failures, latency_s, now, uses))
+        if pool.pop(node, None) is None and len(pool) >= self._policy.pool:
+            del pool[next(iter(pool))]
+        pool[node] = Answer(node, in_flight, latency_s, now, uses)
 
     def pick(self, now: float, key: bytes | None) -> Node:
         self._owe()
-        pool, policy = self.pool, self._policy
-        too_old_s = now - policy.max_age_s
-        while pool and pool[0].at_s < too_old_s:
-            del pool[0]
+        pool = self.pool
+        too_old_s = now - self._max_age_s
+        while pool:
+            oldest = next(iter(pool.values()))
+            if oldest.at_s >= too_old_s:
+                break
+            del pool[oldest.node]
         if len(pool) < 2:
-            return self._nodes[int(self._random.random() * len(self._nodes))]
-        limit = threshold([answer.in_flight for answer in pool], policy.hot_quantile)
-        best = coldest(pool, limit)
+            return self._nodes[int(self._random() * len(self._nodes))]
+        answers = pool.values()
+        limit = threshold([answer.in_flight for answer in answers], self._policy.hot_quantile)
+        best = coldest(answers, limit)
         best.in_flight += 1
         best.uses -= 1
         if best.uses <= 0:
-            pool.remove(best)
-        self._removing += policy.removals
-        while self._removing >= 1:
-            self._removing -= 1
-            self._remove(limit)
+            del pool[best.node]
+        removing = self._removing + self._policy.removals
+        while removing >= 1:
+            removing -= 1
+            if pool:
+                self._remove(limit)
+        self._removing = removing
         return best.node
 
     def _remove(self, limit: float) -> None:
         pool = self.pool
-        if not pool:
-            return
         if self._oldest_next:
-            del pool[0]
+            del pool[next(iter(pool))]
         else:
-            hot = [answer for answer in pool if answer.in_flight > limit]
-            pool.remove(max(hot, key=_in_flight) if hot else max(pool, key=_latency_s))
+            del pool[_worst(pool.values(), limit).node]
         self._oldest_next = not self._oldest_next
 
 
@@ -230,34 +231,42 @@ def threshold(in_flight: Sequence[float], quantile: float) -> float:
     return sorted(in_flight)[rank - 1] if rank else -1.0
 
 
-def coldest(answers: Sequence[Answer], limit: float) -> Answer:
+def coldest(answers: Collection[Answer], limit: float) -> Answer:
     """The cold one of least latency, or of all hot ones the one with least in flight.
 
-    A latency that isn't told counts as the mean of those that are.
+    Of equal latency, the one with less in flight. A latency that isn't told counts as the mean of
+    those that are.
     """
-    cold = [answer for answer in answers if answer.in_flight <= limit]
-    if not cold:
-        return min(answers, key=_in_flight)
-    try:
-        return min(cold, key=_rank)
-    except TypeError:  # a latency that isn't told
-        told = [answer.latency_s for answer in cold if answer.latency_s is not None]
-        mean = sum(told) / len(told) if told else 0.0
-        return min(
-            cold,
-            key=lambda answer: (
-                mean if answer.latency_s is None else answer.latency_s,
-                answer.in_flight,
-            ),
-        )
+    best: Answer | None = None
+    least = untold = inf
+    for answer in answers:
+        if answer.in_flight <= limit:
+            latency_s = answer.latency_s
+            if latency_s is None:
+                if untold == inf:
+                    untold = _mean_latency_s(answers)
+                latency_s = untold
+            if latency_s < least or (
+                latency_s == least and best is not None and answer.in_flight < best.in_flight
+            ):
+                best, least = answer, latency_s
+    return best or min(answers, key=_in_flight)
+
+
+def _worst(answers: Collection[Answer], limit: float) -> Answer:
+    """The hot one with most in flight, or of all cold ones the slowest."""
+    hot = [answer for answer in answers if answer.in_flight > limit]
+    if hot:
+        return max(hot, key=_in_flight)
+    return max(answers, key=lambda answer: answer.latency_s or 0.0)
+
+
+def _mean_latency_s(answers: Collection[Answer]) -> float:
+    told = [answer.latency_s for answer in answers if answer.latency_s is not None]
+    return sum(told) / len(told) if told else 0.0
 
 
 _in_flight = attrgetter("in_flight")
-_rank = attrgetter("latency_s", "in_flight")
-
-
-def _latency_s(answer: Answer) -> float:
-    return answer.latency_s or 0.0
 
 
 def _failures(node: Node, policy: Prequal, now: float) -> float:

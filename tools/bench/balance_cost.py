@@ -1,0 +1,164 @@
+"""What a balancer's decisions cost: picks a second on one core, of each policy, by servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from gc import disable, enable
+from random import Random
+from time import process_time
+
+from storagebox.balance import Balancer, Endpoint, LoadReport, Outcome
+from storagebox.balance.load.peak_ewma import PeakEwma
+from storagebox.balance.load.reported import ReportedInFlight
+from storagebox.balance.node import Node
+from storagebox.balance.picker import Picker, Policy, Prober
+from storagebox.balance.picker.aperture import DeterministicAperture
+from storagebox.balance.picker.least_expected_wait import LeastExpectedWait
+from storagebox.balance.picker.least_request import LeastRequest
+from storagebox.balance.picker.power_of_two import PowerOfTwo
+from storagebox.balance.picker.prequal import Prequal
+from storagebox.balance.picker.rendezvous_bounded import BoundedRendezvous
+from storagebox.balance.picker.reported_weights import ReportedWeights
+from storagebox.balance.picker.round_robin import RoundRobin
+from storagebox.balance.picker.smooth import SmoothWeightedRoundRobin
+from storagebox.balance.picker.stride import StaticStride
+from storagebox.balance.picker.subsetting import random_subset_round_robin
+from storagebox.balance.picker.uniform_random import UniformRandom
+from storagebox.balance.picker.weighted_random import WeightedRandom
+from storagebox.balance.picker.windowed import WindowedRoundRobin
+from storagebox.balance.picker.zone_first import ZoneFirst
+
+SIZES = (3, 100, 10_000)
+"""Servers."""
+_WEIGHTS = (1.0, 2.0, 4.0)
+"""As with three generations of servers."""
+_KEYS = [b"key %d" % i for i in range(1024)]
+_BATCH = 4096
+_BATCHES = 5
+
+POLICIES: Mapping[str, Policy] = {
+    "round robin": RoundRobin(),
+    "windowed round robin": WindowedRoundRobin(20, period_s=20.0),
+    "random subset round robin": random_subset_round_robin(20, seed=1),
+    "smooth weighted round robin": SmoothWeightedRoundRobin(),
+    "static stride": StaticStride(),
+    "uniform random": UniformRandom(),
+    "weighted random": WeightedRandom(),
+    "least request": LeastRequest(),
+    "power of two, in flight": PowerOfTwo(),
+    "power of two, peak EWMA": PowerOfTwo(PeakEwma()),
+    "power of two, server's RIF": PowerOfTwo(ReportedInFlight()),
+    "Prequal, probes answered": Prequal(),
+    "reported weights": ReportedWeights(blackout_s=0.0),
+    "least expected wait": LeastExpectedWait(blackout_s=0.0),
+    "deterministic aperture": DeterministicAperture(3, 10),
+    "bounded rendezvous": BoundedRendezvous(),
+    "zone first, power of two": ZoneFirst("a", PowerOfTwo()),
+}
+
+
+def cost(sizes: Sequence[int] = SIZES) -> dict[str, dict[str, dict[str, float]]]:
+    """Of each policy: `pick` alone, and `pick_and_done` with the balancer around it.
+
+    Returns:
+        Policy, then which of the two, then servers (as text, for JSON): times a second. About
+        10 s.
+    """
+    return {
+        name: {
+            "pick": {str(size): picks_per_second(policy, size) for size in sizes},
+            "pick_and_done": {str(size): balanced_per_second(policy, size) for size in sizes},
+        }
+        for name, policy in POLICIES.items()
+    }
+
+
+def picks_per_second(policy: Policy, size: int) -> float:
+    """How many picks a second of one core, among `size` servers of three weights in two zones.
+
+    All have reported, and some have requests in flight. Prequal's probes are answered at once, and
+    that is part of its cost. A key's ranking of servers is there already.
+    """
+    nodes = [Node(endpoint, 0.0) for endpoint in _endpoints(size)]
+    for i, node in enumerate(nodes):
+        if policy.measure is not None:
+            node.load = policy.measure.fresh(0.0)
+            node.in_flight = 1
+            policy.measure.ended(node, 0.01, Outcome.SUCCESS, _report(i), 0.0)
+        node.in_flight = i % 3
+    picker = policy.picker(nodes, None, Random(1), 0.0)
+    answer = _answering(picker)
+
+    def batch(now: float) -> None:
+        pick = picker.pick
+        for i in range(_BATCH):
+            pick(now, _KEYS[i & 1023])
+            if answer is not None:
+                answer(now)
+
+    return _best(batch)
+
+
+def balanced_per_second(policy: Policy, size: int) -> float:
+    """How many times a second a balancer picks and is told the end, on one core."""
+    balancer = Balancer(policy, random=Random(1))
+    balancer.update(_endpoints(size), 0.0)
+    report = _report(1)
+
+    def batch(now: float) -> None:
+        for i in range(_BATCH):
+            balancer.pick(now, _KEYS[i & 1023]).done(Outcome.SUCCESS, now, report)
+
+    return _best(batch)
+
+
+def _answering(picker: Picker) -> Callable[[float], None] | None:
+    if not isinstance(picker, Prober):
+        return None
+    reports = [_report(i) for i in range(7)]
+
+    def answer(now: float) -> None:
+        for i, node in enumerate(picker.probes(now)):
+            picker.probed(node, reports[(i + node.in_flight) % 7], now)
+
+    return answer
+
+
+def _best(batch: Callable[[float], None]) -> float:
+    """Times a second in the fastest batch: whatever else the machine does only makes it slower."""
+    batch(0.01)
+    seconds: list[float] = []
+    disable()
+    try:
+        for i in range(_BATCHES):
+            began_s = process_time()
+            batch(0.02 + i / 100)
+            seconds.append(process_time() - began_s)
+    finally:
+        enable()
+    return _BATCH / min(seconds)
+
+
+def _endpoints(size: int) -> list[Endpoint]:
+    return [
+        Endpoint(
+            f"server-{i}", 80, weight=_WEIGHTS[i % len(_WEIGHTS)], zone="ab"[i % 2] if i else "a"
+        )
+        for i in range(size)
+    ]
+
+
+def _report(i: int) -> LoadReport:
+    return LoadReport(
+        utilisation=0.5,
+        requests_per_s=100.0 + 10 * (i % 7),
+        errors_per_s=0.0,
+        in_flight=2 + i % 5,
+        latency_s=0.01 + i % 3 / 1000,
+    )
+
+
+if __name__ == "__main__":
+    for name, costs in cost().items():
+        row = [*costs["pick"].values(), *costs["pick_and_done"].values()]
+        print(f"{name:28}", *(f"{value / 1000:7.0f}k" for value in row), flush=True)
