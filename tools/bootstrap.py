@@ -39,8 +39,9 @@ from tools.packages import HALF_MADE, Environment
 from tools.progress import Progress
 
 _STUBS = "requirements-stubs.lock"
+_CONSUL2 = "requirements-consul2.lock"
 # What each purpose follows from; the first of them is what goes into the environment.
-LOCKS = {"run": ["requirements.lock"], "dev": ["requirements-dev.lock", _STUBS]}
+LOCKS = {"run": ["requirements.lock"], "dev": ["requirements-dev.lock", _STUBS, _CONSUL2]}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -96,6 +97,8 @@ def _set_up(root: Path, purpose: str, progress: Progress) -> None:
     if purpose == "dev":
         with progress.step("Type stubs of the boards"):
             environment.install_aside(root / _STUBS, build / "typings")
+        with progress.step("A second Consul client, for tests"):
+            environment.install_aside(root / _CONSUL2, build / "python-consul2")
     with progress.step("MicroPython for emulated boards") as step:
         found = micropython.obtain(build, cache, step.say, progress.log)
         version = micropython.version_of(found) or micropython.MINIMUM

@@ -3,7 +3,7 @@
 One answer for every Python and processor that is supported, so that all run the same versions.
 requirements.lock is what playing needs; requirements-dev.lock adds what tests, lint and real
 boards need, with the same versions of what they share; requirements-stubs.lock is kept apart, for
-build/typings.
+build/typings, and so is requirements-consul2.lock, for build/python-consul2.
 """
 
 import os
@@ -21,6 +21,7 @@ _LOCKS = {
         *("--extra=boards", "--extra=pi", f"--constraint={_RUN}", "pyproject.toml"),
     ),
     "requirements-stubs.lock": ("--group=stubs",),
+    "requirements-consul2.lock": ("--group=consul2", "--constraint=requirements-dev.lock"),
 }
 # No index address gets into a file: whoever installs has an index of their own.
 _HOW = ("--universal", "--generate-hashes", "--no-header", "--fork-strategy=fewest", "--upgrade")

@@ -23,7 +23,7 @@ from tools.progress import Progress
 
 # The only locked packages published as sources alone (pure Python). All others must come as
 # wheels, so that no compiler is needed and nothing unlocked is fetched to build with.
-SOURCE_ONLY = ("esptool",)
+SOURCE_ONLY = ("esptool", "python-consul2")
 
 # A user's settings that would send packages elsewhere than into this environment.
 _MISLEADING = {
@@ -103,11 +103,16 @@ class Environment:
 
     def install_aside(self, lock: Path, target: Path) -> None:
         """Install a lock file's packages into `target`, out of the environment's sight."""
-        requirements, _ = split_lock(lock.read_text())
-        self.download(requirements, "--only-binary=:all:")
+        binary, source = split_lock(lock.read_text())
         half_made = target.with_name(target.name + ".new")
         shutil.rmtree(half_made, ignore_errors=True)
-        self._install(requirements, "--only-binary=:all:", f"--target={half_made}")
+        for requirements, how in (
+            (binary, "--only-binary=:all:"),
+            (source, "--no-build-isolation"),
+        ):
+            if requirements:
+                self.download(requirements, how)
+                self._install(requirements, how, f"--target={half_made}")
         shutil.rmtree(target, ignore_errors=True)
         half_made.rename(target)
 

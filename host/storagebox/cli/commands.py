@@ -7,6 +7,7 @@ emulated boards and benches in `tools` are no part of a box.
 from . import (
     balance,
     boards,
+    consul,
     development,
     find,
     hardware,
@@ -42,6 +43,7 @@ _COMMANDS = (
     search_apps,
     search_data,
     search_keys,
+    consul,
     pins,
     balance,
     development,
