@@ -14,7 +14,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,8 @@ MAX_RESTART_S = 60.0
 # At the end of stdin it ends in some 10 ms; one that hangs is killed.
 CLOSE_S = 1.0
 _MAX_LINE_BYTES = 1 << 16
+# A process that reads nothing is told no more beyond this: the box's memory is not its to fill.
+_MAX_UNREAD_BYTES = 1 << 20
 
 Heard = Callable[[str, Mapping[str, Any]], bool]
 """Told an event and its fields; returns whether it is for the journal, too."""
@@ -50,9 +52,50 @@ class Helper:
     close_s: float = CLOSE_S
 
 
+class Feed:
+    """What a helper is told on its stdin, a JSON object a line.
+
+    `everything()` is told to each process when it begins; `tell` what has changed since. One that
+    has not read for long misses changes, and is told everything once it has caught up.
+    """
+
+    def __init__(self, everything: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
+        self._everything = everything
+        self._writer: asyncio.StreamWriter | None = None
+        self._missed = False
+
+    def begin(self, writer: asyncio.StreamWriter | None) -> None:
+        """There is a new process, or none."""
+        self._writer, self._missed = writer, False
+        if writer is not None:
+            self._write(self._everything())
+
+    def tell(self, value: Mapping[str, Any]) -> None:
+        """Tell the process that runs now, if one does."""
+        if self._writer is None:
+            return
+        if self._writer.transport.get_write_buffer_size() > _MAX_UNREAD_BYTES:
+            self._missed = True
+        elif self._missed:
+            self._missed = False
+            self._write(self._everything())
+        else:
+            self._write((value,))
+
+    def _write(self, values: Iterable[Mapping[str, Any]]) -> None:
+        assert self._writer is not None
+        lines = (json.dumps(value) + "\n" for value in values)
+        self._writer.write("".join(lines).encode())
+
+
 @asynccontextmanager
 async def beside(
-    helper: Helper, journal: Journal, heard: Heard | None = None, *, restart_s: float = RESTART_S
+    helper: Helper,
+    journal: Journal,
+    heard: Heard | None = None,
+    *,
+    feed: Feed | None = None,
+    restart_s: float = RESTART_S,
 ) -> AsyncGenerator[None, None]:
     """Have it run while the block lasts; `heard` is told its events, before the journal is."""
 
@@ -60,7 +103,7 @@ async def beside(
         if heard is None or heard(event, fields):
             journal.emit(event, **fields)
 
-    attending = asyncio.ensure_future(_attend(helper, told, restart_s))
+    attending = asyncio.ensure_future(_attend(helper, told, feed, restart_s))
     try:
         yield
     finally:
@@ -68,13 +111,13 @@ async def beside(
         await asyncio.gather(attending, return_exceptions=True)
 
 
-async def _attend(helper: Helper, told: Told, restart_s: float) -> None:
+async def _attend(helper: Helper, told: Told, feed: Feed | None, restart_s: float) -> None:
     loop = asyncio.get_running_loop()
     pause_s = restart_s
     while True:
         began_s = loop.time()
         try:
-            status = await _once(helper, told)
+            status = await _once(helper, told, feed)
         except OSError as fault:
             reason = f"{helper.what} do not start: {fault.strerror}"
             told(f"{helper.prefix}.off", {"reason": reason})
@@ -88,7 +131,7 @@ async def _attend(helper: Helper, told: Told, restart_s: float) -> None:
         pause_s = min(2 * pause_s, MAX_RESTART_S)
 
 
-async def _once(helper: Helper, told: Told) -> int:
+async def _once(helper: Helper, told: Told, feed: Feed | None) -> int:
     roots = [str(Path(p).parent) for each in (storagebox, phantom) for p in each.__path__]
     inherited = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([*roots, *([inherited] if inherited else [])])
@@ -105,10 +148,14 @@ async def _once(helper: Helper, told: Told) -> int:
     )
     try:
         assert process.stdout is not None
+        if feed is not None:
+            feed.begin(process.stdin)
         while line := await process.stdout.readline():
             _heard(line, helper.prefix, told)
         return await process.wait()
     finally:
+        if feed is not None:
+            feed.begin(None)
         await _end(process, helper.close_s)
 
 

@@ -33,6 +33,7 @@ from .journal import Journal
 from .library.beside import Library
 from .pins.beside import beside
 from .registrar import Registrar
+from .registrar.consul.beside import beside as consul
 from .registrar.dnssd import Announcement
 from .sources.pool import SourcePool
 from .sources.source import SourceError
@@ -377,9 +378,12 @@ class Box:
             await asyncio.sleep(HOUSEKEEPING_S)
 
 
-async def serve(box: Box, pins: Path | None = None) -> None:
+async def serve(
+    box: Box, pins: Path | None = None, *, consul_http: str = "", consul_dns: str = ""
+) -> None:
     """Run a box until `quit`, SIGTERM or SIGINT; `pins` is the file of its buttons and lights.
 
+    `consul_http` and `consul_dns` are where Consul's API and names are served, empty for nowhere.
     Raises BoxError if it can't start.
     """
     loop = asyncio.get_running_loop()
@@ -390,6 +394,10 @@ async def serve(box: Box, pins: Path | None = None) -> None:
             await stack.enter_async_context(box.library.beside(box.journal))
         if pins is not None:
             await stack.enter_async_context(beside(pins, box.control_path, box.journal))
+        if consul_http or consul_dns:
+            assert box.registrar is not None
+            registry = consul(box.registrar, box.journal, http=consul_http, dns=consul_dns)
+            await stack.enter_async_context(registry)
         await box.finished()
 
 

@@ -25,13 +25,35 @@ def box(
         Path | None,
         typer.Option(help="Buttons and lights on this machine's pins: see `phantom pins`."),
     ] = None,
+    consul_http: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS:PORT",
+            help="Serve Consul's API there, for everybody who can reach it.",
+            show_default="nowhere",
+        ),
+    ] = "",
+    consul_dns: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS:PORT",
+            help="Serve names below .consul there.",
+            show_default="nowhere",
+        ),
+    ] = "",
 ) -> None:
     """Run the storage box until it is told to end."""
     import asyncio
 
     from storagebox import box as storage
     from storagebox.pins import wiring
+    from storagebox.registrar.consul.address import AddressFault, parse
 
+    for text in filter(None, (consul_http, consul_dns)):
+        try:
+            parse(text)
+        except AddressFault as fault:
+            fail(str(fault))
     if pins is not None:
         try:
             wiring.read(pins)
@@ -48,6 +70,8 @@ def box(
                     music=music,
                 ),
                 pins,
+                consul_http=consul_http,
+                consul_dns=consul_dns,
             )
         )
     except storage.BoxError as fault:
