@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from boards.emulated.board import EmulatedBoard
 from phantom.wire import CHUNK_FRAMES, RATE
-from phantom.wire.audio import LEFT, MONO, RIGHT
+from phantom.wire.audio import BOTH, LEFT, MONO, RIGHT
 from tools.bench import music
 from tools.measure.accounting import account
-from tools.measure.align import Played, align
+from tools.measure.align import Played, Stretch, align
 from tools.measure.canonical import Canonical
+from tools.measure.matching import LIMIT
 
 IN_TIME_US = 1000.0
 _HOLD_NS = 0.5e9
@@ -29,6 +31,8 @@ _SILENCE_NS = 50e6
 _BLOCK_NS = CHUNK_FRAMES * 1e9 / RATE
 # A wrong guess that a pair's other half is lost is taken back by then; see coordinator/halves.
 _MIXED_NS = 2e9
+# Frames that steering may leave out or repeat while one fades into the other.
+_TRIMS = 2
 # What has left the DAC is in the capture so much later.
 _WRITTEN_US = 400_000
 _POLL_S = 0.2
@@ -98,9 +102,10 @@ class Truth:
         times = played.time_ns
         if pick in (LEFT, RIGHT):
             # Half a second without a word from its other half, and it plays the mono mix a while.
-            mixed = self.played(board, MONO, since_us, until_us).time_ns
-            times = np.sort(np.concatenate((times, mixed)))
-            if (mixed_ns := len(mixed) * _BLOCK_NS) > _MIXED_NS:
+            mix = self.played(board, MONO, since_us, until_us)
+            between = self._between(played, mix) if len(mix.time_ns) else []
+            times = np.sort(np.concatenate((times, mix.time_ns, between)))
+            if (mixed_ns := len(mix.time_ns) * _BLOCK_NS) > _MIXED_NS:
                 found.append(f"{board.name}: the mono mix for {mixed_ns / 1e6:.0f} ms")
         edges = np.concatenate(([since_us * 1e3], times, [until_us * 1e3]))
         widest = float(np.diff(edges).max())
@@ -110,6 +115,48 @@ class Truth:
         if worst > IN_TIME_US:
             found.append(f"{board.name}: {worst:.0f} us off")
         return found
+
+    def _between(self, side: Played, mix: Played) -> list[float]:
+        """When blocks left the DAC that fade from a side into the mono mix, or back.
+
+        Neither finds them, but they go on from the block before, and hold both channels only.
+        """
+        found: list[float] = []
+        for one in side.stretches:
+            for other in mix.stretches:
+                if other.capture.segment == one.capture.segment:
+                    found += self._faded(one, other)
+        return found
+
+    def _faded(self, side: Stretch, mix: Stretch) -> list[float]:
+        recorded = side.capture
+        descriptor = np.concatenate((side.descriptor, mix.descriptor))
+        frame = np.concatenate((side.frame - side.offset, mix.frame - mix.offset))
+        order = np.argsort(descriptor)
+        descriptor, frame = descriptor[order], frame[order]
+        within = (recorded.sound > descriptor[0]) & (recorded.sound < descriptor[-1])
+        found: list[float] = []
+        for at in np.flatnonzero(within & ~np.isin(recorded.sound, descriptor)):
+            number = int(recorded.sound[at])
+            before = int(np.searchsorted(descriptor, number)) - 1
+            due = int(frame[before]) + (number - int(descriptor[before])) * CHUNK_FRAMES
+            if self._holds(recorded.pcm(at, at + 1)[0], due):
+                found.append(float(recorded.segment.time_ns(number * CHUNK_FRAMES)))
+        return found
+
+    def _holds(self, block: npt.NDArray[np.int16], due: int) -> bool:
+        """Whether a block is any mix of the song's channels as they are due, within trims."""
+        sound = block[:, 0].astype(np.float64)
+        power = float(sound @ sound)
+        if power == 0.0:
+            return False
+        for frame in range(due - _TRIMS, due + _TRIMS + 1):
+            channels = self.song.canonical.picked(frame, frame + CHUNK_FRAMES, BOTH)
+            both = channels.astype(np.float64)
+            rest = sound - both @ np.linalg.lstsq(both, sound, rcond=None)[0]
+            if float(rest @ rest) < LIMIT * power:
+                return True
+        return False
 
     def back_s(self, board: EmulatedBoard, pick: str, since_us: int) -> float | None:
         """Seconds from an instant until the board sounds in time, and goes on so for half a
