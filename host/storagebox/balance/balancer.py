@@ -248,8 +248,8 @@ class Balancer:
             node = self._nodes.get(id_)
             if node is not None:
                 now = self._monotonic(now)
-                self._health.checked(node, finding, now)
-                self._assess(now)
+                if self._health.checked(node, finding, now):
+                    self._assess(now)
 
     def refresh(self, now: float) -> None:
         """Assess anew: something outside has learnt of a server's health."""

@@ -1,12 +1,15 @@
 """What active checks make of one result after another."""
 
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 
 from storagebox.balance import Outcome
+from storagebox.balance.health import Assessment
 from storagebox.balance.health.checks import Finding, Progress, Result, Rhythm, Verdict
 from storagebox.balance.health.trust import Trust
+from storagebox.balance.node import Node
 from tests.balance.seen import Seen
 
 A, B, C = "10.0.0.1", "10.0.0.2", "10.0.0.3"
@@ -80,6 +83,24 @@ def test_who_fails_checks_is_not_chosen_and_one_degraded_gets_an_eighth():
     assert (made.weight(B), made.weight(C)) == (1 / 8, 1)
     assert made.standing(A) == "checks fail: HTTP 503"
     assert made.standing(B) == "degraded: gets 12%"
+
+
+def test_first_checks_that_pass_are_no_reason_to_look_through_everybody(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    made, assessed = Seen(300), list[float]()
+    assess = Trust.assess
+
+    def counted(trust: Trust, nodes: Sequence[Node], now: float) -> Assessment:
+        assessed.append(now)
+        return assess(trust, nodes, now)
+
+    monkeypatch.setattr(Trust, "assess", counted)
+    for member in made.members:
+        made.balancer.checked(member.id, Finding(Verdict.WELL), 0.0)
+    assert assessed == []
+    made.balancer.checked(made.members[0].id, Finding(Verdict.FAILING), 0.0)
+    assert assessed == [0.0]
 
 
 def test_a_finding_of_who_has_left_is_nobodys_matter():

@@ -55,8 +55,8 @@ class Health(Protocol):
         """Its registry describes it otherwise than before: another address, status or weight."""
         ...
 
-    def checked(self, node: Node, finding: Finding, now: float) -> None:
-        """What active checks find of it now."""
+    def checked(self, node: Node, finding: Finding, now: float) -> bool:
+        """What active checks find of it now. True if that may change who is eligible, and how."""
         ...
 
     def began(self, node: Node, now: float, *, probe: bool) -> bool:

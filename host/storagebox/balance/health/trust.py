@@ -51,6 +51,11 @@ def _hearsay(node: Node, state: _State) -> Objection:
     return Objection.NONE if node.endpoint.ready else Objection.REGISTRY
 
 
+def _counts_as(verdict: Verdict) -> Verdict:
+    """Who hasn't been checked yet is taken for well."""
+    return Verdict.WELL if verdict is Verdict.UNKNOWN else verdict
+
+
 @dataclass(slots=True, eq=False)
 class Trust:
     """The health of one balancer's servers. Each balancer needs one of its own.
@@ -96,15 +101,17 @@ class Trust:
         elif (endpoint.ready and not previous.ready) or (endpoint.weight and not previous.weight):
             state.new_s = now
 
-    def checked(self, node: Node, finding: Finding, now: float) -> None:
+    def checked(self, node: Node, finding: Finding, now: float) -> bool:
         state: _State = node.health
-        failed_before = state.finding.verdict is Verdict.FAILING
-        state.finding = finding
+        before, state.finding = state.finding.verdict, finding
+        changed = _counts_as(before) is not _counts_as(finding.verdict)
         if finding.verdict in (Verdict.WELL, Verdict.DEGRADED):
-            if failed_before:
+            if before is Verdict.FAILING:
                 state.passing_s = now
             if self.checks_reinstate and state.record.ejected and now >= state.record.until_s:
                 self.ejection.recover(state.record, now)
+                changed = True
+        return changed
 
     def began(self, node: Node, now: float, *, probe: bool) -> bool:
         if probe:
