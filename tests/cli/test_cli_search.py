@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -102,11 +103,12 @@ def test_a_query_shows_pages_and_how_each_was_ranked(phantom: Phantom, tmp_path:
     file.write_text(json.dumps([{"objectID": str(n), "name": "tea", "n": n} for n in range(3)]))
     assert phantom("import", "teas", str(file)).exit_code == 0
     shown = phantom("query", "teas", "te", "--limit", "1", "--page", "2", "--explain").stdout
-    header, row, _, footer = shown.splitlines()
+    header, row, _, footer, who = shown.splitlines()
     assert "typos" in header
     assert "metres" not in header
     assert row.split()[0] == "2"
     assert footer.endswith("page 2 of 3")
+    assert who.startswith("answered by 127.0.0.1:")
     answer = phantom(
         "query", "teas", "-p", "hitsPerPage=2", "-p", "attributesToRetrieve=n", "--json"
     )
@@ -154,11 +156,36 @@ def test_without_a_server_or_a_key_the_remedy_is_said(tmp_path: Path):
 def test_a_connection_that_was_closed_while_idle_is_made_anew(phantom: Phantom):
     url = phantom.url  # type: ignore[attr-defined]
     with SearchClient(url, APP, ADMIN_KEY) as api:
+        streams: list[Any] = []
+        api._http.event_hooks = {
+            "response": [lambda answer: streams.append(answer.extensions["network_stream"])]
+        }
         assert api.call("GET", "/1/keys")
-        sock = api._connection.sock
-        assert sock is not None
-        sock.shutdown(2)
+        streams[0].get_extra_info("socket").shutdown(2)
         assert api.call("GET", "/1/keys")
         with pytest.raises(SearchFault) as caught:
             api.call("GET", "/1/keys/none")
         assert caught.value.status == 404
+
+
+def test_of_several_servers_the_one_that_is_there_answers(phantom: Phantom):
+    url = phantom.url  # type: ignore[attr-defined]
+    with SearchClient(f"http://127.0.0.1:1,{url}", APP, ADMIN_KEY) as api:
+        for _ in range(6):
+            assert api.call("GET", "/1/keys")
+            assert api.chosen is not None
+            assert f"http://{api.chosen.endpoint.address}" == url
+
+
+@pytest.mark.parametrize(
+    ("servers", "said"),
+    [
+        ("http://a,https://b", "share scheme and path"),
+        ("http://a/x,http://b/y", "share scheme and path"),
+        ("http://a,b", "b: no server's address"),
+        ("consul://agent", "consul://AGENT/SERVICE"),
+    ],
+)
+def test_servers_that_make_no_sense_together_are_refused(servers: str, said: str):
+    with pytest.raises(SearchFault, match=said):
+        SearchClient(servers, APP, ADMIN_KEY)

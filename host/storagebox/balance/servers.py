@@ -7,10 +7,12 @@ from storagebox.balance.endpoint import Endpoint
 from storagebox.balance.resolver import Resolver
 from storagebox.balance.resolver.static import Static
 
-Servers = Sequence[str | Endpoint] | Resolver
-"""`["10.0.0.1:80", Endpoint(...)]`, or a resolver."""
+Servers = str | Sequence[str | Endpoint] | Resolver
+"""`["10.0.0.1:80", Endpoint(...)]`, where they can be found (`found_at`), or a resolver."""
 
 _PORTS = {"http": 80, "https": 443}
+PLACES = ("consul", "srv", "dns", "etcd")
+"""The schemes of places where servers can be found."""
 
 
 def resolver_of(servers: Servers) -> Resolver:
@@ -18,10 +20,9 @@ def resolver_of(servers: Servers) -> Resolver:
 
     Raises:
         ValueError: an address can't be read.
-        TypeError: it is one text, and not a list of them.
     """
     if isinstance(servers, str):
-        raise TypeError(f"servers: {servers!r} is one address: put it into a list, [{servers!r}]")
+        return found_at(servers)
     if isinstance(servers, Sequence):
         return Static(
             [
@@ -30,6 +31,42 @@ def resolver_of(servers: Servers) -> Resolver:
             ]
         )
     return servers
+
+
+def found_at(place: str) -> Resolver:
+    """The resolver that a URL names.
+
+        consul://127.0.0.1:8500/search   instances of a service; consul:///search: the usual agent
+        srv://_search._tcp.example.org   SRV records
+        dns://search.example.org:7700    addresses of a name
+        etcd://127.0.0.1:2379/search/    keys under a prefix
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    url = urlsplit(place)
+    name = url.path.lstrip("/")
+    if url.scheme == "consul" and name:
+        from storagebox.balance.resolver.consul import Consul
+
+        return Consul(name, url.netloc or None)
+    if url.scheme == "srv" and url.hostname:
+        from storagebox.balance.resolver.dns import Services
+
+        return Services(url.netloc)
+    if url.scheme == "dns" and url.hostname:
+        from storagebox.balance.resolver.dns import Addresses
+
+        at = parsed(url.netloc)
+        return Addresses(at.host, at.port)
+    if url.scheme == "etcd" and url.netloc and name:
+        from storagebox.balance.resolver.etcd import Etcd
+
+        return Etcd(name, [f"http://{url.netloc}"])
+    raise ValueError(
+        f"servers {place!r}: give a list of addresses, or where they can be found:"
+        " consul://AGENT/SERVICE, srv://NAME, dns://NAME:PORT or etcd://HOST:PORT/PREFIX"
+    )
 
 
 def parsed(address: str) -> Endpoint:

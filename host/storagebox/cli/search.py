@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from storagebox.balance.registration import Registration
 
 from .app import RUN, Commands, app, default_state, fail
 
@@ -66,6 +70,20 @@ def serve(
     drain: Annotated[
         float, typer.Option(help="Seconds to answer 503 for when told to end.", min=0)
     ] = 2,
+    register: Annotated[
+        str | None,
+        typer.Option(
+            help="Where clients find this server: consul://AGENT:8500/SERVICE. A box's registrar,"
+            " too, is such an agent."
+        ),
+    ] = None,
+    advertise: Annotated[
+        str | None,
+        typer.Option(help="The address it is registered with.", show_default="--host"),
+    ] = None,
+    weight: Annotated[
+        int, typer.Option(help="Its capacity, relative to the others'.", min=1, max=65535)
+    ] = 1,
 ) -> None:
     """Serve the search API until told to end.
 
@@ -97,6 +115,9 @@ def serve(
         print(f"application {name} admin key {admin_key}", flush=True)
     quota = Quota(records, size, indices, rate, write_rate)
     share = Share(quota, threads=1 if applications.several else 2)
+    registering = None
+    if register is not None:
+        registering = _registering(register, advertise or host, weight)
     served, service = create(applications, share=share, report=journal.emit)
 
     def started(address: str, port: int) -> None:
@@ -105,9 +126,31 @@ def serve(
         print(f"search http://{shown}:{port} serves {names}", flush=True)
 
     try:
-        serving.run(serving.Server(served, service, applications, host, port, started, drain))
+        server = serving.Server(
+            served, service, applications, host, port, started, drain, registering
+        )
+        serving.run(server)
     except CannotServe as fault:
         fail(f"search serve: {fault}")
     finally:
         applications.close()
         service.turns.close()
+
+
+def _registering(place: str, address: str, weight: int) -> Callable[[str, int], Registration]:
+    """What the server says of itself where `place` names a service, or the end of this command."""
+    from storagebox.balance.endpoint import Endpoint
+    from storagebox.balance.registration import Registration
+    from storagebox.balance.resolver.consul import Consul
+    from storagebox.balance.servers import found_at
+
+    try:
+        found = found_at(place)
+    except ValueError:
+        found = None
+    if not isinstance(found, Consul):
+        fail(f"search serve: --register {place}: give consul://AGENT:8500/SERVICE")
+    if address in ("0.0.0.0", "::"):
+        fail("search serve: --register: clients can't reach any address: say --advertise")
+    service, agent = found.service, found.address
+    return lambda _, port: Registration(service, Endpoint(address, port, weight), agent)

@@ -1,18 +1,22 @@
-"""A client of the search API, for commands: one connection, one request after another."""
+"""A client of the search API, for commands: one request after another, to whichever server."""
 
 from __future__ import annotations
 
-import http.client
 import secrets
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
+import httpx
 import orjson
+
+from storagebox.balance.resolver import Resolver
+from storagebox.balance.servers import PLACES, resolver_of
+from storagebox.balance.transport.attempts import Settings
+from storagebox.balance.transport.balanced import Chosen
+from storagebox.balance.transport.synchronous import BalancedTransport
 
 # A page of a thousand records, or a commit on a slow disk.
 ANSWER_S: Final = 60.0
@@ -21,6 +25,10 @@ _BUSY: Final = (429, 503)
 _MAX_PAUSE_S: Final = 30.0
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _PAGE: Final = 1000
+_LATE: Final = f"no answer within {ANSWER_S:g} s"
+_SETTINGS: Final = Settings(deadline_s=ANSWER_S)
+# A write bears an id, by which a server that has done it knows it again.
+_REPEATABLE: Final = {"safe": True}
 
 
 class SearchFault(Exception):
@@ -38,7 +46,9 @@ class SearchFault(Exception):
 
 
 class SearchClient:
-    """`server` is http://HOST:PORT, https://HOST, or the path of a Unix socket."""
+    """`server` is http://HOST:PORT, https://HOST, several of them with commas between, a place
+    where they can be found (consul://AGENT/SERVICE), or the path of a Unix socket.
+    """
 
     def __init__(
         self,
@@ -53,19 +63,25 @@ class SearchClient:
         self._tries = tries
         self.server = str(server)
         self._pause = pause
-        self._base = ""
-        self._connection = self._made(server)
-        self._headers = {
-            "x-algolia-application-id": application,
-            "x-algolia-api-key": key,
-            "content-type": "application/json",
-        }
+        transport, base = _reached(server)
+        self._http = httpx.Client(
+            transport=transport,
+            base_url=base,
+            timeout=ANSWER_S,
+            headers={
+                "x-algolia-application-id": application,
+                "x-algolia-api-key": key,
+                "content-type": "application/json",
+            },
+        )
+        self.chosen: Chosen | None = None
+        """Who answered last, and why that one was asked; `None` for a Unix socket."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
+        self._http.close()
 
     def search(self, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The results of several queries, each with its `indexName`."""
@@ -90,23 +106,19 @@ class SearchClient:
         data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
         # The same for all tries, so that none of them is done twice.
         request_id = "".join(secrets.choice(_LETTERS) for _ in range(11))
-        headers = {**self._headers, "request-id": request_id}
+        headers = {"request-id": request_id}
         for tries_left in reversed(range(self._tries)):
             try:
-                self._connection.request(method, self._base + path, data, headers)
-                answer = self._connection.getresponse()
-                text = answer.read()
-            except (OSError, http.client.HTTPException) as fault:
-                self._connection.close()
-                # A server closes connections that were idle, just as one is used again.
-                if 0 < tries_left == self._tries - 1 and isinstance(fault, _STALE):
-                    continue
+                answer = self._http.request(
+                    method, path, content=data, headers=headers, extensions=_REPEATABLE
+                )
+            except httpx.HTTPError as fault:
                 raise SearchFault(f"{self.server}: {_reason(fault)}") from None
-            if answer.status in _BUSY and tries_left:
-                self._connection.close()
+            self.chosen = answer.extensions.get("chosen")
+            if answer.status_code in _BUSY and tries_left:
                 self._pause(min(float(answer.headers.get("retry-after") or 1), _MAX_PAUSE_S))
                 continue
-            return self._read(answer.status, text)
+            return self._read(answer.status_code, answer.content)
         raise AssertionError("unreachable")
 
     def _read(self, status: int, text: bytes) -> Any:
@@ -120,43 +132,52 @@ class SearchClient:
             raise SearchFault(str(message), status, details)
         return body
 
-    def _made(self, server: str | Path) -> http.client.HTTPConnection:
-        if isinstance(server, Path):
-            return _UnixConnection(server)
-        try:
-            parts = urlsplit(server)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port, parts = None, None, urlsplit("")
-        if parts.scheme not in ("http", "https") or not host:
-            raise SearchFault(f"{server}: no server's address: such as http://127.0.0.1:7700")
-        self._base = parts.path.rstrip("/")
-        if parts.scheme == "https":
-            context = ssl.create_default_context()
-            return http.client.HTTPSConnection(host, port, timeout=ANSWER_S, context=context)
-        return http.client.HTTPConnection(host, port, timeout=ANSWER_S)
+
+def _reached(server: str | Path) -> tuple[httpx.BaseTransport, str]:
+    """How requests get there, and what their URLs begin with. Raises SearchFault."""
+    if isinstance(server, Path):
+        return httpx.HTTPTransport(uds=str(server)), "http://localhost"
+    if server.partition("://")[0] in PLACES:
+        return BalancedTransport(_place(server), settings=_SETTINGS), "http://search"
+    urls = [_read_url(url.strip()) for url in server.split(",")]
+    schemes, prefixes = {url.scheme for url in urls}, {url.path.rstrip("/") for url in urls}
+    if len(schemes) > 1 or len(prefixes) > 1:
+        raise SearchFault(f"{server}: servers that share the work share scheme and path, too")
+    servers = [f"{url.scheme}://{url.netloc}" for url in urls]
+    # One server is called by its own name, of several none is.
+    name = urls[0].netloc if len(urls) == 1 else "search"
+    base = f"{urls[0].scheme}://{name}{urls[0].path.rstrip('/')}"
+    return BalancedTransport(servers, settings=_SETTINGS), base
 
 
-_STALE: Final = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+def _place(server: str) -> Resolver:
+    try:
+        return resolver_of(server)
+    except ValueError as fault:
+        raise SearchFault(str(fault)) from None
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=ANSWER_S)
-        self._path = path
+def _read_url(server: str) -> SplitResult:
+    try:
+        parts = urlsplit(server)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if parts.scheme not in ("http", "https") or not host:
+        raise SearchFault(f"{server}: no server's address: such as http://127.0.0.1:7700")
+    return parts
 
-    def connect(self) -> None:
-        """To the socket."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(ANSWER_S)
-        self.sock.connect(str(self._path))
 
-
-def _reason(fault: Exception) -> str:
-    if isinstance(fault, TimeoutError):
-        return f"no answer within {ANSWER_S:g} s"
-    if isinstance(fault, (ConnectionRefusedError, FileNotFoundError)):
-        return "nobody serves there: is `phantom search serve` running?"
-    if isinstance(fault, OSError):
-        return (fault.strerror or str(fault)).lower()
-    return f"no HTTP is spoken there ({type(fault).__name__})"
+def _reason(fault: httpx.HTTPError) -> str:
+    if isinstance(fault, httpx.TimeoutException):
+        return str(fault) if isinstance(fault, httpx.ConnectTimeout) else _LATE
+    cause: BaseException | None = fault
+    while cause is not None:
+        if isinstance(cause, (ConnectionRefusedError, FileNotFoundError)):
+            return "nobody serves there: is `phantom search serve` running?"
+        if isinstance(cause, OSError):
+            return (cause.strerror or str(cause)).lower()
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(fault, httpx.ProtocolError):
+        return f"no HTTP is spoken there ({type(fault).__name__})"
+    return str(fault)

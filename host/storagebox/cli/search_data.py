@@ -180,7 +180,7 @@ def query(
         list[str] | None,
         typer.Option("--param", "-p", help="Any other parameter, as NAME=JSON or NAME=TEXT."),
     ] = None,
-    explain: Annotated[bool, typer.Option(help="How each was ranked.")] = False,
+    explain: Annotated[bool, typer.Option(help="How each was ranked, and who answered.")] = False,
     as_json: Json = False,
     *,
     where: target.Where,
@@ -211,6 +211,8 @@ def query(
         show_json(answer)
     else:
         tables.show(*search_table.answer(answer, show or ()))
+        if explain and api.chosen is not None:
+            print(f"answered by {api.chosen.endpoint.address} ({api.chosen.reason})")
 
 
 @search.command(

@@ -195,6 +195,8 @@ class Balanced(Generic[C]):
     def error(self, error: Exception, attempts: Attempts) -> BaseException:
         """What the program gets to see of the last attempt's error."""
         told = as_httpx(error)
+        if told is not error:
+            told.__cause__ = error
         if attempts.said:
             told.add_note(attempts.note())
         return told

@@ -1,8 +1,9 @@
 """The process: sockets, signals, and an end that clients notice in time.
 
 Told to end, the server keeps its sockets for a while and answers 503, so that clients turn to
-another host; only then does it close them. Python's client never tries another host when a
-connection is refused, so a socket that is gone is worse than an answer that says so.
+another host, and has its registry send nobody new; only then does it close them. Python's client
+never tries another host when a connection is refused, so a socket that is gone is worse than an
+answer that says so.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import uvicorn
 
+from storagebox.balance.registration import Entry, Registration, registered
+from storagebox.balance.reporting.asgi import Reporting
 from storagebox.search.server.connections import HEAD_BYTES, Connection
 from storagebox.search.server.endpoint import App, Service
 from storagebox.search.server.served import CannotServe, Served
@@ -32,6 +36,9 @@ _QUOTAS_S: Final = 1.0
 # Beside a thread that works, the event loop waits for its turn this long at most.
 _SWITCH_S: Final = 0.001
 
+Registering = Callable[[str, int], Registration]
+"""What a server says of itself once it knows its address."""
+
 
 class Server(uvicorn.Server):
     """uvicorn's, that drains first."""
@@ -45,11 +52,12 @@ class Server(uvicorn.Server):
         port: int,
         started: Callable[[str, int], None],
         drain_s: float = DRAIN_S,
+        registering: Registering | None = None,
     ) -> None:
         """`started` is told the address once it listens; port 0 is any free one."""
         super().__init__(
             uvicorn.Config(
-                app,
+                Reporting(app, processors=1),
                 host=host,
                 port=port,
                 lifespan="off",
@@ -68,6 +76,9 @@ class Server(uvicorn.Server):
         self._served = served
         self._told = started
         self._drain_s = drain_s
+        self._registering = registering
+        self._entry: Entry | None = None
+        self._registered = AsyncExitStack()
 
     async def startup(self, sockets: Any = None) -> None:
         """Listen."""
@@ -75,6 +86,9 @@ class Server(uvicorn.Server):
         if self.started:
             address = self.servers[0].sockets[0].getsockname()
             self._told(address[0], address[1])
+            if self._registering is not None:
+                said = self._registering(address[0], address[1])
+                self._entry = await self._registered.enter_async_context(registered(said))
             self._beside = [
                 asyncio.create_task(self._tidy()),
                 asyncio.create_task(self._read_quotas()),
@@ -86,8 +100,15 @@ class Server(uvicorn.Server):
             self.should_exit = True
             return
         self._service.draining = True
+        if self._entry is not None:
+            self._beside.append(asyncio.create_task(self._entry.drain()))
         self._service.report("drain.begin", seconds=self._drain_s)
         asyncio.get_running_loop().call_later(self._drain_s, self._end)
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Answer what has been asked, and end."""
+        await self._registered.aclose()
+        await super().shutdown(sockets)
 
     def _end(self) -> None:
         self.should_exit = True
