@@ -1,14 +1,20 @@
 """Least expected wait: by what servers tell, and by less where they tell less."""
 
 from collections.abc import Sequence
+from math import comb
 from random import Random
 
 import pytest
 
 from storagebox.balance import LoadReport, Outcome
+from storagebox.balance.experiment.scenario import Contender, Scenario
+from storagebox.balance.experiment.stage import run
+from storagebox.balance.experiment.summary import summarise
+from storagebox.balance.load.reported import ReportedInFlight
 from storagebox.balance.node import Node
 from storagebox.balance.picker import Policy, Prober
 from storagebox.balance.picker.least_expected_wait import LeastExpectedWait
+from storagebox.balance.picker.power_of_two import PowerOfTwo
 from storagebox.balance.picker.prequal import Prequal
 from tests.balance.served import begin, counts, end, fresh, nodes, tell
 
@@ -27,14 +33,34 @@ def told_lew(
 
 
 def test_a_request_goes_where_it_waits_least():
-    servers, policy = told_lew([5, 3, 4], [0.25, 0.5, 0.5])  # 400, 200 and 200 a second
+    servers, policy = told_lew([5, 3, 4], [0.25, 0.5, 0.5], bias=1)  # 400, 200 and 200 a second
     picker = policy.picker(servers, None, Random(1), 0.1)
     waits = [6 / 400, 4 / 200, 5 / 200]
     assert picker.pick(0.1, None) is servers[waits.index(min(waits))]
 
 
+def test_less_bias_weighs_requests_in_flight_more():
+    for bias, best in ((0, 1), (0.5, 1), (1, 0)):
+        servers, policy = told_lew([5, 3, 4], [0.25, 0.5, 0.5], bias=bias)
+        picker = policy.picker(servers, None, Random(1), 0.1)
+        assert picker.pick(0.1, None) is servers[best]
+
+
+def test_unequal_servers_wait_less_than_by_requests_in_flight_and_are_used_more_evenly():
+    scenario = Scenario(clients=30, speeds=[0.5] * 4 + [1.0] * 8, requests=16_000)
+    wait, in_flight = (
+        summarise(run(scenario, contender, 1), scenario.service_s, scenario.deadline_s)
+        for contender in (
+            Contender("wait", lambda _client, _random: LeastExpectedWait()),
+            Contender("in flight", lambda _client, _random: PowerOfTwo(ReportedInFlight())),
+        )
+    )
+    assert wait["p99"] < 9.0 < in_flight["p99"]
+    assert wait["max_over_mean"] < 1.11 < in_flight["max_over_mean"]
+
+
 def test_own_requests_since_the_report_are_added():
-    servers, policy = told_lew([5, 5, 5], [0.5, 0.5, 0.25])
+    servers, policy = told_lew([5, 5, 5], [0.5, 0.5, 0.25], bias=1)
     picker = policy.picker(servers, None, Random(1), 0.1)
     for _ in range(45):
         begin(picker, 0.1)
@@ -64,7 +90,7 @@ def test_of_many_it_draws_some_that_all_differ():
     for node in servers[2:]:
         node.in_flight = 5
     picked = counts(picker, servers, 8000)
-    at_least_one_idle = 1 - 38 * 37 * 36 / (40 * 39 * 38)
+    at_least_one_idle = 1 - comb(38, 6) / comb(40, 6)
     assert sum(picked[:2]) / 8000 == pytest.approx(at_least_one_idle, rel=0.15)
 
 
@@ -103,3 +129,9 @@ def test_a_server_that_fails_at_once_loses_its_traffic(policy: Policy, n: int):
         else:
             pending.append((now + 0.1, servers.index(node)))
     assert servers[0].picked < 2000 / n / 2
+
+
+@pytest.mark.parametrize("wrong", [{"choices": 1}, {"bias": -0.1}, {"bias": 2}, {"probes": -1}])
+def test_waits_with_parameters_out_of_range_are_refused(wrong: dict[str, float]):
+    with pytest.raises(ValueError, match="least expected wait"):
+        LeastExpectedWait(**wrong)  # pyright: ignore[reportArgumentType]

@@ -1,26 +1,32 @@
-"""Where one more request would wait least, of three drawn: the policy to use if in doubt.
+"""Where one more request would wait least, of six drawn: the policy to use if in doubt.
 
-    (requests in flight at the server + own since its report + 1) / learnt capacity
+    (requests in flight at the server + own since its report + 1) / learnt capacity ^ bias
 
-Why this one, in a simulation of 30 clients and 12 servers, 4 of them half as fast, at 75 % load:
-requests in flight alone (power of two choices) make a slow server as long a queue as a fast one,
-so its requests wait twice as long. Weights alone, even true ones, don't see a queue. Divided by
-each other they give the tail of the first a third less, and utilisation nearly as even as the
-second. Two choices are the evenest and three have the shorter tail; to look at all sends more to
-the fast than is even, and many clients with the same old reports to the same server.
+Requests in flight alone make a slow server as long a queue as a fast one, so its requests wait
+longer: the tail is the slow servers'. Weights alone, even true ones, don't see queues. Divided by
+each other they give the shortest waits (bias 1), at which the fast work harder than the slow.
+The root (bias 0.5) lies between and has nearly all of the one and of the other.
 
-It needs nothing configured, and says nothing wrong where servers tell nothing:
+In a simulation of 30 clients and 12 servers, 4 of them half as fast, at 75 % load (lognormal work,
+three seeds), with nothing configured: 99 % of requests take at most 8.3 mean service times, and
+the busiest server is used 1.07 times the mean. Power of two choices by reported requests in flight
+has 11.3 and 1.14, round robin with true weights 9.6 and 1.03.
+
+Six choices, as reports are old: two of them say little. And not all: many clients with the same
+old reports would go to the same server. With three servers all are looked at, with three hundred
+six.
+
+It needs nothing configured, and says nothing wrong where servers tell less:
 
     servers tell                       it is
     requests in flight, utilisation    least expected wait
-    requests in flight                 the least of three by the server's count
+    requests in flight                 the least of six by the server's count
     utilisation                        power of two by one's own count and learnt capacity
     nothing                            power of two by one's own count and configured weight, or
-    the
-                                       least of three where none is
+                                       the least of six where none is
 
-If only some of those drawn tell, they are compared by one's own count, else who tells nothing
-would look idle. With three servers all are looked at, with three hundred three.
+If only some of those drawn tell, it is one's own count for all of them, else who tells nothing
+would look idle.
 """
 
 from collections.abc import Sequence
@@ -45,6 +51,8 @@ class LeastExpectedWait:
 
     Args:
         choices: how many; of fewer servers all.
+        bias: how much capacity counts against requests in flight, 0 to 1: 0 makes queues equally
+            long, 1 waits, and between them utilisation is equal.
         probes: sent for each pick, for fresher reports; 0: reports come with answers only.
         refresh_s: capacities are learnt anew so often.
         blackout_s: how long a server must have told its capacity before it is believed. Short: one
@@ -53,7 +61,8 @@ class LeastExpectedWait:
         measure: keeps what servers tell.
     """
 
-    choices: int = 3
+    choices: int = 6
+    bias: float = 0.5
     probes: float = 0.0
     refresh_s: float = 1.0
     blackout_s: float = 1.0
@@ -63,8 +72,10 @@ class LeastExpectedWait:
     def __post_init__(self) -> None:
         if self.choices < 2:
             raise ValueError(f"least expected wait of {self.choices} choices: give 2 or more")
-        if not (self.probes >= 0 and self.refresh_s > 0):
-            raise ValueError("least expected wait: probes are 0 or more, it refreshes after > 0 s")
+        if not (self.probes >= 0 and self.refresh_s > 0 and 0 <= self.bias <= 1):
+            raise ValueError(
+                "least expected wait: probes are 0 or more, bias is 0 to 1, refresh_s is above 0"
+            )
 
     def picker(
         self, nodes: Sequence[Node], previous: Picker | None, random: Random, now: float
@@ -101,8 +112,8 @@ class _Waits:
     ) -> None:
         self._nodes = nodes
         self._n = len(nodes)
-        self._capacity = capacity
-        self._usual = median(capacity)
+        self._capacity = [weight**policy.bias for weight in capacity]
+        self._usual = median(self._capacity)
         own = policy.measure.own
         self._by_weight = None if alike(capacity) else WeightedTwo(nodes, capacity, random, own)
         self._choices = min(policy.choices, len(nodes))
