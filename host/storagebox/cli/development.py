@@ -46,6 +46,7 @@ _BENCHES = {
     "control": "How soon boards answer, obey and tell: idle, with music, amid an upload.",
     "flash": "How long flashing takes, and how soon a board that was reset is back in the music.",
     "search": "How fast searches are: tracks, apt's packages letter by letter, over HTTP.",
+    "balance": "How evenly and how fast clients spread their load, simulated and on sockets.",
     "dsp": "What the firmware's kernels cost on an ESP32, counted and modelled.",
 }
 for _name in _BENCHES:

@@ -13,8 +13,13 @@ from storagebox.balance.health.trust import Trust
 from storagebox.balance.load.peak_ewma import PeakEwma
 from storagebox.balance.load.reported import ReportedInFlight
 from storagebox.balance.picker import Policy
+from storagebox.balance.picker.aperture import DeterministicAperture
+from storagebox.balance.picker.least_expected_wait import LeastExpectedWait
 from storagebox.balance.picker.least_request import LeastRequest
 from storagebox.balance.picker.power_of_two import PowerOfTwo
+from storagebox.balance.picker.prequal import Prequal
+from storagebox.balance.picker.rendezvous_bounded import BoundedRendezvous
+from storagebox.balance.picker.reported_weights import ReportedWeights
 from storagebox.balance.picker.round_robin import RoundRobin
 from storagebox.balance.picker.smooth import SmoothWeightedRoundRobin
 from storagebox.balance.picker.stride import StaticStride
@@ -25,6 +30,9 @@ from storagebox.balance.retry.hedging import Hedging
 from storagebox.balance.subset.deterministic import DeterministicSubset
 from storagebox.balance.subset.rocksteadier import Rocksteadier
 from storagebox.balance.transport.attempts import Settings
+
+_BLACKOUT_S = 1.0
+"""Simulated servers know themselves after two of their windows; runs are too short for 10 s."""
 
 
 def always(make: Callable[[], Policy]) -> Callable[[int, Random], Policy]:
@@ -77,6 +85,25 @@ STRIDE = Contender("static stride, true weights", always(StaticStride), weighted
 LEAST_REQUEST = Contender("least request", always(LeastRequest))
 TWO_IN_FLIGHT = Contender("P2C, own in-flight", always(PowerOfTwo))
 TWO_REPORTED = Contender("P2C, server's RIF", always(lambda: PowerOfTwo(ReportedInFlight())))
+REPORTED_WEIGHTS = Contender(
+    "WRR, reported weights", always(lambda: ReportedWeights(blackout_s=_BLACKOUT_S))
+)
+LEAST_WAIT = Contender(
+    "least expected wait", always(lambda: LeastExpectedWait(blackout_s=_BLACKOUT_S))
+)
+LEAST_WAIT_PROBING = Contender(
+    "least expected wait, probes",
+    always(lambda: LeastExpectedWait(blackout_s=_BLACKOUT_S, probes=3.0)),
+)
+PREQUAL = Contender("Prequal", always(Prequal))
+KEY_HASH = Contender("bounded key hash", always(BoundedRendezvous))
+
+
+def aperture(clients: int, size: int) -> Contender:
+    """Finagle's deterministic aperture."""
+    return Contender(
+        f"aperture {size}", lambda client, _random: DeterministicAperture(client, clients, size)
+    )
 
 
 def two_peak_ewma(fading_s: float) -> Contender:

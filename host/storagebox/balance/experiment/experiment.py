@@ -68,6 +68,8 @@ class Experiment:
         question: in one sentence.
         cases: where it is measured.
         columns: what a table shows.
+        panels: figures that a plot shows.
+        ramp: if given, what each case's number is, and a plot shows figures over these.
         requests: of a quick run.
         full_requests: of the bench's.
         alone: it keeps time, so nothing may run beside it.
@@ -77,6 +79,8 @@ class Experiment:
     question: str
     cases: Sequence[Case]
     columns: Sequence[Column]
+    panels: Sequence[str] = ("max_over_mean", "p99")
+    ramp: Sequence[float] = ()
     requests: int = 30_000
     full_requests: int = 60_000
     alone: bool = False

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import log, sqrt
 from random import Random
 
 from storagebox.balance.experiment import contenders as by
 from storagebox.balance.experiment.cache import Caching
 from storagebox.balance.experiment.connections import Connections
 from storagebox.balance.experiment.experiment import Case, Column, Experiment, Simulated
-from storagebox.balance.experiment.pace import STEADY, Pace, stalling
+from storagebox.balance.experiment.pace import STEADY, Pace, contended, stalling
+from storagebox.balance.experiment.real import Real
 from storagebox.balance.experiment.scenario import Change, Event, Scenario
 from storagebox.balance.experiment.servers import Conduct
 from storagebox.balance.subset.deterministic import DeterministicSubset
@@ -75,6 +77,10 @@ _ALL = (
     by.TWO_IN_FLIGHT,
     by.two_peak_ewma(_PERIOD_S),
     by.TWO_REPORTED,
+    by.REPORTED_WEIGHTS,
+    by.PREQUAL,
+    by.LEAST_WAIT,
+    by.LEAST_WAIT_PROBING,
 )
 
 POLICIES = Experiment(
@@ -87,7 +93,14 @@ POLICIES = Experiment(
     (*_EVENNESS, *_LATENCY, Column("late", "late", ",.0f")),
 )
 
-_FEW = (by.ROUND_ROBIN, by.SMOOTH, by.TWO_IN_FLIGHT, by.TWO_REPORTED)
+_FEW = (
+    by.ROUND_ROBIN,
+    by.SMOOTH,
+    by.TWO_IN_FLIGHT,
+    by.TWO_REPORTED,
+    by.LEAST_WAIT,
+    by.LEAST_WAIT_PROBING,
+)
 
 
 def _sized(clients: int, servers: int, *, slow: int = 3) -> Simulated:
@@ -142,6 +155,7 @@ SLOW = Experiment(
         ),
     ),
     (*_LATENCY, Column("late", "late", ",.0f")),
+    panels=("p99", "late"),
 )
 
 
@@ -172,6 +186,7 @@ COLD = Experiment(
         ),
     ),
     (*_LATENCY, Column("late", "late", ",.0f")),
+    panels=("p99", "late"),
 )
 
 _DEAD_S = 5.0
@@ -204,6 +219,7 @@ DYING = Experiment(
     ),
     (*_ENDS, *_LATENCY),
     requests=60_000,
+    panels=("failed", "p99"),
 )
 
 _THREE = replace(
@@ -223,6 +239,8 @@ _STALLED = (
     by.retrying(by.TWO_IN_FLIGHT),
     by.hedging(by.ROUND_ROBIN),
     by.hedging(by.TWO_IN_FLIGHT),
+    by.hedging(by.two_peak_ewma(10.0)),
+    by.hedging(by.LEAST_WAIT),
 )
 
 STALL = Experiment(
@@ -235,6 +253,7 @@ STALL = Experiment(
     (*_ENDS, *_LATENCY),
     requests=36_000,
     full_requests=72_000,
+    panels=("p999", "late"),
 )
 
 
@@ -269,6 +288,7 @@ CHURN = Experiment(
     ),
     (*_ENDS, *_LATENCY),
     requests=60_000,
+    panels=("failed", "p99"),
 )
 
 _PROXY = 12  # its number: after the servers'
@@ -310,6 +330,49 @@ PROXY = Experiment(
         Column("p99", "p99", ".1f"),
     ),
     requests=60_000,
+    panels=("failed", "outage_s"),
+)
+
+_SHARED_SERVERS = 100
+
+
+def _neighbours(random: Random, run_s: float) -> list[Pace]:
+    """Each machine is half of the time at the server's allocation, and else at thrice that."""
+    return [contended(random, run_s + 60.0, 60.0, 3.0) for _ in range(_SHARED_SERVERS)]
+
+
+_SHARED = Scenario(
+    clients=100,
+    speeds=(1.0,) * _SHARED_SERVERS,
+    workers=1,
+    service_s=0.16,
+    sigma=sqrt(log(2.0)),  # standard deviation = mean
+    deadline_s=5.0,
+    enforced=True,
+    hop_s=0.0002,
+    report_s=1.0,
+    paces=_neighbours,
+)
+LOADS = (0.75, 0.83, 0.93, 1.03, 1.14, 1.27, 1.41, 1.57, 1.74)
+
+ANTAGONISTS = Experiment(
+    "antagonists",
+    "How much more than their allocation can servers do whose neighbours come and go?",
+    tuple(
+        Case(
+            f"{load:.2f} of the allocation",
+            Simulated(
+                replace(_SHARED, load=load),
+                (by.REPORTED_WEIGHTS, by.TWO_IN_FLIGHT, by.PREQUAL, by.LEAST_WAIT_PROBING),
+            ),
+        )
+        for load in LOADS
+    ),
+    (Column("late", "late", ",.0f"), *_LATENCY, Column("probes", "probes")),
+    requests=10_000,
+    full_requests=30_000,
+    panels=("p999", "late"),
+    ramp=LOADS,
 )
 
 
@@ -322,6 +385,7 @@ def _caching(entries: int) -> Case:
                 by.deterministic_subset(_SUBSET),
                 by.ROUND_ROBIN,
                 by.TWO_IN_FLIGHT,
+                by.KEY_HASH,
             ),
             entries=entries,
         ),
@@ -335,6 +399,7 @@ CACHE = Experiment(
     (Column("hits", "cache hits", ".3f", spread=True), Column("max_over_mean", "max/mean")),
     requests=100_000,
     full_requests=400_000,
+    panels=("hits", "max_over_mean"),
 )
 
 _SUBSETS = (
@@ -374,6 +439,55 @@ CONNECTIONS = Experiment(
         Column("leave", "leave", ".3f"),
         Column("at_most", "at most", ".0f"),
     ),
+    panels=("most", "leave"),
+)
+
+_REAL = Scenario(
+    clients=8,
+    speeds=(1.0,) * 4 + (0.5,) * 2,
+    workers=2,
+    load=0.7,
+    service_s=0.05,
+    requests=1000,
+)
+_ON_SOCKETS = (by.ROUND_ROBIN, by.SMOOTH, by.TWO_IN_FLIGHT, by.TWO_REPORTED, by.LEAST_WAIT)
+_CHOOSING = (by.retrying(by.ROUND_ROBIN), by.retrying(by.TWO_IN_FLIGHT))
+
+SOCKETS = Experiment(
+    "sockets",
+    "Does the simulation tell what happens on real sockets?",
+    (
+        Case("4 servers, and 2 half as fast", Real(_REAL, _ON_SOCKETS)),
+        Case(
+            "a proxy before 6 equal servers is killed",
+            Real(
+                replace(_REAL, speeds=(1.0,) * 6, load=0.5),
+                (by.proxied(by.ROUND_ROBIN), by.proxied(by.retrying(by.ROUND_ROBIN))),
+                victim="proxy",
+                compared=False,
+            ),
+        ),
+        Case(
+            "one of the 6 is killed, and clients choose",
+            Real(
+                replace(_REAL, speeds=(1.0,) * 6, load=0.5),
+                _CHOOSING,
+                victim="server",
+                compared=False,
+            ),
+        ),
+    ),
+    (
+        Column("max_over_mean", "max/mean"),
+        Column("simulated_max_over_mean", "sim."),
+        Column("p99", "p99", ".1f"),
+        Column("simulated_p99", "sim.", ".1f"),
+        Column("failed", "failed", ",.0f"),
+        Column("outage_s", "outage, s"),
+    ),
+    requests=1000,
+    full_requests=2000,
+    alone=True,
 )
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -389,7 +503,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         STALL,
         CHURN,
         PROXY,
+        ANTAGONISTS,
         CACHE,
         CONNECTIONS,
+        SOCKETS,
     )
 }

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 from math import inf
+from random import Random
 
 
 class Pace:
@@ -42,6 +43,10 @@ class Pace:
     def work_s(self, from_s: float, until_s: float) -> float:
         """How much one worker can do meanwhile."""
         return self._done(until_s) - self._done(from_s)
+
+    def stands(self, now: float) -> bool:
+        """Whether it stands still."""
+        return self._speeds[max(0, bisect_right(self._from_s, now) - 1)] == 0
 
     def finish_s(self, now: float, work_s: float) -> float:
         """When work that begins now will be done; `inf` if never."""
@@ -77,4 +82,17 @@ def stalling(every_s: float, for_s: float, until_s: float, first_s: float) -> Pa
     while at_s < until_s:
         steps += [(at_s, 0.0), (at_s + for_s, 1.0)]
         at_s += every_s
+    return Pace(steps)
+
+
+def contended(random: Random, until_s: float, spell_s: float, free: float) -> Pace:
+    """A machine shared with a neighbour: 1, the server's allocation, while that one is busy, and
+    `free` while it isn't. Spells of each are exponential with mean `spell_s`."""
+    speed = free if random.random() < 0.5 else 1.0
+    steps = [(0.0, speed)]
+    at_s = random.expovariate(1 / spell_s)
+    while at_s < until_s:
+        speed = free if speed == 1.0 else 1.0
+        steps.append((at_s, speed))
+        at_s += random.expovariate(1 / spell_s)
     return Pace(steps)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -25,24 +25,28 @@ FAINT = "#8a8a8a"
 _PANELS = {
     "max_over_mean": "utilisation, busiest server / mean",
     "p99": "p99, mean service times",
+    "p999": "p99.9, mean service times",
     "failed": "requests that failed",
     "late": "requests without an answer at the deadline",
+    "outage_s": "longest time without any answer, s",
+    "hits": "share of requests whose key was cached",
+    "most": "connections, busiest server / mean",
+    "leave": "share of connections replaced when a server leaves",
 }
-_MOST_PANELS = 2
 _WIDE = 20.0  # a range of values that only a logarithm shows
 
 
 def plot(experiment: Experiment, result: Json, path: Path) -> None:
     """Writes the picture as PNG, 1600 pixels wide; needs no display."""
-    figure = points(experiment, result)
+    figure = ramp(experiment, result) if experiment.ramp else points(experiment, result)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 
 
 def points(experiment: Experiment, result: Json) -> Figure:
-    """A row of panels for each case, one for each of the figures that tell most."""
+    """A row of panels for each case, one for each figure."""
     cases: Sequence[Json] = result["cases"]
-    figures = [name for name in _PANELS if _known(cases, name)][:_MOST_PANELS]
+    figures = experiment.panels
     heights = [len(case["rows"]) + 1.6 for case in cases]
     figure = Figure(
         figsize=(12.8, 1.2 + 0.34 * sum(heights)),
@@ -63,6 +67,49 @@ def points(experiment: Experiment, result: Json) -> Figure:
         axes.set_xlabel(_PANELS[name], color=INK)
         _scale(axes, [value for case in cases for value in _means(case, name)], name)
     return figure
+
+
+def ramp(experiment: Experiment, result: Json) -> Figure:
+    """A panel a figure, a line a policy, over what the cases' numbers are."""
+    figure = Figure(figsize=(12.8, 5.6), dpi=125, facecolor="white", layout="constrained")
+    title = {"fontsize": 15, "fontweight": "bold", "color": INK}
+    figure.suptitle(experiment.question, x=0.012, ha="left", **title)
+    cases: Sequence[Json] = result["cases"]
+    panels = figure.subplots(1, len(experiment.panels), squeeze=False)[0]
+    for axes, name in zip(panels, experiment.panels, strict=True):
+        for at, row in enumerate(cases[0]["rows"]):
+            spreads = [case["rows"][at]["figures"][name] for case in cases]
+            colour = COLOURS[at % len(COLOURS)]
+            means = [spread["mean"] for spread in spreads]
+            low, high = ([spread[end] for spread in spreads] for end in ("min", "max"))
+            axes.plot(
+                experiment.ramp, means, "o-", color=colour, markersize=4.5, label=row["policy"]
+            )
+            axes.fill_between(experiment.ramp, low, high, color=colour, alpha=0.18, linewidth=0)
+        _deadline(axes, cases[0]["setting"], name)
+        axes.set_ylim(bottom=0)
+        axes.set_xticks(experiment.ramp)
+        axes.set_xlabel("load, share of the allocation", color=INK)
+        axes.set_ylabel(_PANELS[name], color=INK)
+        dress(axes, grid="y")
+    panels[0].legend(loc="center left", frameon=False, fontsize=10)
+    return figure
+
+
+def _deadline(axes: Axes, setting: Json, name: str) -> None:
+    if name.startswith("p9"):
+        at = setting["deadline_s"] / setting["service_s"]
+        axes.axhline(at, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.annotate(
+            f"deadline, {setting['deadline_s']:g} s",
+            (1.0, at),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="right",
+            fontsize=9,
+            color=INK,
+        )
 
 
 def _panel(axes: Axes, case: Json, name: str) -> None:
@@ -104,19 +151,13 @@ def _scale(axes: Axes, values: Sequence[float], name: str) -> None:
     axes.margins(x=0.12)
 
 
-def _known(cases: Sequence[Json], name: str) -> bool:
-    """Whether it was measured, and tells anybody from anybody."""
-    values = [value for case in cases for value in _means(case, name)]
-    return bool(values) and max(values) > min(values)
-
-
 def _means(case: Json, name: str) -> list[float]:
     return [row["figures"][name]["mean"] for row in case["rows"] if name in row["figures"]]
 
 
-def dress(axes: Axes) -> None:
+def dress(axes: Axes, grid: Literal["x", "y"] = "x") -> None:
     """The looks that all these plots have."""
-    axes.grid(True, axis="x", color="#e6e6e6", linewidth=0.8)
+    axes.grid(True, axis=grid, color="#e6e6e6", linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

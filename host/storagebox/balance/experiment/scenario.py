@@ -83,6 +83,7 @@ class Scenario:
         enforced: whether clients give up at the deadline. If not, what is late is only counted,
             and latencies show how far a queue has grown.
         hop_s: how long anything is on its way.
+        probe_s: how long a probe takes, there and back.
         reports: whether servers tell their load.
         report_s: over how long what they tell is averaged.
         discovery_s: clients hear of a change of membership within this.
@@ -101,6 +102,7 @@ class Scenario:
     deadline_s: float = 1.0
     enforced: bool = False
     hop_s: float = 0.0
+    probe_s: float = 0.001
     reports: bool = True
     report_s: float = 0.5
     discovery_s: float = 0.0

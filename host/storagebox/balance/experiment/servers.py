@@ -95,9 +95,9 @@ class Server:
         elif self.conduct is Conduct.FAILS:
             task.ended(Outcome.FAILURE, now, None)
 
-    def report(self) -> LoadReport | None:
-        """What it tells of its load; nothing if it doesn't serve."""
-        if self._reporter is None or self.conduct is not Conduct.SERVES:
+    def probed(self, now: float) -> LoadReport | None:
+        """What it answers to a probe; nothing if it doesn't serve, or stands still."""
+        if self._reporter is None or self.conduct is not Conduct.SERVES or self.pace.stands(now):
             return None
         return self._reporter.report(self.in_flight)
 
@@ -144,4 +144,4 @@ class Server:
             task.ended(Outcome.SUCCESS, now, None)
         else:
             self._reporter.ended(task, task.work_s / self.speed, now)
-            task.ended(Outcome.SUCCESS, now, self.report())
+            task.ended(Outcome.SUCCESS, now, self._reporter.report(self.in_flight))

@@ -11,12 +11,14 @@ from math import inf, nan
 
 import numpy as np
 
+from storagebox.balance.endpoint import Endpoint
 from storagebox.balance.experiment.agenda import Agenda
 from storagebox.balance.experiment.arrivals import Arrivals, Floats
 from storagebox.balance.experiment.clients import Attempt, Client
 from storagebox.balance.experiment.proxy import Proxy
 from storagebox.balance.experiment.servers import Server
 from storagebox.balance.experiment.trace import End, Trace
+from storagebox.balance.outcome import LoadReport
 
 
 class Simulation:
@@ -27,6 +29,7 @@ class Simulation:
         clients: their endpoints' ports are 1 + a server's index.
         servers: what endpoints stand for; a proxy may be the last.
         hop_s: how long anything is on its way between client and server.
+        probe_s: how long a probe takes, there and back.
     """
 
     def __init__(
@@ -35,12 +38,15 @@ class Simulation:
         clients: Sequence[Client],
         servers: Sequence[Server | Proxy],
         hop_s: float = 0.0,
+        probe_s: float = 0.001,
     ) -> None:
         self.agenda = agenda
         self.clients = clients
         self._reached = servers
         self._servers = [each for each in servers if isinstance(each, Server)]
         self.hop_s = hop_s
+        self._probe_s = probe_s
+        self._probes = 0
         self._tries = 0
         self._latency_s: list[float] = []
         self._ends: list[int] = []
@@ -87,6 +93,7 @@ class Simulation:
                 for standing in client.balancer.standings(until_s)
             ),
             tries=self._tries,
+            probes=self._probes,
             warm_s=from_s,
         )
 
@@ -95,6 +102,10 @@ class Simulation:
     def reach(self, attempt: Attempt, now: float) -> None:
         """An attempt is on its way to its server."""
         self._tries += 1
+        client = attempt.request.client
+        for endpoint in client.balancer.probes(now):
+            self._probes += 1
+            self.agenda.at(now + self._probe_s / 2, self._probe, (client, endpoint))
         if self.hop_s:
             self.agenda.at(now + self.hop_s, self._arrive, attempt)
         else:
@@ -112,6 +123,18 @@ class Simulation:
     def _arrive(self, now: float, attempt: Attempt) -> None:
         if not attempt.given_up:
             self._server(attempt).take(attempt, now)
+
+    def _probe(self, now: float, asked: tuple[Client, Endpoint]) -> None:
+        client, endpoint = asked
+        server = self._reached[endpoint.port - 1]
+        report = server.probed(now) if isinstance(server, Server) else None
+        if report is not None:
+            answer = (client, endpoint, report)
+            self.agenda.at(now + self._probe_s / 2, self._probed, answer)
+
+    def _probed(self, now: float, answer: tuple[Client, Endpoint, LoadReport]) -> None:
+        client, endpoint, report = answer
+        client.balancer.probed(endpoint, report, now)
 
     def _server(self, attempt: Attempt) -> Server | Proxy:
         return self._reached[attempt.pick.endpoint.port - 1]

@@ -47,7 +47,7 @@ def run(scenario: Scenario, contender: Contender, seed: int) -> Trace:
         for client in clients:
             client.balancer.update([Endpoint("proxy", len(reached))], 0.0)
     _plan(scenario, agenda, reached, membership)
-    simulation = Simulation(agenda, clients, reached, scenario.hop_s)
+    simulation = Simulation(agenda, clients, reached, scenario.hop_s, scenario.probe_s)
     return simulation.run(arrivals(scenario, seed))
 
 

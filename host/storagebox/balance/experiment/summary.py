@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isnan
+from math import isfinite
 
 import numpy as np
 
@@ -27,6 +27,7 @@ def summarise(trace: Trace, service_s: float, deadline_s: float) -> dict[str, fl
     - `failed`: requests that ended with an error before it.
     - `lost`: requests that never ended.
     - `tries`: attempts a request, of the whole run.
+    - `probes`: probes a request, of the whole run.
     - `connections`: pairs of client and server that met, in the whole run.
     - `outage_s`: the longest time without any answer.
     """
@@ -49,16 +50,17 @@ def summarise(trace: Trace, service_s: float, deadline_s: float) -> dict[str, fl
         "failed": float((ends == End.FAILED).sum()),
         "lost": float((ends == End.LOST).sum()),
         "tries": trace.tries / len(trace.ends),
+        "probes": trace.probes / len(trace.ends),
         "connections": float(trace.connections),
         "outage_s": float(np.diff(until_s).max()) if until_s.size > 1 else float("inf"),
     }
 
 
 def over_seeds(runs: Sequence[Figures]) -> dict[str, Spread]:
-    """Mean, least and greatest of each figure; one that no run has is left out."""
+    """Mean, least and greatest of each figure; what no run could tell is left out."""
     spreads: dict[str, Spread] = {}
     for name in runs[0] if runs else ():
-        values = [run[name] for run in runs if not isnan(run[name])]
+        values = [run[name] for run in runs if isfinite(run[name])]
         if values:
             spreads[name] = {
                 "mean": sum(values) / len(values),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import isinf
 from typing import Any
 
 from rich.console import RenderableType
@@ -13,8 +12,9 @@ from rich.text import Text
 from storagebox.balance.experiment.experiment import Column, Experiment
 
 Json = Mapping[str, Any]
-_MEAN_FROM = 100.0
+_WHOLE_FROM = 100.0
 """From here on, digits behind the point say nothing."""
+_THOUSAND = 1000.0
 
 
 def tables(experiment: Experiment, result: Json) -> list[RenderableType]:
@@ -32,7 +32,7 @@ def _table(case: Json, columns: Sequence[Column]) -> Table:
         title_style="bold",
         box=None,
         pad_edge=False,
-        padding=(0, 2, 0, 0),
+        padding=(0, 1, 0, 0),
         header_style="dim",
     )
     table.add_column("policy", no_wrap=True)
@@ -58,14 +58,16 @@ def _cells(figures: Json, columns: Iterable[Column]) -> list[str]:
 def _cell(spread: Mapping[str, float], column: Column) -> str:
     if not column.spread:
         return _number(spread["mean"], column.form)
-    mean, low, high = (_number(spread[name], column.form) for name in ("mean", "min", "max"))
+    mean, low, high = (_short(spread[name], column.form) for name in ("mean", "min", "max"))
     return f"{mean} {low}-{high}"
 
 
+def _short(value: float, form: str) -> str:
+    return f"{value / 1000:.1f}k" if value >= _THOUSAND else _number(value, form)
+
+
 def _number(value: float, form: str) -> str:
-    if isinf(value):
-        return "never"
-    return f"{value:,.0f}" if value >= _MEAN_FROM else f"{value:{form}}"
+    return f"{value:,.0f}" if value >= _WHOLE_FROM else f"{value:{form}}"
 
 
 def _legend(experiment: Experiment, result: Json) -> str:

@@ -33,6 +33,7 @@ class Trace:
         capacity_s: work that each server could have done meanwhile, with all its workers.
         connections: pairs of a client and a server, or a proxy, that met.
         tries: attempts at servers in the whole run; more than the requests if some were repeated.
+        probes: sent in the whole run.
         warm_s: what came before isn't counted.
     """
 
@@ -43,4 +44,5 @@ class Trace:
     capacity_s: Floats
     connections: int
     tries: int
+    probes: int
     warm_s: float
