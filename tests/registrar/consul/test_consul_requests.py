@@ -137,3 +137,12 @@ def test_addresses_are_told_apart_from_ports():
     for text in ("", "8500", "127.0.0.1", "::1:8500", "host:1", "127.0.0.1:70000", "1.1.1.1:-1"):
         with pytest.raises(AddressFault, match="ADDRESS:PORT"):
             parse(text)
+
+
+def test_half_a_surrogate_pair_is_told_as_something():
+    async def test() -> None:
+        served = Served()
+        await served.put("agent/service/register", b'{"Name": "a", "Tags": ["x\\ud800y"]}')
+        assert (await served.get("agent/services"))["a"]["Tags"] == ["x?y"]
+
+    asyncio.run(test())

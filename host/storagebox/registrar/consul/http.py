@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
 
+import orjson
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -169,11 +171,17 @@ async def _body(request: Request) -> bytes:
 def _response(answer: Answer, *, pretty: bool) -> Response:
     if answer.text is not None:
         return _text(answer.text, answer.status, answer.headers)
+    body = _encoded(answer.json, pretty)
+    headers = dict(answer.headers)
+    return Response(body, answer.status, media_type="application/json", headers=headers)
+
+
+def _encoded(value: Any, pretty: bool) -> bytes:
+    if not pretty:
+        with suppress(TypeError):  # of half a surrogate pair that a client has sent, say
+            return orjson.dumps(value)
     layout: Any = {"indent": 4} if pretty else {"separators": (",", ":")}
-    body = json.dumps(answer.json, ensure_ascii=False, **layout).encode(errors="replace")
-    return Response(
-        body, answer.status, media_type="application/json", headers=dict(answer.headers)
-    )
+    return json.dumps(value, ensure_ascii=False, **layout).encode(errors="replace")
 
 
 def _text(text: str, status: int, headers: Mapping[str, str]) -> Response:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import resource
 import socket
 import time
 from collections.abc import Generator
@@ -34,7 +35,7 @@ MAX_WAITING: Final = 1024
 # One client that leaks its waiting requests is not to take everybody's places.
 MAX_WAITING_EACH: Final = 256
 _MAX_CONNECTIONS: Final = 1400
-DESCRIPTORS: Final = 2048
+_DESCRIPTORS: Final = 2048
 _GRACE_S: Final = 1
 _KEEP_ALIVE_S: Final = 75
 _BACKLOG: Final = 256
@@ -72,6 +73,7 @@ class Serving:
 
     async def __aenter__(self) -> Serving:
         logging.getLogger("uvicorn").addHandler(logging.NullHandler())
+        _make_room()
         self._prober.start()
         self._ticking = asyncio.create_task(self._tick())
         return self
@@ -138,6 +140,15 @@ class Serving:
             with suppress(Exception):
                 self.house.tick(time.monotonic())
             await asyncio.sleep(_HOUSE_TICK_S)
+
+
+def _make_room() -> None:
+    """For as many connections as are served: most systems allow a process 1024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _cannot(what: str, host: str, port: int, fault: OSError) -> CannotServe:
