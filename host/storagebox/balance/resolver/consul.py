@@ -31,7 +31,9 @@ from storagebox.balance.resolver.token_bucket import TokenBucket
 MIN_READ_SLACK_S = 1.0
 CONNECT_S = 5.0
 TOO_MANY_REQUESTS = 429
-BURST = 2
+BURST = 8
+"""Calls at once after a quiet time. A rolling restart of three servers is six changes, which each
+client should hear of at once; only churn without end is to be slowed down."""
 NO_INDEX_S = 60.0
 """Between calls to a server that tells no index and so can't block (Criteo: 15 to 60 s)."""
 TURNED_AWAY_S = 60.0
