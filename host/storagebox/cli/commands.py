@@ -6,6 +6,7 @@ emulated boards and benches in `tools` are no part of a box.
 
 from . import (
     balance,
+    balance_get,
     boards,
     consul,
     development,
@@ -46,5 +47,6 @@ _COMMANDS = (
     consul,
     pins,
     balance,
+    balance_get,
     development,
 )
