@@ -35,6 +35,8 @@ _WEIGHTS = (1.0, 2.0, 4.0)
 _KEYS = [b"key %d" % i for i in range(1024)]
 _BATCH = 4096
 _BATCHES = 5
+_UNPROBED = 4
+"""Picks between two lots of answers."""
 
 POLICIES: Mapping[str, Policy] = {
     "round robin": RoundRobin(),
@@ -48,7 +50,7 @@ POLICIES: Mapping[str, Policy] = {
     "power of two, in flight": PowerOfTwo(),
     "power of two, peak EWMA": PowerOfTwo(PeakEwma()),
     "power of two, server's RIF": PowerOfTwo(ReportedInFlight()),
-    "Prequal, probes answered": Prequal(),
+    "Prequal": Prequal(),
     "reported weights": ReportedWeights(blackout_s=0.0),
     "least expected wait": LeastExpectedWait(blackout_s=0.0),
     "deterministic aperture": DeterministicAperture(3, 10),
@@ -60,24 +62,30 @@ POLICIES: Mapping[str, Policy] = {
 def cost(sizes: Sequence[int] = SIZES) -> dict[str, dict[str, dict[str, float]]]:
     """Of each policy: `pick` alone, and `pick_and_done` with the balancer around it.
 
+    Prequal also has `pick_and_probes`: with three answers taken for each pick, off its way.
+
     Returns:
-        Policy, then which of the two, then servers (as text, for JSON): times a second. About
-        10 s.
+        Policy, then which of these, then servers (as text, for JSON): times a second. About 10 s.
     """
-    return {
+    costs = {
         name: {
             "pick": {str(size): picks_per_second(policy, size) for size in sizes},
             "pick_and_done": {str(size): balanced_per_second(policy, size) for size in sizes},
         }
         for name, policy in POLICIES.items()
     }
+    prequal = POLICIES["Prequal"]
+    costs["Prequal"]["pick_and_probes"] = {
+        str(size): picks_per_second(prequal, size, probes=True) for size in sizes
+    }
+    return costs
 
 
-def picks_per_second(policy: Policy, size: int) -> float:
+def picks_per_second(policy: Policy, size: int, *, probes: bool = False) -> float:
     """How many picks a second of one core, among `size` servers of three weights in two zones.
 
-    All have reported, and some have requests in flight. Prequal's probes are answered at once, and
-    that is part of its cost. A key's ranking of servers is there already.
+    All have reported, and some have requests in flight. Probes are answered after every few picks,
+    which counts only if `probes`. A key's ranking of servers is there already.
     """
     nodes = [Node(endpoint, 0.0) for endpoint in _endpoints(size)]
     for i, node in enumerate(nodes):
@@ -87,14 +95,37 @@ def picks_per_second(policy: Policy, size: int) -> float:
             policy.measure.ended(node, 0.01, Outcome.SUCCESS, _report(i), 0.0)
         node.in_flight = i % 3
     picker = policy.picker(nodes, None, Random(1), 0.0)
-    answer = _answering(picker)
+    if isinstance(picker, Prober):
+        return _probing_per_second(picker, probes=probes)
+    pick = picker.pick
 
-    def batch(now: float) -> None:
-        pick = picker.pick
+    def batch(now: float) -> float:
+        began_s = process_time()
         for i in range(_BATCH):
             pick(now, _KEYS[i & 1023])
-            if answer is not None:
-                answer(now)
+        return process_time() - began_s
+
+    return _best(batch)
+
+
+def _probing_per_second(picker: Picker, *, probes: bool) -> float:
+    assert isinstance(picker, Prober)
+    reports = [_report(i) for i in range(7)]
+    pick = picker.pick
+
+    def batch(now: float) -> float:
+        spent_s = 0.0
+        for _ in range(0, _BATCH, _UNPROBED):
+            began_s = process_time()
+            for _ in range(_UNPROBED):
+                pick(now, None)
+            if not probes:
+                spent_s += process_time() - began_s
+            for i, node in enumerate(picker.probes(now)):
+                picker.probed(node, reports[(i + node.in_flight) % 7], now)
+            if probes:
+                spent_s += process_time() - began_s
+        return spent_s
 
     return _best(batch)
 
@@ -105,38 +136,23 @@ def balanced_per_second(policy: Policy, size: int) -> float:
     balancer.update(_endpoints(size), 0.0)
     report = _report(1)
 
-    def batch(now: float) -> None:
+    def batch(now: float) -> float:
+        began_s = process_time()
         for i in range(_BATCH):
             balancer.pick(now, _KEYS[i & 1023]).done(Outcome.SUCCESS, now, report)
+        return process_time() - began_s
 
     return _best(batch)
 
 
-def _answering(picker: Picker) -> Callable[[float], None] | None:
-    if not isinstance(picker, Prober):
-        return None
-    reports = [_report(i) for i in range(7)]
-
-    def answer(now: float) -> None:
-        for i, node in enumerate(picker.probes(now)):
-            picker.probed(node, reports[(i + node.in_flight) % 7], now)
-
-    return answer
-
-
-def _best(batch: Callable[[float], None]) -> float:
+def _best(batch: Callable[[float], float]) -> float:
     """Times a second in the fastest batch: whatever else the machine does only makes it slower."""
     batch(0.01)
-    seconds: list[float] = []
     disable()
     try:
-        for i in range(_BATCHES):
-            began_s = process_time()
-            batch(0.02 + i / 100)
-            seconds.append(process_time() - began_s)
+        return _BATCH / min(batch(0.02 + i / 100) for i in range(_BATCHES))
     finally:
         enable()
-    return _BATCH / min(seconds)
 
 
 def _endpoints(size: int) -> list[Endpoint]:
@@ -156,9 +172,3 @@ def _report(i: int) -> LoadReport:
         in_flight=2 + i % 5,
         latency_s=0.01 + i % 3 / 1000,
     )
-
-
-if __name__ == "__main__":
-    for name, costs in cost().items():
-        row = [*costs["pick"].values(), *costs["pick_and_done"].values()]
-        print(f"{name:28}", *(f"{value / 1000:7.0f}k" for value in row), flush=True)

@@ -31,8 +31,9 @@ class Asking:
         nodes, n, random = self._nodes, len(self._nodes), self._random
         if due >= n:
             return nodes
-        drawn: dict[int, Node] = {}
+        drawn: list[int] = []
         while len(drawn) < due:
             i = int(random() * n)
-            drawn[i] = nodes[i]
-        return list(drawn.values())
+            if i not in drawn:
+                drawn.append(i)
+        return [nodes[i] for i in drawn]

@@ -17,7 +17,7 @@ from operator import attrgetter
 from random import Random
 
 from storagebox.balance.load.in_flight import Failures
-from storagebox.balance.load.reported import ReportedInFlight, Told, sound
+from storagebox.balance.load.reported import ReportedInFlight, Told
 from storagebox.balance.node import Node
 from storagebox.balance.outcome import LoadReport
 from storagebox.balance.picker import Picker
@@ -82,7 +82,7 @@ class Answer:
     __slots__ = ("at_s", "in_flight", "latency_s", "node", "uses")
 
     def __init__(
-        self, node: Node, in_flight: float, latency_s: float | None, at_s: float, uses: int
+        self, node: Node, in_flight: float, latency_s: float | None, at_s: float, uses: float
     ) -> None:
         self.node = node
         self.in_flight = in_flight
@@ -133,18 +133,24 @@ class Pooled:
 
     def probed(self, node: Node, report: LoadReport, now: float) -> None:
         """An answer replaces an earlier one of that server, or the oldest if the pool is full."""
-        in_flight, latency_s = sound(report.in_flight), sound(report.latency_s)
-        if in_flight is None:
-            return
-        failures = node.load.failures
+        in_flight: float | None = report.in_flight
+        latency_s = report.latency_s
+        if in_flight is None or not 0 <= in_flight < inf:
+            return  # it says nothing, or nonsense
+        if latency_s is not None and not 0 <= latency_s < inf:
+            latency_s = None
+        failures: Failures = node.load.failures
         if failures.count:
             fresh = failures.fade(now, self._policy.measure.failure_s)
             in_flight += fresh
             latency_s = None if latency_s is None else latency_s * (1 + fresh)
-        uses = int(self._reuse)
-        uses += self._random() < self._reuse - uses
+        uses = self._reuse
+        if uses != 1.0:  # a fraction is rounded at random
+            uses = int(uses) + (self._random() < uses % 1)
         pool = self.pool
-        if pool.pop(node, None) is None and len(pool) >= self._policy.pool:
+        if node in pool:
+            del pool[node]
+        elif len(pool) >= self._policy.pool:
             del pool[next(iter(pool))]
         pool[node] = Answer(node, in_flight, latency_s, now, uses)
 
@@ -159,7 +165,7 @@ class Pooled:
             del pool[oldest.node]
         if len(pool) < 2:
             return self._nodes[int(self._random() * len(self._nodes))]
-        answers = pool.values()
+        answers = list(pool.values())
         limit = threshold([answer.in_flight for answer in answers], self._policy.hot_quantile)
         best = coldest(answers, limit)
         best.in_flight += 1
