@@ -26,3 +26,12 @@ def test_a_rate_is_measured(policy: Policy, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(balance_cost, "_BATCHES", 1)
     assert 100 < balance_cost.balanced_per_second(policy, 3) < 1e7
     assert 100 < balance_cost.picks_per_second(policy, 30) < 1e8
+
+
+def test_goals_tell_the_slowest_of_the_cheap_and_of_all():
+    costs = {name: {"pick": {"3": 2e6, "100": 1.5e6}} for name in balance_cost.POLICIES}
+    costs["static stride"]["pick"]["100"] = 9e5
+    costs["Prequal"]["pick"]["3"] = 3e5
+    cheap, every = balance_cost.goals(costs)
+    assert (cheap["found"], cheap["met"]) == ("900,000, static stride", False)
+    assert (every["found"], every["met"]) == ("300,000, Prequal", True)

@@ -14,7 +14,7 @@ from storagebox.balance.experiment.experiment import Experiment
 from storagebox.balance.experiment.experiments import EXPERIMENTS
 from storagebox.balance.experiment.plots import plot
 from storagebox.balance.experiment.running import run as run_experiment
-from tools.bench import results
+from tools.bench import balance_cost, results
 from tools.bench.balance_goals import goals
 from tools.bench.command import command
 from tools.bench.steps import Steps
@@ -27,7 +27,8 @@ METHOD = (
     "arrivals, lognormal work, servers that work first in, first out. The first fifth of each run "
     "is left out. Figures are means over seeds with least and greatest; all contenders of a seed "
     "get the same requests, each in a run of its own. `sockets` is not simulated: httpx clients "
-    "and server processes on loopback, beside a simulation of the same requests."
+    "and server processes on loopback, beside a simulation of the same requests. Costs are by "
+    "processor time, of the fastest of five lots of 4,096."
 )
 
 
@@ -82,12 +83,17 @@ def run(
             path = results.folder() / f"balance-{experiment.name}.png"
             plot(experiment, done[-1], path)
             plots.append(str(path))
+        costs: dict[str, Any] = {}
+        if only is None:
+            steps.next("cost")
+            costs = balance_cost.cost()
     return {
         "bench": "balance",
         "seeds": seeds,
         "method": METHOD,
-        "goals": goals(done),
+        "goals": [*goals(done), *(balance_cost.goals(costs) if costs else ())],
         "experiments": done,
+        "cost": costs,
         "plots": plots,
     }
 
@@ -105,10 +111,22 @@ def _summary(result: Json) -> str:
         for case in experiment["cases"]:
             lines.append(f"  {case['label']}")
             lines += [_row(row) for row in case["rows"]]
+    if result["cost"]:
+        sizes = ", ".join(f"{size:,}" for size in balance_cost.SIZES)
+        lines.append(f"cost: thousands a second of a core, among {sizes} servers")
+        lines += [
+            f"    {name:<30}"
+            + "  ".join(f"{what} {_rates(rates)}" for what, rates in each.items())
+            for name, each in result["cost"].items()
+        ]
     lines += ["", "goals"]
     for goal in result["goals"]:
         lines.append(f"  {'met' if goal['met'] else 'MISSED':<8}{goal['goal']}: {goal['found']}")
     return "\n".join([*lines, *(f"plot {path}" for path in result["plots"])])
+
+
+def _rates(rates: Mapping[str, float]) -> str:
+    return " ".join(f"{rate / 1000:,.0f}" for rate in rates.values())
 
 
 _TOLD = {

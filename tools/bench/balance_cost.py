@@ -58,6 +58,18 @@ POLICIES: Mapping[str, Policy] = {
     "zone first, power of two": ZoneFirst("a", PowerOfTwo()),
 }
 
+_CHEAP = (
+    "round robin",
+    "windowed round robin",
+    "random subset round robin",
+    "smooth weighted round robin",
+    "static stride",
+    "uniform random",
+    "weighted random",
+    "reported weights",
+)
+"""Look at no server's load, so what they cost doesn't depend on what servers do."""
+
 
 def cost(sizes: Sequence[int] = SIZES) -> dict[str, dict[str, dict[str, float]]]:
     """Of each policy: `pick` alone, and `pick_and_done` with the balancer around it.
@@ -79,6 +91,23 @@ def cost(sizes: Sequence[int] = SIZES) -> dict[str, dict[str, dict[str, float]]]
         str(size): picks_per_second(prequal, size, probes=True) for size in sizes
     }
     return costs
+
+
+def goals(costs: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[dict[str, object]]:
+    """What picks are to cost at most, and whether they do."""
+    slowest = {name: min(costs[name]["pick"].values()) for name in costs}
+    cheap, least = min(_CHEAP, key=slowest.__getitem__), min(slowest, key=slowest.__getitem__)
+    return [
+        {
+            "goal": f"{what} at any size: {at_least:,} picks a second of a core",
+            "found": f"{slowest[name]:,.0f}, {name}",
+            "met": slowest[name] >= at_least,
+        }
+        for what, at_least, name in (
+            ("what looks at no load", 1_000_000, cheap),
+            ("every policy", 200_000, least),
+        )
+    ]
 
 
 def picks_per_second(policy: Policy, size: int, *, probes: bool = False) -> float:
