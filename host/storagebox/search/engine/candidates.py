@@ -4,7 +4,7 @@ What holds a word is either a list of rows, or, where these are many, a byte for
 base. The rarest word's postings are read; of others only those that are few enough, else the rows'
 own tokens are looked at. So the cost follows the rarest word, and where all are frequent, it is a
 few passes over a byte a row. What holds a word is remembered: who types goes on to have the words
-before. The tail's tokens are all looked at.
+before. The tail's tokens are put in the order of words when one of it is asked for first.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from storagebox.search.engine.part import Postings
 from storagebox.search.engine.places import Places
 from storagebox.search.engine.ragged import Rows
-from storagebox.search.engine.slots import Slot
+from storagebox.search.engine.slots import Run, Slot
 from storagebox.search.engine.snapshot import Snapshot
 
 _TOKENS_WORTH: Final = 32  # postings read in the time that looking at a row's tokens takes
@@ -148,7 +149,7 @@ def _all_spread(
         if not slots[j].wanted.optional:
             matching &= holders.grades != 0
     grades = tuple(held[j].grades for j in range(len(slots)))
-    spread = Spread(matching, grades, Found(np.zeros(0, np.int64), (_NO_GRADES,) * len(slots)))
+    spread = Spread(matching, grades, Found(_NO_ROWS, (_NO_GRADES,) * len(slots)))
     return spread if len(spread) * _MANY > snapshot.base_rows else spread.listed
 
 
@@ -188,9 +189,10 @@ def _grades_of(snapshot: Snapshot, slot: Slot, rows: Rows, places: Places) -> Gr
 def _holders(snapshot: Snapshot, slot: Slot, places: Places) -> Holders:
     found = _remembered(snapshot, slot, places)
     if found is None:
+        postings = snapshot.base.postings
         is_dense = slot.places * _DENSE > snapshot.base_rows
         if is_dense:
-            found = Holders(None, _by_row(snapshot, slot, places))
+            found = Holders(None, _by_row(postings, slot.runs, snapshot.base_rows, places))
         else:
             found = _sorted(snapshot, slot, places)
         is_dear = not is_dense or slot.places * _MANY > snapshot.base_rows
@@ -211,11 +213,10 @@ def _listed(holders: Holders) -> Holders:
     return Holders(rows, holders.grades[rows])
 
 
-def _by_row(snapshot: Snapshot, slot: Slot, places: Places) -> Grades:
-    """Every row's best grade."""
-    grades = np.zeros(snapshot.base_rows, np.uint8)
-    postings = snapshot.base.postings
-    for how, run in slot.runs:
+def _by_row(postings: Postings, runs: Sequence[Run], count: int, places: Places) -> Grades:
+    """The best grade of each of `count` rows."""
+    grades = np.zeros(count, np.uint8)
+    for how, run in runs:
         rows, codes = postings.read(run)
         if not places.alike:
             rows = rows[places.good(how, codes)]
@@ -234,7 +235,7 @@ def _sorted(snapshot: Snapshot, slot: Slot, places: Places) -> Holders:
         # Grades fit four bits, and the best of a row comes first.
         parts.append((rows << _FOUR) | np.uint32(how))
     if not parts:
-        return Holders(np.zeros(0, np.int64), _NO_GRADES)
+        return Holders(_NO_ROWS, _NO_GRADES)
     both = np.concatenate(parts) if len(parts) > 1 else parts[0]
     if not slot.is_one_word:
         both.sort()
@@ -272,16 +273,17 @@ def _find_in_tail(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> 
     columns: list[Grades] = []
     matching = tail.alive.copy()
     for slot in slots:
-        grades = slot.table[tail.tokens.flat]
-        if not places.alike:
-            places.strike(grades, tail.codes)
-        columns.append(_best(snapshot.tail_owner, grades, len(tail)))
+        column = _by_row(snapshot.tail_postings, slot.tail_runs, len(tail), places)
+        columns.append(column)
         if not slot.wanted.optional:
-            matching &= columns[-1] != 0
+            matching &= column != 0
+            if not matching.any():
+                return Found(_NO_ROWS, (_NO_GRADES,) * len(slots))
     if all(slot.wanted.optional for slot in slots):
         matching &= np.logical_or.reduce([column != 0 for column in columns])
     rows = np.flatnonzero(matching)
     return Found(rows + snapshot.base_rows, tuple(column[rows] for column in columns))
 
 
+_NO_ROWS: Final = np.zeros(0, np.int64)
 _NO_GRADES: Final = np.zeros(0, np.uint8)

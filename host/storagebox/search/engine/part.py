@@ -102,7 +102,10 @@ class Postings:
             run = slice(int(self.ptr[words.start]), int(self.ptr[words.stop]))
             return self.rows[run], self.codes[run]
         starts, ends = self.ptr[words], self.ptr[words + 1]
-        if int((ends - starts).sum()) < _LONG * len(words):
+        number = int((ends - starts).sum())
+        if not number:
+            return self.rows[:0], self.codes[:0]
+        if number < _LONG * len(words):
             places = spans(starts, ends)[0]
             return self.rows[places], self.codes[places]
         runs = list(map(slice, starts.tolist(), ends.tolist()))

@@ -17,7 +17,7 @@ Meant = tuple[int, int]
 """The grade of a word, and how many of its characters are what was meant."""
 
 Run = tuple[int, "slice | NDArray[np.int64]"]
-"""A grade, and the words of the base that have it: from one up to another, or some ids."""
+"""A grade, and the words that have it: from one up to another, or some ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +126,7 @@ class Slot:
     @cached_property
     def runs(self) -> list[Run]:
         """Its words in the base, best grade last."""
-        near = self.wanted.old
-        found: list[Run] = []
-        if len(near.places):
-            # The grades descend; each stretch of equal ones is a run.
-            ends = np.flatnonzero(near.grades[1:] != near.grades[:-1]) + 1
-            for first, end in zip([0, *ends], [*ends, len(near.grades)], strict=True):
-                found.append((int(near.grades[first]), near.places[first:end]))
+        found = _near_runs(self.wanted.old)
         if self.high > self.low:
             found.append((BEGINS, slice(self.low, self.high)))
         known = len(self._snapshot.base.words)
@@ -143,3 +137,31 @@ class Slot:
         if self.wanted.others:
             found.sort(key=lambda run: -run[0])
         return found
+
+    @cached_property
+    def tail_runs(self) -> list[Run]:
+        """All its words, those that only the tail has among them, best grade last."""
+        wanted = self.wanted
+        found = _near_runs(wanted.old)
+        if self._snapshot.tail_words:
+            new_words, new_ids = self._snapshot.new_words
+            found += [(how, new_ids[places]) for how, places in _near_runs(wanted.new)]
+            if wanted.prefix:
+                found.append((BEGINS, new_ids[slice(*new_words.beginning(wanted.text))]))
+        if self.high > self.low:
+            found.append((BEGINS, slice(self.low, self.high)))
+        found += [(how, slice(each, each + 1)) for how, ids in self._single for each in ids]
+        found.sort(key=lambda run: -run[0])
+        return found
+
+
+def _near_runs(near: Near) -> list[tuple[int, NDArray[np.int64]]]:
+    """Words some typos away, by grade."""
+    if not len(near.places):
+        return []
+    # The grades descend; each stretch of equal ones is a run.
+    ends = np.flatnonzero(near.grades[1:] != near.grades[:-1]) + 1
+    return [
+        (int(near.grades[first]), near.places[first:end])
+        for first, end in zip([0, *ends], [*ends, len(near.grades)], strict=True)
+    ]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storagebox.search.engine.layout import Layout
-from storagebox.search.engine.part import Base, Names, Part
+from storagebox.search.engine.part import Base, Names, Part, Postings, postings_of
 from storagebox.search.engine.ragged import Ragged, Rows
 from storagebox.search.engine.string_keys import NewString
 from storagebox.search.engine.synonyms import Synonyms
@@ -67,11 +67,9 @@ class Snapshot:
         return Words([self.tail_words[at] for at in order]), ids
 
     @cached_property
-    def tail_owner(self) -> Rows:
-        """For each token of the tail its row there."""
-        ptr = self.tail.tokens.ptr
-        assert ptr is not None
-        return np.repeat(np.arange(len(ptr) - 1), np.diff(ptr))
+    def tail_postings(self) -> Postings:
+        """Where the words of the tail stand, by their ids; its rows are numbered from 0."""
+        return postings_of(self.tail.tokens, self.word_count, self.tail.codes)
 
     @cached_property
     def all_rows(self) -> Rows:
