@@ -3,7 +3,7 @@
 What holds a word is either a list of rows, or, where these are many, a byte for each row of the
 base. The rarest word's postings are read; of others only those that are few enough, else the rows'
 own tokens are looked at. So the cost follows the rarest word, and where all are frequent, it is a
-few passes over a byte a row. What holds a word is remembered: who types goes on to have the words
+few passes over a bit a row. What holds a word is remembered: who types goes on to have the words
 before. The tail's tokens are put in the order of words when one of it is asked for first.
 """
 
@@ -17,6 +17,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from storagebox.search.engine import bitset
+from storagebox.search.engine.bitset import Bits
+from storagebox.search.engine.grades import BEGINS
 from storagebox.search.engine.part import Postings
 from storagebox.search.engine.places import Places
 from storagebox.search.engine.ragged import Rows
@@ -60,41 +63,69 @@ class Found:
         )
 
 
-@dataclass(frozen=True)
-class Spread:
-    """So many rows that match that they are told by a byte a row of the base.
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Rows of the base, dead ones among them, that hold a word of a slot; their grades."""
 
-    matching: bool by row; grades: uint8 by row, good where it matches. `tail` are the rows behind.
+    rows: Rows
+    grades: Grades
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """The same where these are many: a grade for every row, 0 for those that don't.
+
+    `held` are the rows that do, `mistyped` those that only do with typos; None if none do.
     """
 
-    matching: NDArray[np.bool_]
-    grades: tuple[Grades, ...]
+    grades: Grades
+    held: Bits
+    mistyped: Bits | None
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes."""
+        bits = self.held.nbytes * (1 if self.mistyped is None else 2)
+        return self.grades.nbytes + bits
+
+
+@dataclass(frozen=True)
+class Spread:
+    """So many rows that match that they are told by a bit a row of the base, `matching`.
+
+    dense: by slot what holds it. `tail` are the rows behind.
+    """
+
+    matching: Bits
+    dense: tuple[Dense, ...]
     tail: Found
 
     @cached_property
     def count(self) -> int:
         """How many rows match."""
-        return int(np.count_nonzero(self.matching)) + len(self.tail)
+        return bitset.size(self.matching) + len(self.tail)
 
     def __len__(self) -> int:
         return self.count
 
     @cached_property
+    def rows(self) -> Rows:
+        """The rows as a list."""
+        rows = bitset.rows(self.matching)
+        return np.concatenate([rows, self.tail.rows]) if len(self.tail) else rows
+
+    @cached_property
     def listed(self) -> Found:
         """The same as a list of rows."""
-        rows = np.flatnonzero(self.matching)
-        return Found(rows, tuple(column[rows] for column in self.grades)).joined(self.tail)
+        return self.of(bitset.rows(self.matching)).joined(self.tail)
 
+    def of(self, rows: Rows) -> Found:
+        """Some of the rows of the base."""
+        return Found(rows, tuple(each.grades[rows] for each in self.dense))
 
-@dataclass(frozen=True, slots=True)
-class Holders:
-    """Which rows of the base, dead ones among them, hold a word of a slot.
-
-    `rows` and their grades; or None, and a grade for every row, 0 for those that don't.
-    """
-
-    rows: Rows | None
-    grades: Grades
+    def both(self, bits: Bits, tail: NDArray[np.bool_]) -> Spread | Found:
+        """Those that are in a set as well, or where `tail` is true."""
+        return _spread_or_listed(Spread(self.matching & bits, self.dense, self.tail.pick(tail)))
 
 
 def find(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found | Spread:
@@ -111,7 +142,7 @@ def find(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found | S
         return base
     tail = _find_in_tail(snapshot, slots, places)
     if isinstance(base, Spread):
-        return Spread(base.matching, base.grades, tail)
+        return Spread(base.matching, base.dense, tail)
     return base.joined(tail)
 
 
@@ -120,12 +151,12 @@ def _all(
 ) -> Found | Spread:
     """The rows of the base that match each slot, the optional ones apart."""
     first = _holders(snapshot, slots[order[0]], places)
-    if first.rows is None:
+    if isinstance(first, Dense):
         held = {j: _holders(snapshot, slots[j], places) for j in order}
-        if all(holders.rows is None for holders in held.values()):
-            return _all_spread(snapshot, slots, held)
+        dense = [each for j in range(len(slots)) if isinstance(each := held[j], Dense)]
+        if len(dense) == len(slots):
+            return _all_spread(snapshot, slots, dense)
         first = _listed(first)
-    assert first.rows is not None
     rows, columns = first.rows, {order[0]: first.grades}
     alive = snapshot.alive[rows]
     if not alive.all():
@@ -142,15 +173,19 @@ def _all(
 
 
 def _all_spread(
-    snapshot: Snapshot, slots: Sequence[Slot], held: dict[int, Holders]
+    snapshot: Snapshot, slots: Sequence[Slot], dense: Sequence[Dense]
 ) -> Found | Spread:
-    matching = snapshot.alive.copy()
-    for j, holders in held.items():
-        if not slots[j].wanted.optional:
-            matching &= holders.grades != 0
-    grades = tuple(held[j].grades for j in range(len(slots)))
-    spread = Spread(matching, grades, Found(_NO_ROWS, (_NO_GRADES,) * len(slots)))
-    return spread if len(spread) * _MANY > snapshot.base_rows else spread.listed
+    matching = snapshot.alive_bits.copy()
+    for slot, each in zip(slots, dense, strict=True):
+        if not slot.wanted.optional:
+            matching &= each.held
+    nothing = Found(_NO_ROWS, (_NO_GRADES,) * len(slots))
+    return _spread_or_listed(Spread(matching, tuple(dense), nothing))
+
+
+def _spread_or_listed(spread: Spread) -> Spread | Found:
+    is_dense = (spread.count - len(spread.tail)) * _MANY > len(spread.matching) * bitset.WORD
+    return spread if is_dense else spread.listed
 
 
 def _any(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found:
@@ -158,7 +193,7 @@ def _any(snapshot: Snapshot, slots: Sequence[Slot], places: Places) -> Found:
     held = [_holders(snapshot, slot, places) for slot in slots]
     union = np.zeros(snapshot.base_rows, np.bool_)
     for holders in held:
-        if holders.rows is None:
+        if isinstance(holders, Dense):
             union |= holders.grades != 0
         else:
             union[holders.rows] = True
@@ -175,7 +210,7 @@ def _grades_of(snapshot: Snapshot, slot: Slot, rows: Rows, places: Places) -> Gr
         if slot.places > _TOKENS_WORTH * len(rows):
             return _look_up(snapshot, slot, rows, places)
         holders = _holders(snapshot, slot, places)
-    if holders.rows is None:
+    if isinstance(holders, Dense):
         return holders.grades[rows]
     column = np.zeros(len(rows), np.uint8)
     if len(holders.rows):
@@ -186,31 +221,41 @@ def _grades_of(snapshot: Snapshot, slot: Slot, rows: Rows, places: Places) -> Gr
     return column
 
 
-def _holders(snapshot: Snapshot, slot: Slot, places: Places) -> Holders:
+def _holders(snapshot: Snapshot, slot: Slot, places: Places) -> Holders | Dense:
     found = _remembered(snapshot, slot, places)
     if found is None:
-        postings = snapshot.base.postings
         is_dense = slot.places * _DENSE > snapshot.base_rows
         if is_dense:
-            found = Holders(None, _by_row(postings, slot.runs, snapshot.base_rows, places))
+            found = _dense(snapshot, slot, places)
         else:
             found = _sorted(snapshot, slot, places)
         is_dear = not is_dense or slot.places * _MANY > snapshot.base_rows
         if slot.key is not None and places.alike and is_dear:
-            size = found.grades.nbytes + (0 if found.rows is None else found.rows.nbytes)
+            if isinstance(found, Dense):
+                size = found.nbytes
+            else:
+                size = found.grades.nbytes + found.rows.nbytes
             snapshot.base.holders.put(slot.key, found, size)
     return found
 
 
-def _remembered(snapshot: Snapshot, slot: Slot, places: Places) -> Holders | None:
+def _remembered(snapshot: Snapshot, slot: Slot, places: Places) -> Holders | Dense | None:
     if slot.key is None or not places.alike:
         return None
     return snapshot.base.holders.get(slot.key)
 
 
-def _listed(holders: Holders) -> Holders:
-    rows = np.flatnonzero(holders.grades != 0)
-    return Holders(rows, holders.grades[rows])
+def _listed(dense: Dense) -> Holders:
+    rows = bitset.rows(dense.held)
+    return Holders(rows, dense.grades[rows])
+
+
+def _dense(snapshot: Snapshot, slot: Slot, places: Places) -> Dense:
+    grades = _by_row(snapshot.base.postings, slot.runs, snapshot.base_rows, places)
+    # The runs' worst grades come first.
+    has_typos = bool(slot.runs) and slot.runs[0][0] > BEGINS
+    mistyped = bitset.packed(grades > BEGINS) if has_typos else None
+    return Dense(grades, bitset.packed(grades != 0), mistyped)
 
 
 def _by_row(postings: Postings, runs: Sequence[Run], count: int, places: Places) -> Grades:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from storagebox.search.engine import bitset
+from storagebox.search.engine.bitset import Bits
+from storagebox.search.engine.candidates import Spread
 from storagebox.search.engine.layout import OBJECT_ID
 from storagebox.search.engine.ragged import Ragged, Rows
 from storagebox.search.engine.snapshot import Snapshot
 
-_NONE = Ragged(np.zeros(1, np.int64), np.zeros(0))
+_FEW: Final = 32  # values of a facet that are worth a set of rows each, 4 bytes a row together
 
 
 def counted(snapshot: Snapshot, asked: Sequence[str]) -> tuple[str, ...]:
@@ -26,9 +30,13 @@ def counted(snapshot: Snapshot, asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(asked) if name in shown)
 
 
-def counts(snapshot: Snapshot, facet: str, rows: Rows) -> NDArray[np.int64]:
+def counts(snapshot: Snapshot, facet: str, rows: Rows | Spread) -> NDArray[np.int64]:
     """How many of some ascending rows have each value, by the value's id."""
     at = snapshot.layout.facets.index(facet)
+    if isinstance(rows, Spread):
+        if len(snapshot.base.values[at].ptr) <= _FEW:
+            return _count_spread(snapshot, at, rows)
+        rows = rows.rows
     old, new = snapshot.base.part.facets[at], snapshot.tail.facets[at]
     if rows is snapshot.all_rows:
         key = ("counts", facet)
@@ -44,6 +52,36 @@ def _count(snapshot: Snapshot, at: int, old: Ragged, new: Ragged, rows: Rows) ->
     found = np.bincount(values, minlength=len(snapshot.names[at].values))
     found[0] = 0  # of those without a value
     return found
+
+
+def _count_spread(snapshot: Snapshot, at: int, spread: Spread) -> NDArray[np.int64]:
+    """The same by the set of rows that each value is in."""
+    sets = snapshot.base.sets
+    of_values = sets.get(at)
+    if of_values is None:
+        of_values = _sets_of_values(snapshot, at)
+        sets.put(at, of_values, of_values.nbytes)
+    found = np.zeros(len(snapshot.names[at].values), np.int64)
+    for each, bits in enumerate(of_values, 1):
+        found[each] = bitset.size(spread.matching & bits)
+    if len(spread.tail):
+        _, values = snapshot.values(
+            snapshot.base.part.facets[at], snapshot.tail.facets[at], spread.tail.rows
+        )
+        found += np.bincount(values, minlength=len(found))
+        found[0] = 0
+    return found
+
+
+def _sets_of_values(snapshot: Snapshot, at: int) -> NDArray[np.uint64]:
+    """Of each value of a facet, from id 1 on, the set of the base's rows that have it."""
+    postings = snapshot.base.values[at]
+    made: list[Bits] = []
+    for each in range(1, len(postings.ptr) - 1):
+        members = np.zeros(snapshot.base_rows, np.bool_)
+        members[postings.read(slice(each, each + 1))[0]] = True
+        made.append(bitset.packed(members))
+    return np.array(made)
 
 
 def listed(
@@ -67,8 +105,12 @@ def ordered(values: Sequence[str], found: NDArray[np.int64], most: int, order: s
     return chosen[:most]
 
 
-def stats(snapshot: Snapshot, facet: str, rows: Rows) -> Mapping[str, float] | None:
+def stats(snapshot: Snapshot, facet: str, rows: Rows | Spread) -> Mapping[str, float] | None:
     """The least, greatest, mean and sum of an attribute's numbers; None if it has none."""
+    if facet not in snapshot.base.part.numerics and facet not in snapshot.tail.numerics:
+        return None
+    if isinstance(rows, Spread):
+        rows = rows.rows
     old = snapshot.base.part.numerics.get(facet, _empty(snapshot.base_rows))
     new = snapshot.tail.numerics.get(facet, _empty(len(snapshot.tail)))
     _, numbers = snapshot.values(old, new, rows)

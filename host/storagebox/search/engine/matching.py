@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from storagebox.search.engine import phrases
+from storagebox.search.engine import bitset, phrases
 from storagebox.search.engine.budget import Budget
 from storagebox.search.engine.candidates import Found, Grades, Spread, find
-from storagebox.search.engine.filtering import holds
+from storagebox.search.engine.filtering import base_bits, holds
 from storagebox.search.engine.geo import (
     NOWHERE,
     Distances,
@@ -77,8 +77,14 @@ class Matches:
     def rows(self) -> Rows:
         """All rows that match, ascending."""
         if len(self.matched) < 2:
-            return self.matched[0].listed().rows if self.matched else np.zeros(0, np.int64)
+            return self.matched[0].found.rows if self.matched else np.zeros(0, np.int64)
         return np.flatnonzero(self._marks)
+
+    @property
+    def spread(self) -> Spread | None:
+        """What matches, if one reading found so much that it is told by sets."""
+        found = self.matched[0].found if len(self.matched) == 1 else None
+        return found if isinstance(found, Spread) else None
 
     @cached_property
     def _marks(self) -> NDArray[np.bool_]:
@@ -86,8 +92,9 @@ class Matches:
         marks = np.zeros(self.row_count, np.bool_)
         for each in self.matched:
             if isinstance(each.found, Spread):
-                marks[: len(each.found.matching)] |= each.found.matching
                 marks[each.found.tail.rows] = True
+                base = marks[: len(each.found.dense[0].grades)]
+                base |= bitset.members(each.found.matching, len(base))
             else:
                 marks[each.found.rows] = True
         return marks
@@ -168,10 +175,7 @@ def _matching(
         found = find(snapshot, chosen, places) if chosen else _everything(snapshot)
         if any(word.optional for word in reading.words):
             found = _demanding(found.listed if isinstance(found, Spread) else found, reading)
-        elif isinstance(found, Spread) and _filters(query, spoken):
-            found = found.listed
-        if isinstance(found, Found):
-            found = _filtered(snapshot, query, spoken, found)
+        found = _filtered(snapshot, query, spoken, found)
         if len(found):
             result.append(Matched(reading, chosen, found))
     return result
@@ -215,11 +219,10 @@ def _demanding(found: Found, reading: Reading) -> Found:
     return found.pick(kept)
 
 
-def _filters(query: Query, spoken: Spoken) -> bool:
-    """Whether anything but its words decides what matches a query."""
+def _needs_list(query: Query, spoken: Spoken) -> bool:
+    """Whether anything but its words and filters decides what matches a query."""
     return bool(
-        query.filters is not None
-        or query.inside_bounding_box
+        query.inside_bounding_box
         or query.inside_polygon
         or query.around_lat_lng is not None
         or spoken.phrases
@@ -228,7 +231,20 @@ def _filters(query: Query, spoken: Spoken) -> bool:
     )
 
 
-def _filtered(snapshot: Snapshot, query: Query, spoken: Spoken, found: Found) -> Found:
+def _filtered(
+    snapshot: Snapshot, query: Query, spoken: Spoken, found: Found | Spread
+) -> Found | Spread:
+    if isinstance(found, Spread):
+        if not _needs_list(query, spoken):
+            if query.filters is None:
+                return found
+            tail = holds(snapshot, query.filters, found.tail.rows)
+            return found.both(base_bits(snapshot, query.filters), tail)
+        found = found.listed
+    return _filtered_list(snapshot, query, spoken, found)
+
+
+def _filtered_list(snapshot: Snapshot, query: Query, spoken: Spoken, found: Found) -> Found:
     def keep(chosen: NDArray[np.bool_]) -> None:
         nonlocal found
         if not chosen.all():

@@ -23,9 +23,9 @@ NO_VALUE: Final = 0
 """The facet value that a record without any has where each record has exactly one."""
 
 
-# Bytes that remembering which rows hold words may take.
-_HOLDERS: Final = 4 << 20
-_HOLDERS_A_ROW: Final = 16
+# Bytes that remembering which rows hold words may take, and the same for filters.
+_KEPT: Final = 4 << 20
+_KEPT_A_ROW: Final = 16
 
 _LONG: Final = 256  # places from which a word's are copied one word after the other
 
@@ -121,7 +121,7 @@ class Base:
 
     keys: uint64, hashes of objectIDs, ascending, and rows_by_key: uint32, the row of each.
     sort_names: by sort the strings that its column counts through, sorted. `holders` remembers
-    which rows hold words.
+    which rows hold words, `sets` which rows filters hold for and facets' values are in.
     """
 
     part: Part
@@ -132,9 +132,11 @@ class Base:
     rows_by_key: NDArray[np.uint32]
     sort_names: tuple[list[str], ...]
     holders: ByteCache[Any] = field(init=False, compare=False)
+    sets: ByteCache[Any] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "holders", ByteCache(_HOLDERS + _HOLDERS_A_ROW * len(self.part)))
+        for name in ("holders", "sets"):
+            object.__setattr__(self, name, ByteCache(_KEPT + _KEPT_A_ROW * len(self.part)))
 
 
 def empty_base(facets: int, sorts: int) -> Base:

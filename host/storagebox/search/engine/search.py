@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from storagebox.search.engine import distinct, facets
 from storagebox.search.engine.answer import Answer, Hit
 from storagebox.search.engine.budget import Budget
+from storagebox.search.engine.candidates import Spread
 from storagebox.search.engine.closeness import NOWHERE
 from storagebox.search.engine.geo import NOWHERE as FAR_AWAY
 from storagebox.search.engine.geo import precision_at
@@ -77,7 +78,7 @@ def search(
 
 def _counted(
     snapshot: Snapshot, query: Query, matches: Matches, heads: Rows | None
-) -> dict[str, Rows]:
+) -> dict[str, Rows | Spread]:
     """The facets to be counted, and in which rows: all that match, or one of each group."""
     after_distinct = {
         each.name for each in query.settings.attributes_for_faceting if each.after_distinct
@@ -85,7 +86,7 @@ def _counted(
     return {
         name: heads
         if heads is not None and (query.faceting_after_distinct or name in after_distinct)
-        else matches.rows
+        else matches.spread or matches.rows
         for name in facets.counted(snapshot, query.facets)
     }
 
@@ -105,7 +106,9 @@ def _facets(
     return {name: values for name, values in found.items() if values}
 
 
-def _stats(snapshot: Snapshot, counted: Mapping[str, Rows]) -> dict[str, Mapping[str, float]]:
+def _stats(
+    snapshot: Snapshot, counted: Mapping[str, Rows | Spread]
+) -> dict[str, Mapping[str, float]]:
     found = ((name, facets.stats(snapshot, name, rows)) for name, rows in counted.items())
     return {name: stats for name, stats in found if stats is not None}
 

@@ -126,7 +126,7 @@ class Slot:
     @cached_property
     def runs(self) -> list[Run]:
         """Its words in the base, best grade last."""
-        found = _near_runs(self.wanted.old)
+        found: list[Run] = [*_near_runs(self.wanted.old)]
         if self.high > self.low:
             found.append((BEGINS, slice(self.low, self.high)))
         known = len(self._snapshot.base.words)
@@ -142,7 +142,7 @@ class Slot:
     def tail_runs(self) -> list[Run]:
         """All its words, those that only the tail has among them, best grade last."""
         wanted = self.wanted
-        found = _near_runs(wanted.old)
+        found: list[Run] = [*_near_runs(wanted.old)]
         if self._snapshot.tail_words:
             new_words, new_ids = self._snapshot.new_words
             found += [(how, new_ids[places]) for how, places in _near_runs(wanted.new)]

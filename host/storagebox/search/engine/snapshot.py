@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storagebox.search.engine.bitset import Bits, packed
 from storagebox.search.engine.layout import Layout
 from storagebox.search.engine.part import Base, Names, Part, Postings, postings_of
 from storagebox.search.engine.ragged import Ragged, Rows
@@ -65,6 +66,11 @@ class Snapshot:
         order = sorted(range(len(self.tail_words)), key=self.tail_words.__getitem__)
         ids = np.array(order, np.int64) + len(self.base.words)
         return Words([self.tail_words[at] for at in order]), ids
+
+    @cached_property
+    def alive_bits(self) -> Bits:
+        """The set of the base's living rows."""
+        return packed(self.alive)
 
     @cached_property
     def tail_postings(self) -> Postings:

@@ -131,6 +131,7 @@ class Tables:
     def forget(self) -> None:
         """Let go of what is only remembered to answer faster."""
         self._base.holders.clear()
+        self._base.sets.clear()
         self._base.words.forget()
 
     def snapshot(self, synonyms: Synonyms) -> Snapshot:

@@ -21,6 +21,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from storagebox.search.engine import bitset
+from storagebox.search.engine.bitset import Bits
 from storagebox.search.engine.budget import Budget
 from storagebox.search.engine.candidates import Found, Spread
 from storagebox.search.engine.grades import cost_of
@@ -177,22 +179,31 @@ class _Run:
         )
         if not typos_alone or not self.together or not self.by_words_alone:
             return self.of_listed(spread.listed)
-        left = spread.matching
-        total = typos(spread.grades) if "typo" in self.before else np.zeros(len(left), np.uint8)
+        boundary = spread.matching
+        better: Rows | None = None
+        if "typo" in self.before:
+            without = [each.mistyped for each in spread.dense if each.mistyped is not None]
+            for mistyped in without:
+                boundary = boundary & ~mistyped
+            if without and bitset.size(boundary) < self.count:
+                boundary, better = self._by_typos(spread)
+        rest = SpreadUnseen(boundary, spread)
+        first = rest.take(_AT_ONCE)
+        if better is not None:
+            first = spread.of(np.union1d(better, first.rows))
+        return self._in_chunks(first, rest, spread.tail)
+
+    def _by_typos(self, spread: Spread) -> tuple[Bits, Rows]:
+        """The rows with as many typos as the last of the first rows has, and those with fewer."""
+        grades = [each.grades for each in spread.dense]
+        total = typos(grades)
+        left = bitset.members(spread.matching, len(total))
         last = 0
-        boundary = left & (total == 0)
-        seen = int(np.count_nonzero(boundary))
+        seen = int(np.count_nonzero(left & (total == 0)))
         while seen < self.count and last < int(total.max(initial=0)):
             last += 1
-            boundary = left & (total == last)
-            seen += int(np.count_nonzero(boundary))
-        rest = SpreadUnseen(boundary, spread.grades)
-        first = rest.take(_AT_ONCE)
-        if last:
-            better = np.flatnonzero(left & (total < last))
-            rows = np.union1d(better, first.rows)
-            first = Found(rows, tuple(column[rows] for column in spread.grades))
-        return self._in_chunks(first, rest, spread.tail)
+            seen += int(np.count_nonzero(left & (total == last)))
+        return bitset.packed(left & (total == last)), np.flatnonzero(left & (total < last))
 
     def _in_chunks(self, first: Found, rest: Unseen, tail: Found) -> Ranked:
         """The best of `first`, of those of `rest` that may be better, and of the tail's rows.

@@ -11,7 +11,9 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from storagebox.search.engine.candidates import Found
+from storagebox.search.engine import bitset
+from storagebox.search.engine.bitset import Bits
+from storagebox.search.engine.candidates import Found, Spread
 from storagebox.search.engine.ragged import Rows
 
 
@@ -51,41 +53,47 @@ class ListedUnseen:
 
 
 class SpreadUnseen:
-    """Rows told by a byte each, `left`, which is written to."""
+    """Rows of a spread that are in a set."""
 
-    _WINDOW: Final = 1 << 15
+    _WINDOW: Final = 1 << 9  # words of the set that are looked at in one go at least
 
-    def __init__(self, left: NDArray[np.bool_], grades: Sequence[NDArray[np.uint8]]) -> None:
+    def __init__(self, left: Bits, spread: Spread) -> None:
         self._left = left
-        self._grades = tuple(grades)
-        self._from = 0
+        self._spread = spread
+        self._from = 0  # the word where rows are taken next
+        self._ready = np.zeros(0, np.int64)  # rows before it that weren't taken yet
+        self._inexact: int | None = None
 
     @property
     def example(self) -> Found:
-        behind = self._left[self._from :]
-        at = int(behind.argmax()) if len(behind) else 0
-        rows = np.array([self._from + at] if len(behind) and behind[at] else [], np.int64)
-        return self._of(rows)
+        rows = self._ready[:1]
+        if not len(rows):
+            behind = self._left[self._from :]
+            at = int((behind != 0).argmax()) if len(behind) else 0
+            rows = bitset.rows(self._left, self._from + at, self._from + at + 1)[:1]
+        return self._spread.of(rows)
 
     def narrow(self, inexact: int) -> None:
-        if inexact < len(self._grades):
-            behind = slice(self._from, None)
-            grades = [column[behind] for column in self._grades]
-            self._left[behind] &= _inexact(grades) <= inexact
+        self._inexact = inexact
+        self._ready = self._narrowed(self._ready)
 
     def take(self, count: int) -> Found:
-        parts: list[Rows] = []
-        taken = 0
+        parts = [self._ready]
+        taken = len(self._ready)
         while taken < count and self._from < len(self._left):
-            end = self._from + max(self._WINDOW, count)
-            part = np.flatnonzero(self._left[self._from : end])[: count - taken] + self._from
+            end = self._from + max(self._WINDOW, count // bitset.WORD)
+            part = self._narrowed(bitset.rows(self._left, self._from, end))
             taken += len(part)
             parts.append(part)
-            self._from = int(part[-1]) + 1 if taken == count else min(end, len(self._left))
-        return self._of(np.concatenate(parts) if parts else np.zeros(0, np.int64))
+            self._from = end
+        rows = np.concatenate(parts)
+        self._ready = rows[count:]
+        return self._spread.of(rows[:count])
 
-    def _of(self, rows: Rows) -> Found:
-        return Found(rows, tuple(column[rows] for column in self._grades))
+    def _narrowed(self, rows: Rows) -> Rows:
+        if self._inexact is None or self._inexact >= len(self._spread.dense) or not len(rows):
+            return rows
+        return rows[_inexact(self._spread.of(rows).grades) <= self._inexact]
 
 
 def _inexact(grades: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
