@@ -39,7 +39,8 @@ def size(bits: Bits) -> int:
 def rows(bits: Bits, first: int = 0, end: int | None = None) -> Rows:
     """The rows in the set, ascending; only those of the words from `first` up to `end`."""
     part = bits[first:end]
-    return np.flatnonzero(np.unpackbits(part.view(np.uint8), bitorder="little")) + first * WORD
+    # numpy looks for what is true many times faster than for numbers that aren't 0.
+    return np.flatnonzero(members(part, len(part) * WORD)) + first * WORD
 
 
 def members(bits: Bits, rows: int) -> NDArray[np.bool_]:

@@ -265,7 +265,8 @@ def _by_row(postings: Postings, runs: Sequence[Run], count: int, places: Places)
         rows, codes = postings.read(run)
         if not places.alike:
             rows = rows[places.good(how, codes)]
-        grades[rows] = how
+        # numpy is more than twice as fast with the indices it uses itself.
+        grades[rows.astype(np.int64)] = how
     return grades
 
 
@@ -293,7 +294,7 @@ def _sorted(snapshot: Snapshot, slot: Slot, places: Places) -> Holders:
 def _look_up(snapshot: Snapshot, slot: Slot, rows: Rows, places: Places) -> Grades:
     part = snapshot.base.part
     at, owner = part.tokens.where(rows)
-    grades = slot.table[part.tokens.flat[at]]
+    grades = slot.table[part.tokens.flat[at].astype(np.int64)]
     if not places.alike:
         places.strike(grades, part.codes[at])
     return _best(owner, grades, len(rows))

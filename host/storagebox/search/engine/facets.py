@@ -79,7 +79,7 @@ def _sets_of_values(snapshot: Snapshot, at: int) -> NDArray[np.uint64]:
     made: list[Bits] = []
     for each in range(1, len(postings.ptr) - 1):
         members = np.zeros(snapshot.base_rows, np.bool_)
-        members[postings.read(slice(each, each + 1))[0]] = True
+        members[postings.read(slice(each, each + 1))[0].astype(np.int64)] = True
         made.append(bitset.packed(members))
     return np.array(made)
 

@@ -80,7 +80,7 @@ def _members(snapshot: Snapshot, node: Facet | Tag | Numeric | Between) -> NDArr
         for each in ids:
             postings = base.values[at]
             if each < len(postings.ptr) - 1:  # else it came with the tail
-                found[postings.read(slice(each, each + 1))[0]] = True
+                found[postings.read(slice(each, each + 1))[0].astype(np.int64)] = True
         return found
     test, is_negated = _test(node)
     column = base.part.numerics.get(node.attribute)

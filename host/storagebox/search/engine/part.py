@@ -25,7 +25,7 @@ NO_VALUE: Final = 0
 
 # Bytes that remembering which rows hold words may take, and the same for filters.
 _KEPT: Final = 4 << 20
-_KEPT_A_ROW: Final = 16
+_KEPT_A_ROW: Final = 24
 
 _LONG: Final = 256  # places from which a word's are copied one word after the other
 
