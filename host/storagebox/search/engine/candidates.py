@@ -28,9 +28,11 @@ from storagebox.search.engine.snapshot import Snapshot
 
 _TOKENS_WORTH: Final = 32  # postings read in the time that looking at a row's tokens takes
 _DENSE: Final = 128  # a byte a row is less work than a list of more than one in so many rows
-_MANY: Final = 16  # and what is more than one in so many is remembered, and never listed
+_MANY: Final = 16  # and what is more than one in so many is remembered
+_LISTED: Final = 128  # what matches is listed where it isn't more than one in so many
 
 _FOUR: Final = np.uint32(4)
+_WORST: Final = 255  # no grade
 
 Grades = NDArray[np.uint8]
 
@@ -184,7 +186,7 @@ def _all_spread(
 
 
 def _spread_or_listed(spread: Spread) -> Spread | Found:
-    is_dense = (spread.count - len(spread.tail)) * _MANY > len(spread.matching) * bitset.WORD
+    is_dense = (spread.count - len(spread.tail)) * _LISTED > len(spread.matching) * bitset.WORD
     return spread if is_dense else spread.listed
 
 
@@ -302,15 +304,10 @@ def _look_up(snapshot: Snapshot, slot: Slot, rows: Rows, places: Places) -> Grad
 
 def _best(owner: Rows, grades: Grades, rows: int) -> Grades:
     """Each row's best grade among those of its tokens, 0 if all are."""
-    column = np.zeros(rows, np.uint8)
-    hits = np.flatnonzero(grades != 0)
-    if len(hits):
-        found = grades[hits]
-        owner = owner[hits]
-        if found.min() != found.max():
-            order = np.argsort(found, kind="stable")[::-1]
-            found, owner = found[order], owner[order]
-        column[owner] = found
+    hits = np.flatnonzero(grades)
+    column = np.full(rows, _WORST, np.uint8)
+    np.minimum.at(column, owner[hits], grades[hits])
+    column[column == _WORST] = 0
     return column
 
 

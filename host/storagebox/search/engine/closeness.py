@@ -96,16 +96,16 @@ def _attribute(
     if places.attribute_by == "minProximity" and distances:
         for (first, second), distance in zip(pairwise(where), distances, strict=True):
             for taken in _nearest(count, first, second, distance):
-                _lower(best, taken >> 16, _keys(places, taken))
+                np.minimum.at(best, taken >> 16, _keys(places, taken))
     elif places.attribute_by == "sum":
         for each in where:
             worth = np.full(count, NOWHERE, np.int64)
-            _lower(worth, each >> 16, _keys(places, each))
+            np.minimum.at(worth, each >> 16, _keys(places, each))
             total += worth
         return total
     else:
         for each in where:
-            _lower(best, each >> 16, _keys(places, each))
+            np.minimum.at(best, each >> 16, _keys(places, each))
     return best
 
 
@@ -154,10 +154,10 @@ def _hits(
     places: Places,
 ) -> tuple[NDArray[np.int64], Grades]:
     """The tokens at which a slot matches with the fewest typos of its row, and their grades."""
-    grades = slot.table[ids]
+    grades = slot.table.take(ids)
     if not places.alike:
         places.strike(grades, codes)
-    hits = np.flatnonzero(grades != 0)
+    hits = grades.nonzero()[0]
     grades = grades[hits]
     if len(hits) and grades.max() > 2:
         # Equal but for the odd one that makes it exact: the same number of typos.
@@ -165,24 +165,6 @@ def _hits(
         if not same.all():
             hits, grades = hits[same], grades[same]
     return hits, grades
-
-
-def _lower(best: NDArray[np.int64], rows: Rows, values: NDArray[np.int64]) -> None:
-    """best[rows] = the least of it and `values`; `rows` ascend."""
-    if not len(rows):
-        return
-    first = np.flatnonzero(_changes(rows))
-    if len(first) < len(rows):
-        values = np.minimum.reduceat(values, first)
-        rows = rows[first]
-    best[rows] = np.minimum(best[rows], values)
-
-
-def _changes(rows: Rows) -> NDArray[np.bool_]:
-    """Where a row differs from the one before."""
-    changes = np.ones(len(rows), np.bool_)
-    np.not_equal(rows[1:], rows[:-1], out=changes[1:])
-    return changes
 
 
 def _alone(owner: Rows, codes: NDArray[np.uint16], hits: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -214,7 +196,7 @@ def _distance(
             before = np.searchsorted(second, first, side="left") - 1
             preceding = second[np.maximum(before, 0)]
             nearest = np.minimum(_apart(first, following), _apart(first, preceding))
-        _lower(best, rows, nearest)
+        np.minimum.at(best, rows, nearest)
     return np.maximum(best, at_least)
 
 

@@ -72,7 +72,7 @@ class Marker:
         return found
 
     def _may_match(self, text: str) -> bool:
-        return self._only is None or not self._only.isdisjoint(self._tokenizer.words(text))
+        return self._only is None or self._tokenizer.may_hold(text, self._only)
 
     def described(self, text: str, tokens: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
         """As `marked`, for a text whose words are known."""

@@ -74,9 +74,13 @@ def explained(snapshot: Snapshot, query: Query, matches: Matches, ranked: Ranked
 
 
 def expanded(query: Query) -> list[Criterion | Sort]:
-    """The ranking with the sorts of customRanking in place of "custom"."""
+    """What decides, with the sorts of customRanking in place of "custom"."""
     ranking: list[Criterion | Sort] = []
     for each in query.ranking:
+        if (each == "geo" and query.around_lat_lng is None) or (
+            each == "filters" and not query.optional
+        ):
+            continue
         ranking += query.settings.custom_ranking if each == "custom" else (each,)
     return list(dict.fromkeys(ranking))
 

@@ -45,8 +45,9 @@ def spans(
     """All integers of the ranges [start, end), in order, and for each the range it is from."""
     counts = ends - starts
     owner = np.repeat(np.arange(len(starts)), counts)
-    before = np.cumsum(counts) - counts
-    return np.arange(len(owner)) + (starts - before)[owner], owner
+    every = np.repeat(starts - np.cumsum(counts) + counts, counts)
+    every += np.arange(len(owner))
+    return every, owner
 
 
 class Growing:

@@ -102,7 +102,7 @@ class Snapshot:
         old, new = self.split(rows)
         part = self.base.part
         places, owner = part.tokens.where(old)
-        ids, codes = part.tokens.flat[places], part.codes[places]
+        ids, codes = part.tokens.flat.take(places), part.codes.take(places)
         if len(new):
             places, new_owner = self.tail.tokens.where(new)
             owner = np.concatenate([owner, new_owner + len(old)])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 # Ideographs, kana and the scripts of South-East Asia that put no spaces between words.
@@ -80,6 +80,14 @@ class Tokenizer:
             return [(each[0][:MAX_WORD], *each.span()) for each in found]
         fold = self.fold
         return [(fold(each[0]), *each.span()) for each in self._any.finditer(text)]
+
+    def may_hold(self, text: str, words: Collection[str]) -> bool:
+        """Whether any of some words may be in a text: False only if none is."""
+        if self._is_plain and text.isascii() and "." not in text:
+            # Cheaper than to take it apart: most texts don't have these letters in a row.
+            lower = text.lower()
+            return any(word in lower for word in words)
+        return not frozenset(words).isdisjoint(self.words(text))
 
     def fold(self, word: str) -> str:
         """One word of a text without case, diacritics and dots."""
