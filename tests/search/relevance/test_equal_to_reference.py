@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storagebox.search.engine import candidates, tiebreak
+from storagebox.search.engine import candidates, filtering, tiebreak
 from tests.search.relevance.agreement import Case, Compared
 from tests.search.relevance.random_cases import Cases
 
@@ -43,6 +43,8 @@ def way(
     """Ways that only large indices go: this one is made to go them too."""
     if request.param == "all spread":
         monkeypatch.setattr(candidates, "_DENSE", 1 << 30)
+        monkeypatch.setattr(candidates, "_LISTED", 1 << 30)
+        monkeypatch.setattr(filtering, "_MANY", 1 << 30)
         monkeypatch.setattr(tiebreak, "_AT_ONCE", 16)
     elif request.param == "few at once":
         monkeypatch.setattr(candidates, "_TOKENS_WORTH", 0)
