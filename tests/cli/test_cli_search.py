@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from storagebox.cli.commands import app
 from storagebox.cli.search_client import SearchClient, SearchFault
+from tests.cli.pressed import ctrl_c
 from tests.running_search import ADMIN_KEY, APP, search_process
 
 TIMED = False
@@ -80,7 +85,8 @@ def test_an_import_may_replace_all_at_one_instant_or_nothing(phantom: Phantom, t
         before = names()
         broken = phantom("import", "stock", str(file), str(tmp_path / "none"), "--replace")
         assert broken.exit_code == 1
-        assert "stock stays as it was: " in broken.stderr
+        assert broken.stderr.count("none: no such file") == 1
+        assert "search import: stock stays as it was\n" in broken.stderr
         assert len(phantom("export", "stock").stdout.splitlines()) == 2
         assert phantom("import", "stock", str(file), "--replace").exit_code == 0
         assert phantom("export", "stock").stdout == '{"objectID":"c","n":3}\n'
@@ -189,3 +195,52 @@ def test_of_several_servers_the_one_that_is_there_answers(phantom: Phantom):
 def test_servers_that_make_no_sense_together_are_refused(servers: str, said: str):
     with pytest.raises(SearchFault, match=said):
         SearchClient(servers, APP, ADMIN_KEY)
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_an_import_that_is_interrupted_says_how_it_leaves_the_index(
+    phantom: Phantom, tmp_path: Path, replace: bool
+):
+    index = f"stopped{replace}"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    over = threading.Event()
+
+    def write() -> None:
+        """Rows without an end: who waits for one doesn't hear of Ctrl-C that came just before."""
+        for number in count():
+            if over.wait(0 if number < 1500 else 0.01):
+                return
+            with contextlib.suppress(BlockingIOError):
+                os.write(writer, b'{"objectID":"%d"}\n' % number)
+
+    feeding = threading.Thread(target=write)
+    feeding.start()
+    where = ["--url", phantom.url, "--app", APP]  # type: ignore[attr-defined]
+    key = tmp_path / "key"
+    key.write_text(ADMIN_KEY)
+    with SearchClient(phantom.url, APP, ADMIN_KEY) as api:  # type: ignore[attr-defined]
+
+        def names() -> list[str]:
+            return [each["name"] for each in api.call("GET", "/1/indexes")["items"]]
+
+        def half_is_there(_: str) -> bool:
+            return any(name.startswith(index) for name in names())
+
+        try:
+            ended = ctrl_c(
+                *("search", "import", index, str(pipe), "--format", "ndjson", *where),
+                *("--key-file", str(key), *(["--replace"] if replace else [])),
+                when=half_is_there,
+            )
+        finally:
+            over.set()
+            feeding.join()
+            os.close(writer)
+        assert ended.status == 130
+        assert "Traceback" not in ended.written
+        left = "stays as it was" if replace else "rows are in"
+        assert left in ended.written or "nothing was put into" in ended.written
+        if replace:  # nothing is left of it
+            assert not [name for name in names() if name.startswith(f"{index}_import")]

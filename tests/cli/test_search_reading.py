@@ -34,7 +34,7 @@ def test_a_bad_line_is_named_and_the_rest_goes_on():
     assert bad[3].startswith("not JSON: ")
     assert bad[4] == "expected a JSON object, not an array"
     assert bad[5] == "expected a JSON object, not a string"
-    assert bad[6] == "not UTF-8 at byte 6"
+    assert bad[6] == "not UTF-8 at byte 6: save the file as UTF-8"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,7 @@ def test_an_element_that_is_no_object_is_named_and_the_rest_goes_on():
         ('[\n{"a":NaN}]', "line 2: NaN is no number of JSON"),
         ("[" * 100_000, "line 1: nested too deep"),
         ("", "it is empty"),
+        ('[{"a":1},\n{"a":', "line 2: the file ends within a record"),
         (",,\n1,2,3", "line 1: no header"),
         ("a,a\n1,2", "line 1: two columns are called a"),
     ],
@@ -105,9 +106,36 @@ def test_csv_rows_are_named_by_the_line_they_begin_in():
         Row(2, {"a": 1, "b": 2}),
         Row(3, {"a": "x\ny", "b": 2}),
         Bad(5, "1 fields, and the header has 2"),
-        Bad(6, "',' expected after '\"'"),
-        Bad(7, "not UTF-8"),
+        Bad(6, "',' expected after '\"': a quote within quotes is written twice"),
+        Bad(7, "not UTF-8: save it as UTF-8 (in Excel: CSV UTF-8)"),
         Row(9, {"a": 3, "b": 4}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "it is empty"),
+        ("name;x\nä;1\n".encode("utf-16"), "it is UTF-16: save it as UTF-8"),
+        ("näme;x\na;1\n".encode("latin-1"), "line 1: the header is not UTF-8: save it as UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "line 1: the header is not UTF-8"),
+    ],
+)
+def test_a_table_that_is_no_utf8_is_told_how_to_be(data: bytes, reason: str):
+    with pytest.raises(Unreadable) as caught:
+        read(data, "x.csv")
+    assert str(caught.value).startswith(reason)
+
+
+def test_a_quote_that_is_not_closed_is_named_and_takes_no_memory():
+    rest = b"1,2\n" * 200_000
+    found = read(b'a,b\n1,2\n3,"4\n' + rest, "x.csv")
+    assert found[0] == Row(2, {"a": 1, "b": 2})
+    bad = [row for row in found if isinstance(row, Bad)]
+    assert bad[0] == Bad(3, "a field of over 131,072 characters: is a quote not closed?")
+    assert len(found) > 100_000  # and the rest is read
+    assert read(b'a,b\n1,"2\n', "x.csv") == [
+        Bad(2, "a quote in this row, or before it, is not closed")
     ]
 
 

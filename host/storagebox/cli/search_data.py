@@ -7,15 +7,18 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import search_target as target
-from .app import FAILED, Json, fail
+from .app import FAILED, Json, fail, interrupted
 from .ask import show_json
 from .search import search
 from .search_reading import Format
+
+if TYPE_CHECKING:
+    from .search_import import Import
 
 IndexName = Annotated[str, typer.Argument(metavar="INDEX", help="The index's name.")]
 
@@ -77,15 +80,16 @@ def import_(
                     add(name)
                 if replace and broken:
                     progress.end()
-                    fail(f"search import: {index} stays as it was: {broken[0]}", FAILED)
+                    fail(f"search import: {index} stays as it was", FAILED)
                 importing.flush()
             if wait:
                 importing.wait()
-        except SearchFault as fault:
+        except (SearchFault, KeyboardInterrupt) as fault:
             progress.end()
-            taken = importing.result.taken
-            before = "it stays as it was" if replace else f"{taken:,} rows were taken before"
-            fail(f"search import: {fault} ({before})", FAILED)
+            state = _left(index, importing.result, replace=replace)
+            if isinstance(fault, KeyboardInterrupt):
+                interrupted(f"search import: interrupted: {state}")
+            fail(f"search import: {fault} ({state})", FAILED)
     progress.end()
     result = importing.result
     seconds = round(progress.seconds, 3)
@@ -103,8 +107,9 @@ def import_(
         )
     else:
         rate = result.taken / max(progress.seconds, 0.001)
+        records = "record" if result.taken == 1 else "records"
         bad = f"; {result.bad:,} bad" if result.bad else ""
-        print(f"{result.taken:,} records in {index}, {seconds:.1f} s ({rate:,.0f}/s){bad}")
+        print(f"{result.taken:,} {records} in {index}, {seconds:.1f} s ({rate:,.0f}/s){bad}")
     if result.bad or broken:
         raise typer.Exit(FAILED)
 
@@ -225,6 +230,19 @@ def bench(context: typer.Context) -> None:
     from .development import run_tool
 
     run_tool("tools.bench.search", context.args)
+
+
+def _left(index: str, result: Import, *, replace: bool) -> str:
+    """How an import that didn't come to its end leaves an index."""
+    if replace:
+        return (
+            f"{index} is replaced, or soon will be"
+            if result.replaced
+            else f"{index} stays as it was"
+        )
+    if not result.taken:
+        return f"nothing was put into {index}"
+    return f"{result.taken:,} rows are in {index}, or soon will be"
 
 
 def _parameters(given: Any) -> dict[str, Any]:

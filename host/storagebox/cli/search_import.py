@@ -34,6 +34,7 @@ class Import:
     taken: int = 0
     bad: int = 0
     task: int | None = None
+    replaced: bool = False
     faults: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
 
@@ -83,9 +84,12 @@ class Importing:
             self.flush()
             move = {"operation": "move", "destination": self._index}
             self.result.task = self._api.call("POST", f"{self._path}/operation", move)["taskID"]
+            self.result.replaced = True
         except BaseException:
             with suppress(SearchFault):
-                self._api.call("DELETE", self._path)
+                for _ in range(2):  # a batch that was under way makes it anew
+                    self.result.task = self._api.call("DELETE", self._path)["taskID"]
+                    self.wait()
             raise
 
     def flush(self) -> None:

@@ -26,6 +26,17 @@ _BLOCK: Final = 1 << 16
 _LONGEST: Final = 16 << 20
 _SPACE: Final = " \t\n\r"
 _DELIMITERS: Final = ",;\t|"
+_OTHER_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_SAVE: Final = "save it as UTF-8 (in Excel: CSV UTF-8)"
+# What the csv module says, and what is to be done.
+_CSV_FAULTS: Final = (
+    ("unexpected end of data", "a quote in this row, or before it, is not closed"),
+    (
+        "field larger than field limit",
+        "a field of over 131,072 characters: is a quote not closed?",
+    ),
+    ("expected after", "a quote within quotes is written twice"),
+)
 # JSON's numbers; "007" and "+1" are none, and stay texts.
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
@@ -85,7 +96,12 @@ def rows(
     In CSV, columns in `texts` stay as they are; in others what looks like JSON's numbers, true and
     false become these. Empty fields are left out.
     """
-    head = io.BufferedReader(cast("io.RawIOBase", file), _BLOCK)
+    if isinstance(file, io.BufferedReader):
+        head = cast("io.BufferedReader[io.RawIOBase]", file)
+    else:
+        head = io.BufferedReader(cast("io.RawIOBase", file), _BLOCK)
+    if head.peek(2)[:2] in _OTHER_BOMS:
+        raise Unreadable(f"it is UTF-16: {_SAVE}")
     match chosen or _format(head, name):
         case Format.JSON:
             return _json(head)
@@ -123,7 +139,7 @@ def _ndjson(file: Iterable[bytes]) -> Iterator[Row | Bad]:
         try:
             value = orjson.loads(data.decode("utf-8"))
         except UnicodeDecodeError as fault:
-            yield Bad(line, f"not UTF-8 at byte {fault.start + 1}")
+            yield Bad(line, f"not UTF-8 at byte {fault.start + 1}: save the file as UTF-8")
         except orjson.JSONDecodeError as fault:
             yield Bad(line, _not_json(fault.msg, fault.colno))
         else:
@@ -190,9 +206,12 @@ class _Text:
             except json.JSONDecodeError as fault:
                 line = self.line + self._text.count("\n", self._at, fault.pos)
                 what = _not_json(fault.msg, self._column(fault.pos))
+                at_end = not self._text[fault.pos :].strip()
                 # It may be whole once there is more of it.
                 if len(self._text) - self._at < _LONGEST and self._more():
                     continue
+                if at_end:
+                    what = "the file ends within a record"
                 raise Unreadable(f"line {line}: {what}; nothing after it was read") from None
             except (RecursionError, ValueError) as fault:
                 what = "nested too deep" if isinstance(fault, RecursionError) else str(fault)
@@ -216,7 +235,9 @@ class _Text:
             # As much again, so that a long value isn't begun anew too often.
             block = self._file.read(max(_BLOCK, len(self._text) - self._at))
         except UnicodeDecodeError as fault:
-            raise Unreadable(f"after line {self.line}: not UTF-8 ({fault.reason})") from None
+            raise Unreadable(
+                f"after line {self.line}: not UTF-8 ({fault.reason}): save it as UTF-8"
+            ) from None
         self._cut = self._column(self._at) - 1
         self._text, self._at = self._text[self._at :] + block, 0
         return bool(block)
@@ -226,6 +247,10 @@ def _csv(file: IO[bytes], texts: frozenset[str]) -> Iterator[Row | Bad]:
     text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
     lines = iter(text)
     first = next(lines, "")
+    if not first:
+        raise Unreadable("it is empty")
+    if _has_surrogates(first):
+        raise Unreadable(f"line 1: the header is not UTF-8: {_SAVE}")
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(_chained(first, lines), delimiter=delimiter, strict=True)
     try:
@@ -244,14 +269,14 @@ def _csv(file: IO[bytes], texts: frozenset[str]) -> Iterator[Row | Bad]:
         except StopIteration:
             return
         except csv.Error as fault:
-            yield Bad(line, str(fault))
+            yield Bad(line, _csv_fault(str(fault)))
             continue
         if not any(fields):
             continue
         if len(fields) != len(names):
             yield Bad(line, f"{len(fields)} fields, and the header has {len(names)}")
         elif any(map(_has_surrogates, fields)):
-            yield Bad(line, "not UTF-8")
+            yield Bad(line, f"not UTF-8: {_SAVE}")
         else:
             named = zip(names, fields, strict=True)
             yield Row(
@@ -262,6 +287,13 @@ def _csv(file: IO[bytes], texts: frozenset[str]) -> Iterator[Row | Bad]:
                     if name and value
                 },
             )
+
+
+def _csv_fault(told: str) -> str:
+    for part, remedy in _CSV_FAULTS:
+        if part in told:
+            return remedy if part != "expected after" else f"{told}: {remedy}"
+    return told
 
 
 def _chained(first: str, rest: Iterable[str]) -> Iterator[str]:
@@ -308,7 +340,7 @@ class _Counted(io.RawIOBase):
     """A file that tells how much has been read of it."""
 
     def __init__(self, file: IO[bytes], read: Read) -> None:
-        self._file = file
+        self._file = cast("io.BufferedReader[io.RawIOBase]", file)
         self._read = read
 
     def readable(self) -> bool:
@@ -317,7 +349,7 @@ class _Counted(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int:
         """As a raw file's."""
-        data = self._file.read(len(buffer))
+        data = self._file.read1(len(buffer))  # of a pipe what there is, not all there may be
         buffer[: len(data)] = data
         self._read(len(data))
         return len(data)
