@@ -34,7 +34,7 @@ def _bench(name: str) -> None:
         help=_BENCHES[name],
     )
     def run(context: typer.Context) -> None:  # pyright: ignore[reportUnusedFunction]
-        run_tool(f"tools.bench.{name}", context.args)
+        run_tool(f"tools.bench.{name.replace('-', '_')}", context.args)
 
 
 _BENCHES = {
@@ -47,6 +47,7 @@ _BENCHES = {
     "flash": "How long flashing takes, and how soon a board that was reset is back in the music.",
     "search": "How fast searches are: tracks, apt's packages letter by letter, over HTTP.",
     "balance": "How evenly and how fast clients spread their load, simulated and on sockets.",
+    "balance-faults": "What clients lose while one of three servers dies, hangs or fails.",
     "dsp": "What the firmware's kernels cost on an ESP32, counted and modelled.",
 }
 for _name in _BENCHES:
