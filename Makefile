@@ -83,7 +83,7 @@ lint: setup-dev
 	@exec .venv/bin/python -m tools.lint
 
 bench: setup-dev
-	@for name in sync start streamer dsp discovery control flash search balance; do .venv/bin/phantom bench "$$name" || exit; done
+	@for name in sync start streamer dsp discovery control flash search balance balance-faults; do .venv/bin/phantom bench "$$name" || exit; done
 
 # uv only resolves here; pip installs. No index address gets into the files.
 lock: setup-dev
