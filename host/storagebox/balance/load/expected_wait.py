@@ -16,14 +16,13 @@ from storagebox.balance.node import Node
 from storagebox.balance.outcome import LoadReport, Outcome
 
 
-class Expectation:
-    """What is known of one server."""
+class Expectation(Told):
+    """What is known of one server: in one object, as a pick among thousands waits for memory."""
 
-    __slots__ = ("capacity", "failures", "told")
+    __slots__ = ("capacity",)
 
     def __init__(self, now: float) -> None:
-        self.told = Told(now)
-        self.failures: Failures = self.told.failures
+        super().__init__(now)
         self.capacity = Capacity()
 
 
@@ -53,14 +52,14 @@ class ExpectedWait:
     ) -> None:
         expectation: Expectation = node.load
         if report is not None:
-            expectation.told.take(node, report, now)
+            expectation.take(node, report, now)
             expectation.capacity.take(report, self.penalty, now, self.smoothing_s)
         if outcome.blames_server:
             expectation.failures.add(now, self.failure_s)
 
     def load(self, node: Node, now: float) -> float:
         """Requests there and one more; the picker divides by capacity."""
-        told: Told = node.load.told
+        told: Expectation = node.load
         load = self.own(node, now) + 1.0
         if told.told(now, self.max_age_s):
             load += max(0, told.in_flight + node.picked - told.picked - node.in_flight)

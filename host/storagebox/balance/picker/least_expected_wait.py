@@ -135,15 +135,14 @@ class _Waits:
                 continue
             drawn.append(i)
             node = nodes[i]
-            expectation: Expectation = node.load
+            told: Expectation = node.load
             own, capacity = node.in_flight, capacities[i]
-            failures = expectation.failures
+            failures = told.failures
             if failures.count:
                 own += failures.fade(now, self._fading_s)
                 capacity = min(capacity, self._usual)  # failing is no work, and looks like power
             if own < least_own:
                 best_own, least_own = node, own
-            told = expectation.told
             if told.in_flight < 0 or told.at_s < oldest_s:
                 all_tell = False
                 continue
@@ -179,5 +178,5 @@ class _Probing(_Waits):
     def probed(self, node: Node, report: LoadReport, now: float) -> None:
         expectation: Expectation = node.load
         measure = self._policy.measure
-        expectation.told.take(node, report, now)
+        expectation.take(node, report, now)
         expectation.capacity.take(report, measure.penalty, now, measure.smoothing_s)
