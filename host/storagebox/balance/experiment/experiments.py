@@ -117,6 +117,8 @@ SIZES = Experiment(
         for clients, servers in ((6, 3), (30, 12), (300, 12), (100, 100), (10, 100))
     ),
     (*_EVENNESS, *_LATENCY),
+    requests=12_000,
+    full_requests=20_000,
 )
 
 _ZIPF = tuple(1 / rank for rank in range(1, 31))
@@ -134,6 +136,7 @@ SKEW = Experiment(
         ),
     ),
     (*_EVENNESS, *_LATENCY, Column("late", "late", ",.0f")),
+    full_requests=30_000,
 )
 
 
@@ -156,6 +159,7 @@ SLOW = Experiment(
     ),
     (*_LATENCY, Column("late", "late", ",.0f")),
     panels=("p99", "late"),
+    full_requests=30_000,
 )
 
 
@@ -187,6 +191,7 @@ COLD = Experiment(
     ),
     (*_LATENCY, Column("late", "late", ",.0f")),
     panels=("p99", "late"),
+    full_requests=30_000,
 )
 
 _DEAD_S = 5.0
