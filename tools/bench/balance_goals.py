@@ -8,7 +8,7 @@ from typing import Any
 Json = Mapping[str, Any]
 
 _UNEQUAL = "4 of 12 servers half as fast"
-_BEST = "least expected wait"
+_TAIL, _EVEN = 8.5, 1.10
 _HEDGED = "P2C, own in-flight, hedges"
 
 
@@ -52,12 +52,15 @@ def _arc(cases: Sequence[Json]) -> list[dict[str, Any]]:
 
 def _policies(cases: Sequence[Json]) -> list[dict[str, Any]]:
     case = next(each for each in cases if each["label"] == _UNEQUAL)
-    p99, evenness = _mean(case, _BEST, "p99"), _mean(case, _BEST, "max_over_mean")
+    unweighted = [row["policy"] for row in case["rows"] if "true weights" not in row["policy"]]
+    even = [name for name in unweighted if _mean(case, name, "max_over_mean") <= _EVEN]
+    best = min(even or unweighted, key=lambda name: _mean(case, name, "p99"))
+    p99, evenness = _mean(case, best, "p99"), _mean(case, best, "max_over_mean")
     return [
         _goal(
             "unequal servers without configured weights: p99 <= 8.5, max/mean <= 1.10",
-            f"{_BEST}: p99 {p99:.2f}, max/mean {evenness:.3f}",
-            round(p99, 1) <= 8.5 and round(evenness, 2) <= 1.10,
+            f"{best}: p99 {p99:.2f}, max/mean {evenness:.3f}",
+            p99 <= _TAIL and evenness <= _EVEN,
         )
     ]
 

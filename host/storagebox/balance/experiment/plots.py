@@ -33,7 +33,9 @@ _PANELS = {
     "most": "connections, busiest server / mean",
     "leave": "share of connections replaced when a server leaves",
 }
-_WIDE = 20.0  # a range of values that only a logarithm shows
+_WIDE = 5.0  # a ratio of values that only a logarithm shows
+_MANY = 20.0  # the same, where some are 0
+_TWO_DIGITS = 10.0  # below this, two digits behind the point
 
 
 def plot(experiment: Experiment, result: Json, path: Path) -> None:
@@ -122,7 +124,7 @@ def _panel(axes: Axes, case: Json, name: str) -> None:
         axes.plot([spread["min"], spread["max"]], [at, at], color=colour, linewidth=2.2, alpha=0.5)
         axes.plot([spread["mean"]], [at], "o", color=colour, markersize=7)
         axes.annotate(
-            f"{spread['mean']:,.2f}" if spread["mean"] < 10 else f"{spread['mean']:,.0f}",
+            _label(spread["mean"]),
             (spread["max"], at),
             xytext=(7, 0),
             textcoords="offset points",
@@ -135,14 +137,17 @@ def _panel(axes: Axes, case: Json, name: str) -> None:
     dress(axes)
 
 
+def _label(value: float) -> str:
+    return f"{value:,.2f}" if value < _TWO_DIGITS and value % 1 else f"{value:,.0f}"
+
+
 def _scale(axes: Axes, values: Sequence[float], name: str) -> None:
-    positive = [value for value in values if value > 0]
     if name == "max_over_mean":
         axes.set_xlim(left=1.0)
-    elif positive and max(positive) > _WIDE * min(positive) and min(values) > 0:
+    elif min(values) > 0 and max(values) > _WIDE * min(values):
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    elif positive and max(positive) > _WIDE:
+    elif max(values) > _MANY and min(values) == 0:
         axes.set_xscale("symlog", linthresh=1.0)
         axes.set_xlim(left=0.0)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

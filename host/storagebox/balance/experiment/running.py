@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any
 
 from storagebox.balance.experiment.experiment import Experiment
@@ -86,13 +87,21 @@ def _measured(
         for one in runs:
             yield one, _measure(one)
         return
-    with ProcessPoolExecutor(processors, mp_context=get_context("forkserver")) as pool:
+    before = set(active_children())
+    with ProcessPoolExecutor(
+        processors,
+        mp_context=get_context("forkserver"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_DFL),  # ends without a word
+    ) as pool:
         pending = {pool.submit(_measure, one): one for one in runs}
         try:
             for future in as_completed(pending):
                 yield pending[future], future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in set(active_children()) - before:
+                child.terminate()
             raise
 
 
