@@ -491,7 +491,7 @@ SOCKETS = Experiment(
         Column("outage_s", "outage, s"),
     ),
     requests=1000,
-    full_requests=2000,
+    full_requests=1000,
     alone=True,
 )
 

@@ -85,6 +85,8 @@ class Real:
                 started.enter_context(RealServer(context, scenario.workers, speed))
                 for speed in scenario.speeds
             ]
+            for server in servers:
+                server.wait()
             endpoints = [
                 server.endpoint.weighing(speed if contender.weighted else None)
                 for server, speed in zip(servers, scenario.speeds, strict=True)
@@ -93,6 +95,7 @@ class Real:
             if contender.proxied:
                 behind = tuple(server.port for server in servers)
                 proxy = started.enter_context(RealServer(context, behind=behind))
+                proxy.wait()
                 endpoints = [proxy.endpoint]
                 victim = proxy if self.victim == "proxy" else victim
             sending = _Sending(scenario, contender, endpoints, seed)
@@ -111,6 +114,7 @@ async def _kill(victim: RealServer, run_s: float) -> None:
     await asyncio.to_thread(victim.kill)
     await asyncio.sleep(run_s * 0.2)
     await asyncio.to_thread(victim.start)
+    await asyncio.to_thread(victim.wait)
 
 
 class _Sending:

@@ -41,9 +41,11 @@ class RealServer:
         self._context = context
         self._arguments = (workers, speed, behind)
         self.port = 0
+        self._told: Connection
         self._process: SpawnProcess | None = None
 
     def __enter__(self) -> RealServer:
+        """Starts the process; `wait` until it listens. So several start at the same time."""
         self.start()
         return self
 
@@ -56,22 +58,26 @@ class RealServer:
         return Endpoint(_LOOPBACK, self.port)
 
     def start(self) -> None:
-        """Start the process; at the same port if it had one. Returns once it listens.
-
-        Raises:
-            RuntimeError: it didn't start.
-        """
+        """Start the process; at the same port if it had one."""
         ours, theirs = self._context.Pipe()
         self._process = self._context.Process(
             target=_main, args=(theirs, self.port, *self._arguments), daemon=True
         )
         self._process.start()
         theirs.close()
-        with ours:
+        self._told = ours
+
+    def wait(self) -> None:
+        """Returns once it listens.
+
+        Raises:
+            RuntimeError: it didn't start.
+        """
+        with self._told:
             try:
-                if not ours.poll(_START_S):
+                if not self._told.poll(_START_S):
                     raise RuntimeError(f"a server process didn't start within {_START_S:g} s")
-                self.port = ours.recv()
+                self.port = self._told.recv()
             except EOFError:
                 raise RuntimeError("a server process ended before it listened") from None
 
