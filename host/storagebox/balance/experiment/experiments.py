@@ -1,4 +1,4 @@
-"""The experiments, by name, each with its question."""
+"""The experiments, by name, each with its question. `docs/balance.md` tells their story."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def ramp(experiment: Experiment, result: Json) -> Figure:
         axes.set_xlabel("load, share of the allocation", color=INK)
         axes.set_ylabel(_PANELS[name], color=INK)
         dress(axes, grid="y")
-    panels[0].legend(loc="center left", frameon=False, fontsize=10)
+    panels[-1].legend(loc="upper left", frameon=False, fontsize=10)
     return figure
 
 
@@ -104,11 +104,10 @@ def _deadline(axes: Axes, setting: Json, name: str) -> None:
         axes.axhline(at, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.annotate(
             f"deadline, {setting['deadline_s']:g} s",
-            (1.0, at),
+            (0.01, at),
             xycoords=("axes fraction", "data"),
             xytext=(0, 3),
             textcoords="offset points",
-            ha="right",
             fontsize=9,
             color=INK,
         )
