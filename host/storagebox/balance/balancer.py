@@ -50,6 +50,10 @@ class Pick:
         says this: how long a client takes to read a body is no measure of its server."""
         self.answered_s = now
 
+    def outpaced(self, now: float) -> None:
+        """A hedge, sent later to another server, has been answered first. `done` is still due."""
+        self._balancer._outpaced(self, now)  # pyright: ignore[reportPrivateUsage]
+
     def done(self, outcome: Outcome, now: float, report: LoadReport | None = None) -> None:
         """The request has ended. Later calls change nothing: whoever notices an end may say so."""
         self._balancer._done(self, outcome, now, report)  # pyright: ignore[reportPrivateUsage]
@@ -149,7 +153,7 @@ class Balancer:
             tried: ids of endpoints this request has failed at; chosen again only if there is no
                 other.
             safe: it may be sent again elsewhere if it fails, so it may also try a server on
-                probation.
+                probation. Others do only if nobody has for long.
 
         Raises:
             NoEndpoint: the membership is empty, or every server in it drains.
@@ -169,8 +173,9 @@ class Balancer:
     def _choose(
         self, now: float, key: bytes | None, tried: Collection[str], safe: bool
     ) -> tuple[Node, str]:
-        if self._assessment.probation and safe and not tried:
-            return self._assessment.probation[0], "probe"
+        on_trial = self._assessment.probation if safe else self._assessment.overdue
+        if on_trial and not tried:
+            return on_trial[0], "probe"
         if self._picker is None:
             raise NoEndpoint(self._nobody())
         node = self._picker.pick(now, key)
@@ -192,6 +197,15 @@ class Balancer:
                 "no endpoint: the membership is empty; see whether the resolver finds the service"
             )
         return f"no endpoint: all {len(self._nodes)} servers drain (weight 0); give one a weight"
+
+    def _outpaced(self, pick: Pick, now: float) -> None:
+        with self._lock:
+            if not pick.open or pick.answered_s is not None:
+                return
+            now = self._monotonic(now)
+            probe = pick.reason == "probe"
+            if self._health.outpaced(pick.node, pick.began_s, now, probe=probe):
+                self._assess(now)
 
     def _done(self, pick: Pick, outcome: Outcome, now: float, report: LoadReport | None) -> None:
         node = pick.node

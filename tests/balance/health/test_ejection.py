@@ -2,7 +2,8 @@
 
 import pytest
 
-from storagebox.balance import Outcome
+from storagebox.balance import Outcome, Pick
+from storagebox.balance.health.checks import Finding, Verdict
 from storagebox.balance.health.ejection import Ejection
 from storagebox.balance.health.trust import Trust
 from tests.balance.seen import Seen
@@ -210,3 +211,79 @@ def test_a_server_that_comes_back_at_another_address_is_a_new_one():
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]):
     with pytest.raises(ValueError, match="ejection: "):
         Ejection(**wrong)  # pyright: ignore[reportArgumentType]
+
+
+def outpaced(made: Seen, host: str, times: int) -> None:
+    """So many requests to it are outpaced by hedges, and then given up."""
+    while times:
+        pick = made.pick(safe=False)
+        if pick.endpoint.host == host:
+            times -= 1
+            pick.outpaced(made.now)
+            made.end(pick, Outcome.CANCELLED)
+        else:
+            made.end(pick, Outcome.SUCCESS)
+
+
+def test_five_requests_in_a_row_that_were_outpaced_eject_and_four_do_not():
+    made = seen()
+    made.now = 1.0
+    outpaced(made, A, times=4)
+    assert made.chosen() == {A, B, C}
+    outpaced(made, A, times=1)
+    assert made.chosen() == {B, C}
+    assert "outpaced by others sent later" in made.standing(A)
+
+
+def test_who_answered_another_request_meanwhile_is_only_slow_and_stays():
+    made = seen()
+    for number in range(9):
+        made.now = number + 1.0
+        slow, quick = (pick_of(made, A) for _ in range(2))
+        made.now += 0.1
+        made.end(quick, Outcome.SUCCESS)
+        slow.outpaced(made.now)
+        made.end(slow, Outcome.CANCELLED)
+    assert made.chosen() == {A, B, C}
+
+
+def test_a_try_that_is_outpaced_has_failed_and_is_not_counted_twice():
+    made = seen()
+    made.fail(A)
+    made.now = 1.0
+    probe = made.pick()
+    assert probe.reason == "probe"
+    made.now = 1.1
+    probe.outpaced(made.now)
+    made.end(probe, Outcome.FAILURE)
+    assert made.standing(A) == "ejected for 2.0 s more: a try was outpaced"
+    assert made.pick().reason == "policy"
+
+
+def test_a_check_that_passes_after_having_failed_has_a_request_try_at_once():
+    made = seen(ejection=Ejection(time_s=20.0, jitter=0.0))
+    made.fail(A)
+    made.balancer.checked(f"{A}:80", Finding(Verdict.FAILING), 1.0)
+    made.balancer.checked(f"{A}:80", Finding(Verdict.WELL), 2.0)
+    made.now = 2.0
+    assert made.chosen() == {B, C}
+    pick = made.pick()
+    assert (pick.endpoint.host, pick.reason) == (A, "probe")
+
+
+def test_a_request_that_cannot_be_repeated_tries_only_whom_nobody_tried_for_long():
+    made = seen()
+    made.fail(A)
+    made.now = 10.9
+    assert made.pick(safe=False).reason == "policy"
+    made.now = 11.0
+    pick = made.pick(safe=False)
+    assert (pick.endpoint.host, pick.reason) == (A, "probe")
+    made.end(pick, Outcome.SUCCESS)
+    assert made.chosen() == {A, B, C}
+
+
+def pick_of(made: Seen, host: str) -> Pick:
+    while (pick := made.pick(safe=False)).endpoint.host != host:
+        made.end(pick, Outcome.SUCCESS)
+    return pick

@@ -241,7 +241,7 @@ def hedging(three: list[Server], **options: Any) -> Settings:
 
 
 def test_a_second_server_is_asked_if_the_first_takes_long(three: list[Server]):
-    with client(three[:2], settings=hedging(three, max_delay_s=0.02)) as search:
+    with client(three[:2], settings=hedging(three, min_delay_s=0.3)) as search:
         search.get("/")
         search.get("/")
         three[0].gate.clear()

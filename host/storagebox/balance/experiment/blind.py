@@ -21,6 +21,9 @@ class Blind:
     def began(self, *_: object, **__: object) -> bool:
         return False
 
+    def outpaced(self, *_: object, **__: object) -> bool:
+        return False
+
     def ended(self, *_: object, **__: object) -> bool:
         return False
 

@@ -33,6 +33,7 @@ class Assessment:
         eligible: whom the picker is made of; in the order given, their `weight` set. Empty only if
             there are no nodes, or all drain.
         probation: whom one request may try, because they were ejected and their time is over.
+        overdue: of these, whom nobody tried for long: so may one that can't be repeated.
         panic: too few are well, so health is disregarded: load on dead servers hurts less than all
             load on the last.
         again_s: when to assess anew although nothing happens; `inf` if never.
@@ -42,6 +43,7 @@ class Assessment:
     probation: tuple[Node, ...]
     panic: bool
     again_s: float
+    overdue: tuple[Node, ...] = ()
 
 
 class Health(Protocol):
@@ -63,6 +65,13 @@ class Health(Protocol):
         """A request goes to it; `probe`: to see whether a server on probation has recovered.
 
         True if that may change who is eligible or on probation.
+        """
+        ...
+
+    def outpaced(self, node: Node, began_s: float, now: float, *, probe: bool) -> bool:
+        """A request that began at `began_s` has no answer yet, and one sent later elsewhere has.
+
+        True if that changes who is eligible or on probation. How it ends is still to be told.
         """
         ...
 

@@ -4,10 +4,12 @@
                           ▲                               │
                           └── for twice as long ── fails ─┘
 
-Two things eject: failures in a row, which find a dead server however little is asked of it; and a
-share of failures well above *the others'*, which finds one that is half broken. Published
-detectors compare with the mean of all and wait for 5 hosts with 50 to 100 requests in 10 s each
-(gRPC A50); among three, one outlier can't stand out from a mean that it is a third of.
+Three things eject: failures in a row, which find a dead server however little is asked of it; a
+share of failures well above *the others'*, which finds one that is half broken; and requests in a
+row that hedges, sent later to others, have outpaced without an answer in between, which find one
+that hangs long before a timeout does. Published detectors compare with the mean of all and wait
+for 5 hosts with 50 to 100 requests in 10 s each (gRPC A50); among three, one outlier can't stand
+out from a mean that it is a third of.
 """
 
 from collections.abc import Sequence
@@ -29,6 +31,10 @@ class Record:
     ejected_s: float | None = None
     """Since when; `None` if it isn't."""
     until_s: float = -inf
+    heard_s: float = -inf
+    """When a request last ended with an answer."""
+    outpaced: int = 0
+    """Requests since then that others, sent later elsewhere, have outpaced."""
     times: int = 0
     """Ejections that aren't forgotten: each doubles the time."""
     why: str = ""
@@ -52,6 +58,9 @@ class Ejection:
         difference: also ejected if its share of failures exceeds the others' by this much;
             `None`: never for that. 0.3 of 20 requests: where a tenth of all requests fail
             everywhere, a sound server shows that by chance once in some thousands.
+        outpaced: ejected after so many that were outpaced, without an answer in between. More than
+            failures, for hedges outpace up to one in twenty requests at a sound server, too: five
+            in a row are chance once in millions.
         volume: requests within the window, of its own and of the others, that this needs.
         window_s: 30 s, since small clusters get few requests (A50: 10 s).
         time_s: how long the first time. Short, for the first request after it tells the truth,
@@ -63,9 +72,12 @@ class Ejection:
             last: two of three, 200 of 300. Others stay, however they fail: the survivors
             would be asked to carry several times their load. (A50's 10 % is one of three.)
         probe_patience_s: a probe that has not ended by then doesn't keep others from trying.
+        unsafe_after_s: if no safe request has tried it for so long, one that can't be repeated
+            may: a client that only writes would never trust it again.
     """
 
     failures: int = 3
+    outpaced: int = 5
     difference: float | None = 0.3
     volume: int = 20
     window_s: float = 30.0
@@ -75,10 +87,11 @@ class Ejection:
     forget_s: float = 10.0
     max_share: float = 2 / 3
     probe_patience_s: float = 10.0
+    unsafe_after_s: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.failures < 1 or self.volume < 1:
-            raise ValueError("ejection: failures and volume are counts of 1 or more")
+        if min(self.failures, self.outpaced, self.volume) < 1:
+            raise ValueError("ejection: failures, outpaced and volume are counts of 1 or more")
         if not (0 < self.time_s <= self.max_time_s and self.window_s > 0 and self.forget_s > 0):
             raise ValueError("ejection: times are more than 0 s, and time_s at most max_time_s")
         if not (0 <= self.jitter < 1 and 0 <= self.max_share <= 1):
@@ -103,7 +116,8 @@ class Ejection:
 
         True if the server is now ejected, on probation or well and was not before.
         """
-        if probe and began_s == record.probe_s:
+        probe = probe and began_s == record.probe_s  # or it has been judged, and another tries
+        if probe:
             record.probe_s = None
         if outcome is Outcome.OVERLOADED:
             if not probe or not record.ejected:
@@ -115,6 +129,9 @@ class Ejection:
             return probe  # it says nothing, so another may try
         if began_s < record.since_s:
             return False
+        if not failed:
+            record.heard_s = now
+            record.outpaced = 0
         if record.ejected_s is not None:
             return self._ended_ejected(record, failed, began_s, now, probe=probe, random=random)
         record.window.add(failed, now)
@@ -125,9 +142,39 @@ class Ejection:
         record.in_a_row += 1
         why = self._reason(record, everybody)
         if why:
-            forgotten = int((now - record.since_s) / self.forget_s) if record.times else 0
-            self._eject(record, max(0, record.times - forgotten) + 1, why, now, random)
+            self._eject(record, self._remembered(record, now) + 1, why, now, random)
         return bool(why)
+
+    def outpace(
+        self, record: Record, began_s: float, now: float, *, probe: bool, random: Random
+    ) -> bool:
+        """A request has been outpaced by another server; true as for `ended`.
+
+        One that the server has answered another request beside says nothing: it is only slow.
+        """
+        if began_s < record.since_s or began_s <= record.heard_s:
+            return False
+        record.outpaced += 1
+        if record.ejected:
+            if not probe or began_s != record.probe_s:
+                return False
+            record.probe_s = None
+            self._eject(record, record.times + 1, "a try was outpaced", now, random)
+            return True
+        if record.outpaced < self.outpaced:
+            return False
+        why = f"{record.outpaced} requests in a row were outpaced by others sent later"
+        self._eject(record, self._remembered(record, now) + 1, why, now, random)
+        return True
+
+    def try_now(self, record: Record, now: float) -> None:
+        """Something speaks for it: a request may try it before its time is over."""
+        record.until_s = min(record.until_s, now)
+
+    def _remembered(self, record: Record, now: float) -> int:
+        """Earlier ejections that aren't forgotten."""
+        forgotten = int((now - record.since_s) / self.forget_s) if record.times else 0
+        return max(0, record.times - forgotten)
 
     def _ended_ejected(
         self,
@@ -154,7 +201,7 @@ class Ejection:
     def recover(self, record: Record, now: float) -> None:
         """It is well again, and what happened before counts no more, but for `times`."""
         record.window = Window(self.window_s)
-        record.in_a_row = 0
+        record.in_a_row = record.outpaced = 0
         record.ejected_s = None
         record.probe_s = None
         record.since_s = now
@@ -203,3 +250,7 @@ class Ejection:
         if record.probe_s is not None and now < record.probe_s + self.probe_patience_s:
             return False, record.probe_s + self.probe_patience_s
         return True, inf
+
+    def overdue_s(self, record: Record) -> float:
+        """From when on a request that can't be repeated may try it, too."""
+        return record.until_s + self.unsafe_after_s

@@ -108,6 +108,7 @@ class Trust:
         if finding.verdict in (Verdict.WELL, Verdict.DEGRADED):
             if before is Verdict.FAILING:
                 state.passing_s = now
+                self.ejection.try_now(state.record, now)
             if self.checks_reinstate and state.record.ejected and now >= state.record.until_s:
                 self.ejection.recover(state.record, now)
                 changed = True
@@ -118,6 +119,10 @@ class Trust:
             state: _State = node.health
             state.record.probe_s = now
         return probe
+
+    def outpaced(self, node: Node, began_s: float, now: float, *, probe: bool) -> bool:
+        state: _State = node.health
+        return self.ejection.outpace(state.record, began_s, now, probe=probe, random=state.random)
 
     def ended(
         self,
@@ -154,6 +159,7 @@ class Trust:
         out = self.ejection.out([state.record for state in states])
         against: list[int] = []
         probation: list[Node] = []
+        overdue: list[Node] = []
         again_s = inf
         for at, (node, state) in enumerate(zip(usable, states, strict=True)):
             objection = _hearsay(node, state)
@@ -162,18 +168,23 @@ class Trust:
                     may, ask_s = self.ejection.may_try(state.record, now)
                     if may:
                         probation.append(node)
+                        ask_s = self.ejection.overdue_s(state.record)
+                        if now >= ask_s:
+                            overdue.append(node)
+                            ask_s = inf
                     again_s = min(again_s, ask_s)
                 objection = Objection.REQUESTS
             against.append(objection)
         limit = given_up(against, self.panic_share)
         chosen = [node for node, each in zip(usable, against, strict=True) if each <= limit]
         if limit >= Objection.REQUESTS:
-            probation, again_s = [], inf  # all are tried anyway
+            probation, overdue, again_s = [], [], inf  # all are tried anyway
         return Assessment(
             tuple(chosen),
             tuple(probation),
             panic=limit > Objection.NONE,
             again_s=min(again_s, self._weigh(chosen, now)),
+            overdue=tuple(overdue),
         )
 
     def _weigh(self, nodes: Sequence[Node], now: float) -> float:

@@ -22,7 +22,7 @@ from storagebox.balance.running import NotReady, Running, running
 from storagebox.balance.servers import Servers, resolver_of
 from storagebox.balance.transport.attempts import Attempts, Settings
 from storagebox.balance.transport.balanced import Balanced, Ended, Key
-from storagebox.balance.transport.bodies import AsyncBody
+from storagebox.balance.transport.bodies import AsyncAhead, AsyncBody
 from storagebox.balance.transport.channels import Answer, AsyncChannel, async_channels
 from storagebox.balance.transport.faults import outcome_of_error
 from storagebox.balance.transport.pools import Connecting, Pool, Pools
@@ -125,6 +125,8 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
         pool = balanced.pools.take(pick.endpoint)
         try:
             answer = await self._send(request, pick.endpoint, pool, attempts)
+            if balanced.reads_ahead(answer, attempts):
+                answer.stream = await AsyncAhead.read(answer.stream)
         except BaseException as error:
             balanced.failed(pick, pool, outcome_of_error(error))
             if isinstance(error, Exception):
@@ -163,6 +165,8 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
             await _drop(done | running)
             raise
         best = min(done, key=lambda task: not _good(task))
+        if _good(best):
+            self._balanced.outpacing(best.result(), attempts)
         await _drop((done | running) - {best})
         return best.result()
 

@@ -45,6 +45,7 @@ class Attempts:
         "_again",
         "_balancer",
         "_key",
+        "_picks",
         "_settings",
         "_tried",
         "deadline_at_s",
@@ -68,6 +69,7 @@ class Attempts:
         self._settings = settings
         self._key = key
         self._tried: list[str] = []
+        self._picks: list[Pick] = []
         self._again = 0
         self.safe = is_safe(method, extensions)
         self.replayable = replayable
@@ -96,7 +98,20 @@ class Attempts:
         """
         pick = self._balancer.pick(now, self._key, self._tried, safe=self.safe and self.replayable)
         self._tried.append(pick.endpoint.id)
+        self._picks.append(pick)
         return pick
+
+    def outpacing(self, pick: Pick, now: float) -> None:
+        """This one has been answered: those sent before it, and not answered yet, are outpaced."""
+        for earlier in self._picks:
+            if earlier is pick:
+                return
+            earlier.outpaced(now)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether another attempt might follow a failure of the server, whatever it was."""
+        return self._settings.retries is not None and self.safe and self.replayable
 
     def may_hedge(self) -> bool:
         """Whether a second endpoint may be asked at all; not yet whether the budget has it."""

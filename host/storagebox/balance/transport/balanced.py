@@ -19,6 +19,7 @@ from storagebox.balance.retry.hedging import Latencies
 from storagebox.balance.retry.pushback import said_by
 from storagebox.balance.retry.rules import outcome_of
 from storagebox.balance.transport.attempts import Attempts, Settings
+from storagebox.balance.transport.bodies import is_small
 from storagebox.balance.transport.channels import Answer
 from storagebox.balance.transport.faults import as_httpx, outcome_of_error
 from storagebox.balance.transport.outgoing import extensions_of
@@ -134,6 +135,10 @@ class Balanced(Generic[C]):
         self.pools.give(pool)
         pick.done(outcome, self.clock())
 
+    def reads_ahead(self, answer: Answer, attempts: Attempts) -> bool:
+        """Whether to read the body before the program does, to be able to repeat the request."""
+        return attempts.repeatable and is_small(answer.headers)
+
     def response(
         self,
         pick: Pick,
@@ -172,6 +177,10 @@ class Balanced(Generic[C]):
         if outcome is Outcome.SUCCESS:
             return False
         return attempts.again(ended.pick, outcome, ended.status, ended.what, self.clock())
+
+    def outpacing(self, best: Ended, attempts: Attempts) -> None:
+        """Of attempts beside each other this good one counts."""
+        attempts.outpacing(best.pick, self.clock())
 
     def hedge_after_s(self, attempts: Attempts) -> float | None:
         """How long to wait before another endpoint is asked besides; `None`: for ever."""

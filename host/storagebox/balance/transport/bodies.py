@@ -3,9 +3,12 @@
 A response is handed over at its headers, and its server works on until the body is through. So
 what holds the in-flight count is the stream that the program reads, and every way to be rid of a
 stream ends in `close`.
+
+A small body of a request that may be repeated is read before the program gets its headers: were it
+torn while the program reads, nobody could ask another server any more.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Protocol
 
 import httpx
@@ -28,6 +31,62 @@ class _SyncSource(Protocol):
 class _AsyncSource(Protocol):
     def __aiter__(self) -> AsyncIterator[bytes]: ...
     async def aclose(self) -> None: ...
+
+
+AHEAD_BYTES = 65536
+"""Bodies known to be no longer are read ahead."""
+
+
+def is_small(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether the answer says itself that little is to come. A stream without end says nothing."""
+    for name, value in headers:
+        if name.lower() == b"content-length":
+            return value.isdigit() and int(value[:9]) <= AHEAD_BYTES
+    return False
+
+
+class SyncAhead:
+    """A body that has been read; raises what reading raises."""
+
+    def __init__(self, source: _SyncSource) -> None:
+        self._source = source
+        try:
+            self._parts = list(source)
+        except BaseException:
+            source.close()
+            raise
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._parts)
+
+    def close(self) -> None:
+        """Give its connection back, if it still has one."""
+        self._source.close()
+
+
+class AsyncAhead:
+    """A body that has been read; `read` makes it and raises what reading raises."""
+
+    def __init__(self, source: _AsyncSource, parts: Sequence[bytes]) -> None:
+        self._source = source
+        self._parts = parts
+
+    @classmethod
+    async def read(cls, source: _AsyncSource) -> "AsyncAhead":
+        """Read all of it."""
+        try:
+            return cls(source, [part async for part in source])
+        except BaseException:
+            await source.aclose()
+            raise
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self._parts:
+            yield part
+
+    async def aclose(self) -> None:
+        """Give its connection back, if it still has one."""
+        await self._source.aclose()
 
 
 class SyncBody(httpx.SyncByteStream):

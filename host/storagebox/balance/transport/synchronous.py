@@ -27,13 +27,15 @@ from storagebox.balance.running import NotReady
 from storagebox.balance.servers import Servers, resolver_of
 from storagebox.balance.transport.attempts import Attempts, Settings
 from storagebox.balance.transport.balanced import Balanced, Ended, Key
-from storagebox.balance.transport.bodies import SyncBody
+from storagebox.balance.transport.bodies import SyncAhead, SyncBody
 from storagebox.balance.transport.channels import SyncChannel, sync_channels
 from storagebox.balance.transport.faults import outcome_of_error
 from storagebox.balance.transport.pools import Connecting, Pools
 from storagebox.balance.transport.probing import SyncProbing
 
-_HEDGED_AT_ONCE = 64
+_HEDGED_AT_ONCE = 1024
+"""Threads, made as they are needed. Attempts at a server that hangs keep theirs until they time
+out, and mustn't keep others waiting."""
 
 
 class BalancedTransport(httpx.BaseTransport):
@@ -139,6 +141,8 @@ class BalancedTransport(httpx.BaseTransport):
             answer = pool.connections.send(
                 request, pick.endpoint, balanced.extensions(request, attempts)
             )
+            if balanced.reads_ahead(answer, attempts):
+                answer.stream = SyncAhead(answer.stream)
         except BaseException as error:
             balanced.failed(pick, pool, outcome_of_error(error))
             if isinstance(error, Exception):
@@ -158,6 +162,8 @@ class BalancedTransport(httpx.BaseTransport):
             ended, running = wait(running, return_when=FIRST_COMPLETED)
             done |= ended
         best = min(done, key=lambda future: not _good(future))
+        if _good(best):
+            self._balanced.outpacing(best.result(), attempts)
         for late in (done | running) - {best}:
             late.add_done_callback(_drop)
         return best.result()
