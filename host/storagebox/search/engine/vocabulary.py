@@ -85,7 +85,8 @@ class Words:
         # What has another first letter takes two edits to be forgiven.
         among = slice(0, len(self.words)) if edits > 1 else slice(*self.beginning(query[0]))
         places = self._sieve.sift(query, edits, among, prefix=prefix)
-        words: list[str] = [self.words[place] for place in map(int, places)]
+        numbers: list[int] = places.tolist()
+        words = [self.words[number] for number in numbers]
         costs, lengths = measured(query, words, edits, prefix=prefix)
         near = np.flatnonzero(costs)
         # Worst first, and equals by their places.
