@@ -18,9 +18,11 @@ for _folder in (ROOT / "host", ROOT / "firmware", ROOT):
         sys.path.insert(0, str(_folder))  # before any `tests` package that others installed
 
 from phantom.port import cpython  # noqa: E402
+
+cpython.install()  # before anything imports firmware
+
 from tests import explained, lanes, portable  # noqa: E402
 
-cpython.install()
 # An example that takes long has found a busy machine.
 hypothesis.settings.register_profile(
     "phantom", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

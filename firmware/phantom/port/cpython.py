@@ -143,7 +143,10 @@ def ilistdir(folder: str) -> Iterator[tuple[str, int, int, int]]:
 
 def install() -> None:
     """Make firmware modules importable; harmless to call again or on MicroPython's own modules."""
-    sys.modules.setdefault("micropython", _micropython())
+    # Blinka brings a module of this name, too, which refuses viper.
+    known = getattr(sys.modules.get("micropython"), "viper", None)
+    if sys.implementation.name != "micropython" and known is not _viper:
+        sys.modules["micropython"] = _micropython()
     for pointer in (ptr8, ptr16, ptr32, uint):
         builtins.__dict__.setdefault(pointer.__name__, pointer)
     for function in (ticks_us, ticks_ms, ticks_add, ticks_diff, sleep_ms, sleep_us):
