@@ -1,5 +1,6 @@
 """What a scrape of a balancer's metrics shows."""
 
+import threading
 from random import Random
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -72,3 +73,46 @@ def test_who_has_gone_is_told_of_no_more():
     assert b"10.0.0.2" in generate_latest(registry)
     made.update(TWO[:1], 1.0)
     assert b"10.0.0.2" not in generate_latest(registry)
+
+
+def test_who_has_gone_is_told_of_until_its_last_request_has_ended():
+    registry = CollectorRegistry()
+    made = watched(registry)
+    picks = [made.pick(0.0) for _ in range(4)]
+    made.update(TWO[:1], 1.0)
+    for pick in picks:
+        assert b"10.0.0.2" in generate_latest(registry) or pick.endpoint == TWO[0]
+        pick.done(Outcome.SUCCESS, 2.0)
+    shown = generate_latest(registry)
+    assert b"10.0.0.2" not in shown
+    assert b"10.0.0.1" in shown
+
+
+def test_scrapes_and_requests_may_come_while_servers_come_and_go():
+    registry = CollectorRegistry()
+    made = watched(registry)
+    raised: list[BaseException] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        try:
+            while not over.is_set():
+                made.pick(0.0).done(Outcome.SUCCESS, 0.0)
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for n in range(200):
+            made.update([Endpoint(f"10.0.{n}.{m}", 80) for m in range(5)], 0.0)
+            if n % 20 == 0:
+                generate_latest(registry)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(10)
+    made.update([], 0.0)
+    assert raised == []
+    assert b"10.0." not in generate_latest(registry)

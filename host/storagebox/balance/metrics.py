@@ -17,6 +17,7 @@
 of `Outcome`, and empty on success. Needs the extra `metrics`.
 """
 
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,8 +47,11 @@ class Metrics:
     def __init__(self, server_address: str, registry: CollectorRegistry = REGISTRY) -> None:
         self._address = server_address
         self._shared = _Shared.of(registry)
-        self._durations: dict[tuple[str, Outcome], Histogram] = {}
-        self._picks: dict[tuple[str, str], Counter] = {}
+        self._members: dict[str, Node] = {}
+        self._durations: dict[str, dict[Outcome, Histogram]] = {}
+        self._picks: dict[str, dict[str, Counter]] = {}
+        self._lock = threading.Lock()
+        """Held while a series comes or goes, and not to count."""
 
     def watch(self, balancer: Balancer, clock: Callable[[], float] = time.monotonic) -> None:
         """Tell how this balancer's servers stand, too, each time somebody scrapes."""
@@ -55,32 +59,42 @@ class Metrics:
 
     def membership(self, nodes: Sequence[Node], gone: Sequence[Node]) -> None:
         """Forget who has gone: each server that ever was would be told for ever."""
+        self._members = {node.endpoint.id: node for node in nodes}
         for node in gone:
-            id_ = node.endpoint.id
-            for key in [key for key in self._durations if key[0] == id_]:
-                del self._durations[key]
-                self._shared.durations.remove(self._address, id_, _error_type(key[1]))
-            for key in [key for key in self._picks if key[0] == id_]:
-                del self._picks[key]
-                self._shared.picks.remove(self._address, id_, key[1])
+            self._forget(node)
 
     def picked(self, node: Node, reason: str) -> None:
         """One more to this server."""
-        key = (node.endpoint.id, reason)
-        counter = self._picks.get(key)
+        counter = self._picks.get(node.endpoint.id, {}).get(reason)
         if counter is None:
-            counter = self._picks[key] = self._shared.picks.labels(self._address, *key)
+            with self._lock:
+                counter = self._shared.picks.labels(self._address, node.endpoint.id, reason)
+                self._picks.setdefault(node.endpoint.id, {})[reason] = counter
         counter.inc()
 
     def done(self, node: Node, reason: str, outcome: Outcome, latency_s: float) -> None:
         """It took so long."""
-        key = (node.endpoint.id, outcome)
-        histogram = self._durations.get(key)
+        histogram = self._durations.get(node.endpoint.id, {}).get(outcome)
         if histogram is None:
-            histogram = self._durations[key] = self._shared.durations.labels(
-                self._address, node.endpoint.id, _error_type(outcome)
-            )
+            with self._lock:
+                histogram = self._shared.durations.labels(
+                    self._address, node.endpoint.id, _error_type(outcome)
+                )
+                self._durations.setdefault(node.endpoint.id, {})[outcome] = histogram
         histogram.observe(latency_s)
+        if node.endpoint.id not in self._members:
+            self._forget(node)
+
+    def _forget(self, node: Node) -> None:
+        """Who has left is told of until the last of its requests has ended."""
+        id_ = node.endpoint.id
+        with self._lock:
+            if node.in_flight or id_ in self._members:
+                return
+            for outcome in self._durations.pop(id_, {}):
+                self._shared.durations.remove(self._address, id_, _error_type(outcome))
+            for reason in self._picks.pop(id_, {}):
+                self._shared.picks.remove(self._address, id_, reason)
 
 
 def _error_type(outcome: Outcome) -> str:
@@ -122,7 +136,7 @@ class _Shared(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         gauges = _gauges()
-        for address, standings in self.watched.items():
+        for address, standings in list(self.watched.items()):
             now = standings()
             seen = zlib.crc32("\n".join(standing.endpoint.address for standing in now).encode())
             gauges["hash"].add_metric((address,), seen)
