@@ -19,7 +19,7 @@ def nodes(policy: Policy, weights: Sequence[float | None] | int, now: float = 0.
     """A node for each weight, or so many whose weight nobody knows, as a balancer makes them."""
     weights = [None] * weights if isinstance(weights, int) else weights
     made = [
-        Node(endpoint.weighing(weight), now)
+        Node(endpoint.weighing(weight))
         for endpoint, weight in zip(endpoints(len(weights)), weights, strict=True)
     ]
     for node in made:
@@ -46,9 +46,6 @@ def end(
 ) -> None:
     """End a request as a balancer does."""
     node.in_flight -= 1
-    if report is not None:
-        node.report = report
-        node.reported_s = now
     if policy.measure is not None:
         policy.measure.ended(node, latency_s, outcome, report, now)
 

@@ -53,6 +53,20 @@ def test_a_weight_that_is_none_is_refused(weight: float):
         Endpoint("a", 80, weight=weight)
 
 
+@pytest.mark.parametrize(
+    "host", ["a..b", "a" * 64, "a b", "a\0b", "a/b", "[::1]", "http://a", "ü" * 64]
+)
+def test_a_host_that_is_none_is_refused(host: str):
+    with pytest.raises(ValueError, match=r"that is no host: give a name or an address"):
+        Endpoint(host, 80)
+
+
+def test_a_host_is_kept_as_sockets_take_it():
+    assert Endpoint("bücher.example", 80).address == "xn--bcher-kva.example:80"
+    assert Endpoint("fe80::1%eth0.7", 80).address == "[fe80::1%eth0.7]:80"
+    assert Endpoint("_a.example.", 80).host == "_a.example."
+
+
 def test_what_drains_is_not_chosen():
     drained = [THREE[0].weighing(0), *THREE[1:]]
     assert set(hosts(balancer(drained), 20)) == {"10.0.0.2", "10.0.0.3"}
@@ -111,6 +125,27 @@ def test_a_retry_goes_elsewhere_while_there_is_an_elsewhere():
     assert made.pick(0.0, tried=tried).endpoint.id in tried
 
 
+def test_retries_of_many_clients_do_not_all_go_to_the_same_server():
+    many = [Endpoint(f"10.0.0.{n}", 80) for n in range(1, 101)]
+    tried = [endpoint.id for endpoint in many[:80]]
+    second: list[str] = []
+    for seed in range(40):
+        made = Balancer(RoundRobin(), random=Random(seed))
+        made.update(many, 0.0)
+        second.append(made.pick(0.0, tried=tried).endpoint.id)
+    assert len(set(second)) > 14, "of 20"
+    assert set(second).isdisjoint(tried)
+
+
+def test_how_a_request_to_who_has_left_ends_teaches_nothing():
+    made = balancer(failures=1)
+    pick = made.pick(0.0)
+    made.update([e for e in THREE if e != pick.endpoint], 0.0)
+    made.update(THREE, 0.0)
+    pick.done(Outcome.FAILURE, 0.0)
+    assert [(s.failed, s.in_flight, s.eligible) for s in made.standings(0.0)] == [(0, 0, True)] * 3
+
+
 def test_if_nobody_is_well_everybody_is_tried():
     made = balancer(failures=1)
     for endpoint in THREE:
@@ -128,3 +163,33 @@ def test_a_clock_that_goes_back_stands_still():
     assert "10.0.0.1" not in hosts(made, 20, 0.0)
     assert "10.0.0.1" not in hosts(made, 20, math.nan)
     assert made.pick(101.0).reason == "probe"
+
+
+@pytest.mark.parametrize("now", [math.nan, math.inf, -math.inf])
+def test_a_time_that_is_none_is_the_latest_that_was(now: float):
+    made = Balancer(RoundRobin(), health=Trust(Ejection(failures=1, time_s=1.0, jitter=0.0)))
+    made.update(THREE[:2], now)
+    made.pick(now).done(Outcome.FAILURE, now)
+    assert sorted(s.state for s in made.standings(0.5)) == [
+        "ejected for 0.5 s more: 1 failures in a row",
+        "well",
+    ]
+    assert made.pick(1.0).reason == "probe"
+
+
+@pytest.mark.parametrize("answered", [math.nan, -5.0])
+def test_no_answer_comes_before_its_request(answered: float):
+    seen: list[float] = []
+
+    class Watching:
+        def membership(self, nodes: object, gone: object) -> None: ...
+        def picked(self, node: object, reason: str) -> None: ...
+        def done(self, node: object, reason: str, outcome: Outcome, latency_s: float) -> None:
+            seen.append(latency_s)
+
+    made = Balancer(RoundRobin(), observer=Watching())
+    made.update(THREE, 1.0)
+    pick = made.pick(1.0)
+    pick.answered(answered)
+    pick.done(Outcome.SUCCESS, 2.0)
+    assert seen == [0.0]

@@ -116,7 +116,7 @@ def picks_per_second(policy: Policy, size: int, *, probes: bool = False) -> floa
     All have reported, and some have requests in flight. Probes are answered after every few picks,
     which counts only if `probes`. A key's ranking of servers is there already.
     """
-    nodes = [Node(endpoint, 0.0) for endpoint in _endpoints(size)]
+    nodes = [Node(endpoint) for endpoint in _endpoints(size)]
     for i, node in enumerate(nodes):
         if policy.measure is not None:
             node.load = policy.measure.fresh(0.0)

@@ -11,7 +11,7 @@ It holds no socket, reads no clock and starts no task: resolvers, checks and tra
 """
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 from random import Random
@@ -108,7 +108,7 @@ class Balancer:
     def update(self, endpoints: Iterable[Endpoint], now: float) -> None:
         """The membership is now this. Servers that stay (by id) keep what is known of them.
 
-        Requests to one that has left go on, and their ends are counted nowhere.
+        Requests to one that has left go on; its observer hears of their ends, and nobody else.
         """
         with self._lock:
             now = self._monotonic(now)
@@ -117,7 +117,7 @@ class Balancer:
             for endpoint in distinct(endpoints):
                 node = self._nodes.get(endpoint.id)
                 if node is None:
-                    node = Node(endpoint, now)
+                    node = Node(endpoint)
                     if self.policy.measure is not None:
                         node.load = self.policy.measure.fresh(now)
                     self._health.joined(node, now, self._random, first=first)
@@ -184,12 +184,16 @@ class Balancer:
                 other for other in self._assessment.eligible if other.endpoint.id not in tried
             ]
             if others:
-                return min(
-                    others, key=lambda other: other.in_flight / (other.weight or 1)
-                ), "retry"
+                return self._least(others), "retry"
         if tried:
             return node, "retry"
         return node, "panic" if self._assessment.panic else "policy"
+
+    def _least(self, nodes: Sequence[Node]) -> Node:
+        """Any of those with the fewest requests: the same one of all for every client that has a
+        server to avoid would be the next to fail."""
+        draw = self._random.random
+        return min(nodes, key=lambda node: (node.in_flight / (node.weight or 1), draw()))
 
     def _nobody(self) -> str:
         if not self._nodes:
@@ -214,25 +218,27 @@ class Balancer:
                 return
             pick.open = False
             now = self._monotonic(now)
-            latency_s = (now if pick.answered_s is None else pick.answered_s) - pick.began_s
+            ended_s = now if pick.answered_s is None else pick.answered_s
+            latency_s = max(0.0, ended_s - pick.began_s)  # NaN is no time either
             node.in_flight -= 1
-            if outcome is Outcome.SUCCESS:
-                node.succeeded += 1
-            elif outcome.blames_server:
+            if outcome.blames_server:
                 node.failed += 1
-            if report is not None and report.retry_after_s is None:
-                node.report = report
-                node.reported_s = now
-            if self.policy.measure is not None:
-                self.policy.measure.ended(node, latency_s, outcome, report, now)
-            probe = pick.reason == "probe"
-            assess_s = self._health.ended(
-                node, outcome, pick.began_s, now, probe=probe, report=report
-            )
-            self._again_s = min(self._again_s, assess_s)
-            if now >= self._again_s:
-                self._assess(now)
+            if self._nodes.get(node.endpoint.id) is node:
+                self._learn(pick, outcome, latency_s, now, report)
         self._observer.done(node, pick.reason, outcome, latency_s)
+
+    def _learn(
+        self, pick: Pick, outcome: Outcome, latency_s: float, now: float, report: LoadReport | None
+    ) -> None:
+        """What the end of a request tells of a server that is still there."""
+        node = pick.node
+        if self.policy.measure is not None:
+            self.policy.measure.ended(node, latency_s, outcome, report, now)
+        probe = pick.reason == "probe"
+        assess_s = self._health.ended(node, outcome, pick.began_s, now, probe=probe, report=report)
+        self._again_s = min(self._again_s, assess_s)
+        if now >= self._again_s:
+            self._assess(now)
 
     # Probes, which some policies want
 
@@ -286,10 +292,11 @@ class Balancer:
         )
 
     def _monotonic(self, now: float) -> float:
-        """Time as the policies see it: a clock that goes back stands still, and NaN is no time."""
-        if now > self._latest_s:
+        """Time as the policies see it: a clock that goes back stands still, and what is no
+        finite number is no time."""
+        if self._latest_s < now < inf:
             self._latest_s = now
-        return self._latest_s
+        return self._latest_s if self._latest_s > -inf else 0.0
 
     # For people
 

@@ -5,10 +5,15 @@ An endpoint is a value: two that are equal say the same. What happens to a serve
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 MAX_PORT = 65535
+
+_LABEL = r"[^\x00-\x20\x7f./?#@\[\]\\]{1,63}"
+_HOST = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?")
+"""A name as DNS takes it, or an address; no part of a URL beside the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,8 @@ class Endpoint:
     """Where a server answers, and what is known of it beforehand.
 
     Args:
-        host: a name or an IP address; IPv6 without brackets.
+        host: a name or an IP address; IPv6 without brackets, link-local with its zone
+            (`fe80::1%eth0`). A name in other letters than ASCII is kept as DNS has it (`xn--…`).
         port: 1 to 65535.
         weight: capacity relative to the others'. `None`: nobody said, which counts as the mean of
             those that are known. `0`: drain, it gets no new requests but keeps its connections.
@@ -27,7 +33,8 @@ class Endpoint:
         meta: anything else a registry tells; it plays no part in choosing.
 
     Raises:
-        ValueError: the host is empty, the port out of range, or the weight negative or no number.
+        ValueError: the host is empty or none, the port out of range, or the weight negative or no
+            number.
     """
 
     host: str
@@ -43,6 +50,7 @@ class Endpoint:
             raise ValueError(
                 f"endpoint {self.id or '?'}: the host is empty: give a name or an address"
             )
+        object.__setattr__(self, "host", _ascii(self.host))
         if not 0 < self.port <= MAX_PORT:
             raise ValueError(
                 f"endpoint {self.host}: port {self.port} is not within 1 to {MAX_PORT}"
@@ -63,6 +71,19 @@ class Endpoint:
     def weighing(self, weight: float | None) -> "Endpoint":
         """The same server with another weight."""
         return replace(self, weight=weight)
+
+
+def _ascii(host: str) -> str:
+    try:
+        name = host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        name = ""
+    if not _HOST.fullmatch(name):
+        raise ValueError(
+            f"endpoint {host!r}: that is no host: give a name or an address, without scheme, port,"
+            " path or brackets"
+        )
+    return name
 
 
 def distinct(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:

@@ -7,7 +7,6 @@ that a change of membership forgets nothing about the servers that stay.
 from typing import Any
 
 from storagebox.balance.endpoint import Endpoint
-from storagebox.balance.outcome import LoadReport
 
 
 class Node:
@@ -18,29 +17,20 @@ class Node:
         "failed",
         "health",
         "in_flight",
-        "joined_s",
         "load",
         "picked",
-        "report",
-        "reported_s",
-        "succeeded",
         "weight",
     )
 
-    def __init__(self, endpoint: Endpoint, now: float) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self.joined_s = now
         self.in_flight = 0
         """Requests picked and not done. Done is when the body has been read or dropped."""
         self.picked = 0
-        self.succeeded = 0
         self.failed = 0
         """Outcomes that blame the server."""
         self.weight: float | None = endpoint.weight
         """What pickers use: the endpoint's, times what slow start and degradation leave of it."""
-        self.report: LoadReport | None = None
-        """The latest that the server told of itself."""
-        self.reported_s = now
         self.health: Any = None
         """What the balancer's `Health` keeps of it."""
         self.load: Any = None

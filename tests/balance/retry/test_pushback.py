@@ -44,6 +44,8 @@ def test_other_answers_keep_their_report_and_need_no_pause():
         (b"1.5", None),
         (b"soon", None),
         (b"Tue, 99 Dec 2026 11:00:00 GMT", None),
+        (b"Tue, 01 Dec %s 11:00:00 GMT" % (b"9" * 20), None),
+        (b"Tue, 01 Dec 2026 11:00:00 +%s" % (b"9" * 20), None),
         (b"\xb2", None),
         (b"", None),
     ],

@@ -59,10 +59,11 @@ class ZoneFirst:
     def _portions(self, nodes: Sequence[Node], zones: dict[str, list[Node]]) -> dict[str, float]:
         """The share of this client's requests that each zone gets."""
         weights = relative(nodes)
+        total = sum(weights)
         capacity = dict.fromkeys(zones, 0.0)
         for node, weight in zip(nodes, weights, strict=True):
             zone = node.endpoint.zone if node.endpoint.zone in zones else self.zone
-            capacity[zone] += weight / sum(weights)
+            capacity[zone] += weight / total
         clients = dict(self.clients) or dict.fromkeys(zones, 1 / len(zones))
         own = clients.get(self.zone, 0.0)
         near = 1.0 if own <= capacity[self.zone] else capacity[self.zone] / own

@@ -44,6 +44,6 @@ def retry_after_s(headers: Headers) -> float | None:
 def _date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year or a zone of many digits
         return None
     return date if date.tzinfo is not None else None
