@@ -64,6 +64,19 @@ def test_a_broken_connection_blames_the_server_and_a_bug_does_not(two: list[Serv
     assert counts(made) == [(0, 1)]
 
 
+def test_a_connection_interrupted_while_it_is_made_counts_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    made = balancer([Endpoint("10.0.0.1", 80)])
+    monkeypatch.setattr("socket.create_connection", interrupted)
+    with pytest.raises(KeyboardInterrupt), connected(made, timeout_s=5):
+        pass
+    assert counts(made) == [(0, 0)]
+
+
 def test_the_same_on_asyncio(two: list[Server]):
     made = balancer([dead(), two[0].endpoint])
 

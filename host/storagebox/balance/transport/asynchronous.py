@@ -4,7 +4,8 @@ client = httpx.AsyncClient(transport=AsyncBalancedTransport(resolver), base_url=
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from random import Random
 
@@ -72,9 +73,11 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
         self._ready = isinstance(self._resolver, Static) and checks is None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        balanced = self._balanced
+        balanced.belongs_to(asyncio.get_running_loop())
         if not self._ready:
             await self._await_servers()
-        balanced = self._balanced
+        await _close(balanced.pools.to_close())
         attempts = balanced.attempts(request)
         while True:
             after_s = balanced.hedge_after_s(attempts)
@@ -90,7 +93,6 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
             pause_s = attempts.pause_s()
             if pause_s:
                 await asyncio.sleep(pause_s)
-        await self._close_idle()
         if ended.response is not None:
             return ended.response
         assert ended.error is not None
@@ -121,9 +123,10 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
     async def _attempt(self, request: httpx.Request, attempts: Attempts) -> Ended:
         balanced = self._balanced
         pick = balanced.pick(attempts)
-        self._probing.after_pick(request)
-        pool = balanced.pools.take(pick.endpoint)
+        pool = None
         try:
+            self._probing.after_pick(request)
+            pool = balanced.pools.take(pick.endpoint)
             answer = await self._send(request, pick.endpoint, pool, attempts)
             if balanced.reads_ahead(answer, attempts):
                 answer.stream = await AsyncAhead.read(answer.stream)
@@ -161,23 +164,24 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
             while running and not any(_good(task) for task in done):
                 ended, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 done |= ended
+            best = min(done, key=lambda task: not _good(task))
+            if _good(best):
+                self._balanced.outpacing(best.result(), attempts)
+            await _drop((done | running) - {best})
         except BaseException:
             await _drop(done | running)
             raise
-        best = min(done, key=lambda task: not _good(task))
-        if _good(best):
-            self._balanced.outpacing(best.result(), attempts)
-        await _drop((done | running) - {best})
         return best.result()
-
-    async def _close_idle(self) -> None:
-        for channel in self._balanced.pools.to_close():
-            await channel.aclose()
 
     async def aclose(self) -> None:
         await self._probing.aclose()
         await self._runs.aclose()
-        for channel in self._balanced.pools.to_close(all_of_them=True):
+        await _close(self._balanced.pools.close())
+
+
+async def _close(channels: Iterator[AsyncChannel]) -> None:
+    for channel in channels:
+        with contextlib.suppress(Exception):  # no request's fault, and the others are to be closed
             await channel.aclose()
 
 

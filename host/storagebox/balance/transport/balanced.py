@@ -93,7 +93,23 @@ class Balanced(Generic[C]):
             policy, health=health, random=random, observer=_Also(observer, pools.left)
         )
         self._key = key
+        self._owner: object = None
         self._latencies = Latencies() if settings.hedging is not None else None
+
+    def belongs_to(self, owner: object) -> None:
+        """Note, at the first request, the process or event loop that sends it.
+
+        Raises:
+            RuntimeError: it is another one than before. The connections and whatever keeps the
+                membership up to date are the first one's; here they would silently be of no use.
+        """
+        if self._owner is None:
+            self._owner = owner
+        elif self._owner != owner:
+            raise RuntimeError(
+                "this transport has been used in another event loop, or before a fork in another"
+                " process: make one for each"
+            )
 
     def attempts(self, request: httpx.Request) -> Attempts:
         """The attempts of a new request."""
@@ -112,11 +128,15 @@ class Balanced(Generic[C]):
 
         Raises:
             httpx.ConnectError: there is nobody; users of httpx expect no other exception.
+            httpx.ConnectTimeout: the deadline is over, which is nobody's fault here.
         """
+        now = self.clock()
         try:
-            return attempts.pick(self.clock())
+            if attempts.expired(now):
+                raise httpx.ConnectTimeout("the deadline passed before the request was sent")
+            return attempts.pick(now)
         except NoEndpoint as nobody:
-            raise httpx.ConnectError(str(nobody)) from nobody
+            raise self.error(httpx.ConnectError(str(nobody)), attempts) from nobody
 
     def extensions(self, request: httpx.Request, attempts: Attempts) -> dict[str, Any]:
         """The extensions of one attempt."""
@@ -130,9 +150,10 @@ class Balanced(Generic[C]):
         if report is not None:
             self.balancer.probed(endpoint, report, self.clock())
 
-    def failed(self, pick: Pick, pool: Pool[C], outcome: Outcome) -> None:
+    def failed(self, pick: Pick, pool: Pool[C] | None, outcome: Outcome) -> None:
         """An attempt ended before there was an answer."""
-        self.pools.give(pool)
+        if pool is not None:
+            self.pools.give(pool)
         pick.done(outcome, self.clock())
 
     def reads_ahead(self, answer: Answer, attempts: Attempts) -> bool:
@@ -174,7 +195,7 @@ class Balanced(Generic[C]):
     def again(self, ended: Ended, attempts: Attempts) -> bool:
         """Whether the request, having ended so, is to be sent once more."""
         outcome = ended.outcome
-        if outcome is Outcome.SUCCESS:
+        if outcome is Outcome.SUCCESS or self.pools.closed:
             return False
         return attempts.again(ended.pick, outcome, ended.status, ended.what, self.clock())
 

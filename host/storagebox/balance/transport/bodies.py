@@ -107,7 +107,10 @@ class SyncBody(httpx.SyncByteStream):
             raise  # the program reads no further, and closes
         except BaseException as error:
             self._end(outcome_of_error(error))
-            raise as_httpx(error) from error
+            told = as_httpx(error)
+            if told is error:
+                raise
+            raise told from error
 
     def close(self) -> None:
         try:
@@ -134,7 +137,10 @@ class AsyncBody(httpx.AsyncByteStream):
             raise
         except BaseException as error:
             self._end(outcome_of_error(error))
-            raise as_httpx(error) from error
+            told = as_httpx(error)
+            if told is error:
+                raise
+            raise told from error
 
     async def aclose(self) -> None:
         try:

@@ -5,7 +5,7 @@ One pool for all would let a server that hangs use up every connection to the ot
 
 import ssl
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -69,12 +69,19 @@ class Pools(Generic[P]):
         self._make = make
         self._pools: dict[str, Pool[P]] = {}
         self._idle: list[P] = []
+        self.closed = False
         self._lock = threading.Lock()
 
     def take(self, endpoint: Endpoint) -> Pool[P]:
-        """The pool of an endpoint, for one request, which is to `give` it back."""
+        """The pool of an endpoint, for one request, which is to `give` it back.
+
+        Raises:
+            RuntimeError: the transport has been closed.
+        """
         address = (endpoint.host, endpoint.port)
         with self._lock:
+            if self.closed:
+                raise RuntimeError("the transport has been closed: make another")
             pool = self._pools.get(endpoint.id)
             if pool is None or pool.address != address:
                 if pool is not None:
@@ -107,15 +114,22 @@ class Pools(Generic[P]):
                 if pool is not None:
                     self._retire(pool)
 
-    def to_close(self, *, all_of_them: bool = False) -> list[P]:
-        """Connections that are to be closed, each told once; all, if the transport ends."""
+    def to_close(self) -> Iterator[P]:
+        """Connections that are to be closed, each told once."""
+        while self._idle:
+            with self._lock:
+                if not self._idle:
+                    return
+                connections = self._idle.pop()
+            yield connections
+
+    def close(self) -> Iterator[P]:
+        """The transport ends: all connections are to be closed, and there will be no more."""
         with self._lock:
-            if all_of_them:
-                for pool in self._pools.values():
-                    self._idle.append(pool.connections)
-                self._pools.clear()
-            idle, self._idle = self._idle, []
-            return idle
+            self.closed = True
+            self._idle += [pool.connections for pool in self._pools.values()]
+            self._pools.clear()
+        return self.to_close()
 
     def _retire(self, pool: Pool[P]) -> None:
         pool.retired = True

@@ -4,6 +4,7 @@ A probe counts as no request, and is forgotten if nothing comes back in time.
 """
 
 import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -30,22 +31,18 @@ class SyncProbing:
 
     def __init__(self, balanced: Balanced[SyncChannel]) -> None:
         self._balanced = balanced
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="probe")
 
     def after_pick(self, request: httpx.Request) -> None:
         """Send what is due; `request` says for which service."""
         endpoints = self._balanced.balancer.probes(self._balanced.clock())
-        if not endpoints:
-            return
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="probe")
-        for endpoint in endpoints:
-            self._threads.submit(self._probe, _probe_of(request), endpoint)
+        with contextlib.suppress(RuntimeError):  # closed meanwhile
+            for endpoint in endpoints:
+                self._threads.submit(self._probe, _probe_of(request), endpoint)
 
     def close(self) -> None:
         """Wait for nobody."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _probe(self, probe: httpx.Request, endpoint: Endpoint) -> None:
         balanced = self._balanced

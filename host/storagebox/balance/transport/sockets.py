@@ -14,12 +14,12 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 
 from storagebox.balance.balancer import Balancer, Pick
 from storagebox.balance.outcome import Outcome
+from storagebox.balance.running import Clock
 
-Clock = Callable[[], float]
 ATTEMPTS = 3
 """At so many servers a connection is tried before the last one's error is raised."""
 
@@ -46,6 +46,9 @@ def connected(
             break
         except OSError as error:
             _unreachable(balancer, pick, clock, tried, error)
+        except BaseException:
+            pick.done(Outcome.CANCELLED, clock())
+            raise
     with _counted(pick, clock), sock:
         yield sock
 

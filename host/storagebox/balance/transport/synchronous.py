@@ -6,9 +6,11 @@ A hedge needs a thread: the first attempt goes on in its own, and what comes too
 there.
 """
 
+import contextlib
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from random import Random
 
@@ -88,12 +90,14 @@ class BalancedTransport(httpx.BaseTransport):
         if isinstance(self._resolver, Static):
             self.balancer.update(self._resolver.endpoints, self._balanced.clock())
         self._ready = isinstance(self._resolver, Static) and checks is None
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads = ThreadPoolExecutor(_HEDGED_AT_ONCE, thread_name_prefix="hedge")
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        balanced = self._balanced
+        balanced.belongs_to(os.getpid())
         if not self._ready:
             self._await_servers()
-        balanced = self._balanced
+        _close(balanced.pools.to_close())
         attempts = balanced.attempts(request)
         while True:
             after_s = balanced.hedge_after_s(attempts)
@@ -109,7 +113,6 @@ class BalancedTransport(httpx.BaseTransport):
             pause_s = attempts.pause_s()
             if pause_s:
                 time.sleep(pause_s)
-        self._close_idle()
         if ended.response is not None:
             return ended.response
         assert ended.error is not None
@@ -135,9 +138,10 @@ class BalancedTransport(httpx.BaseTransport):
     def _attempt(self, request: httpx.Request, attempts: Attempts) -> Ended:
         balanced = self._balanced
         pick = balanced.pick(attempts)
-        self._probing.after_pick(request)
-        pool = balanced.pools.take(pick.endpoint)
+        pool = None
         try:
+            self._probing.after_pick(request)
+            pool = balanced.pools.take(pick.endpoint)
             answer = pool.connections.send(
                 request, pick.endpoint, balanced.extensions(request, attempts)
             )
@@ -152,42 +156,50 @@ class BalancedTransport(httpx.BaseTransport):
 
     def _hedged(self, request: httpx.Request, attempts: Attempts, after_s: float) -> Ended:
         """One attempt, and another beside it if that takes long; the first good one counts."""
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(_HEDGED_AT_ONCE, thread_name_prefix="hedge")
         running = {self._threads.submit(self._attempt, request, attempts)}
-        done, running = wait(running, timeout=after_s)
-        if not done and self._balanced.may_hedge_now():
-            running.add(self._threads.submit(self._attempt, request, attempts))
-        while running and not any(_good(future) for future in done):
-            ended, running = wait(running, return_when=FIRST_COMPLETED)
-            done |= ended
+        done: set[Future[Ended]] = set()
+        try:
+            done, running = wait(running, timeout=after_s)
+            if not done and self._balanced.may_hedge_now():
+                running.add(self._threads.submit(self._attempt, request, attempts))
+            while running and not any(_good(future) for future in done):
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                done |= ended
+        except BaseException:
+            _drop(done | running)  # who waits has been interrupted
+            raise
         best = min(done, key=lambda future: not _good(future))
         if _good(best):
             self._balanced.outpacing(best.result(), attempts)
-        for late in (done | running) - {best}:
-            late.add_done_callback(_drop)
+        _drop((done | running) - {best})
         return best.result()
-
-    def _close_idle(self) -> None:
-        for channel in self._balanced.pools.to_close():
-            channel.close()
 
     def close(self) -> None:
         self._probing.close()
         if self._background is not None:
             self._background.close()
-        for channel in self._balanced.pools.to_close(all_of_them=True):
+        _close(self._balanced.pools.close())
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _close(channels: Iterator[SyncChannel]) -> None:
+    for channel in channels:
+        with contextlib.suppress(Exception):  # no request's fault, and the others are to be closed
             channel.close()
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _good(attempt: "Future[Ended]") -> bool:
     return attempt.exception() is None and attempt.result().outcome is Outcome.SUCCESS
 
 
-def _drop(late: "Future[Ended]") -> None:
-    """Close what has come too late, or was no good."""
+def _drop(attempts: "set[Future[Ended]]") -> None:
+    """Close what comes too late, or was no good."""
+    for attempt in attempts:
+        attempt.cancel()
+        attempt.add_done_callback(_close_late)
+
+
+def _close_late(late: "Future[Ended]") -> None:
     if late.cancelled() or late.exception() is not None:
         return
     response = late.result().response
