@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -241,3 +241,50 @@ def test_an_error_amid_a_body_is_not_its_own_cause():
     with pytest.raises(httpx.ReadError) as caught:
         list(SyncBody(Broken(), lambda _: None, None))
     assert caught.value.__cause__ is None
+
+
+class Dripping(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A short body that takes a second a byte."""
+
+    def __init__(self) -> None:
+        self.now = self.sent = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _ in range(1000):
+            self.now += 1
+            self.sent += 1
+            yield b"a"
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self:
+            yield part
+
+    def answer(self) -> httpx.Response:
+        return httpx.Response(200, headers={"content-length": "1000"}, stream=self)
+
+    async def answer_soon(self) -> httpx.Response:
+        return self.answer()
+
+
+def test_a_body_that_drips_is_read_no_longer_than_the_deadline_although_it_is_small():
+    settings = Settings(deadline_s=10.0)
+
+    async def main() -> None:
+        drips = Dripping()
+        made = AsyncBalancedTransport(
+            THREE, connect=lambda _: Async(drips.answer_soon), settings=settings
+        )
+        made._balanced.clock = lambda: float(drips.now)
+        async with httpx.AsyncClient(transport=made, base_url="http://search") as search:
+            with pytest.raises(httpx.ReadTimeout):
+                await search.get("/")
+        assert (drips.sent, held(made.balancer)) == (10, 0)
+
+    asyncio.run(main())
+    drips = Dripping()
+    made = BalancedTransport(THREE, connect=lambda _: Sync(drips.answer), settings=settings)
+    made._balanced.clock = lambda: float(drips.now)
+    search = httpx.Client(transport=made, base_url="http://search")
+    with search, pytest.raises(httpx.ReadTimeout):
+        search.get("/")
+    assert (drips.sent, held(made.balancer)) == (10, 0)

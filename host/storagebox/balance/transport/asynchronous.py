@@ -128,8 +128,6 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
             self._probing.after_pick(request)
             pool = balanced.pools.take(pick.endpoint)
             answer = await self._send(request, pick.endpoint, pool, attempts)
-            if balanced.reads_ahead(answer, attempts):
-                answer.stream = await AsyncAhead.read(answer.stream)
         except BaseException as error:
             balanced.failed(pick, pool, outcome_of_error(error))
             if isinstance(error, Exception):
@@ -144,13 +142,18 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
         pool: Pool[AsyncChannel],
         attempts: Attempts,
     ) -> Answer:
-        extensions = self._balanced.extensions(request, attempts)
-        if attempts.deadline_at_s is None:
-            return await pool.connections.send(request, endpoint, extensions)
+        balanced = self._balanced
+        at_s = attempts.deadline_at_s
         try:
-            async with asyncio.timeout(attempts.deadline_at_s - self._balanced.clock()):
-                return await pool.connections.send(request, endpoint, extensions)
+            async with asyncio.timeout(None if at_s is None else at_s - balanced.clock()):
+                extensions = balanced.extensions(request, attempts)
+                answer = await pool.connections.send(request, endpoint, extensions)
+                if balanced.reads_ahead(answer, attempts):
+                    answer.stream = await AsyncAhead.read(answer.stream, balanced.check(attempts))
+                return answer
         except TimeoutError as late:
+            if at_s is None:
+                raise
             raise httpx.ReadTimeout("no answer before the deadline") from late
 
     async def _hedged(self, request: httpx.Request, attempts: Attempts, after_s: float) -> Ended:

@@ -19,7 +19,7 @@ from storagebox.balance.retry.hedging import Latencies
 from storagebox.balance.retry.pushback import said_by
 from storagebox.balance.retry.rules import outcome_of
 from storagebox.balance.transport.attempts import Attempts, Settings
-from storagebox.balance.transport.bodies import is_small
+from storagebox.balance.transport.bodies import Check, is_small
 from storagebox.balance.transport.channels import Answer
 from storagebox.balance.transport.faults import as_httpx, outcome_of_error
 from storagebox.balance.transport.outgoing import extensions_of
@@ -160,6 +160,17 @@ class Balanced(Generic[C]):
         """Whether to read the body before the program does, to be able to repeat the request."""
         return attempts.repeatable and is_small(answer.headers)
 
+    def check(self, attempts: Attempts) -> Check | None:
+        """What raises once the deadline is over; `None` if there is none."""
+        if attempts.deadline_at_s is None:
+            return None
+
+        def check() -> None:
+            if attempts.expired(self.clock()):
+                raise httpx.ReadTimeout("the deadline passed while the body was read")
+
+        return check
+
     def response(
         self,
         pick: Pick,
@@ -180,15 +191,11 @@ class Balanced(Generic[C]):
                 self.pools.give(pool)
                 pick.done(counted if outcome is None else outcome, self.clock(), report)
 
-        def check() -> None:
-            if attempts.expired(self.clock()):
-                raise httpx.ReadTimeout("the deadline passed while the body was read")
-
         answer.extensions["chosen"] = Chosen(pick.endpoint, pick.reason, attempts.number)
         return httpx.Response(
             answer.status,
             headers=answer.headers,
-            stream=body(answer.stream, end, None if attempts.deadline_at_s is None else check),
+            stream=body(answer.stream, end, self.check(attempts)),
             extensions=answer.extensions,
         )
 

@@ -48,10 +48,14 @@ def is_small(headers: Sequence[tuple[bytes, bytes]]) -> bool:
 class SyncAhead:
     """A body that has been read; raises what reading raises."""
 
-    def __init__(self, source: _SyncSource) -> None:
+    def __init__(self, source: _SyncSource, check: Check | None) -> None:
         self._source = source
+        self._parts: list[bytes] = []
         try:
-            self._parts = list(source)
+            for part in source:
+                if check is not None:
+                    check()
+                self._parts.append(part)
         except BaseException:
             source.close()
             raise
@@ -72,10 +76,15 @@ class AsyncAhead:
         self._parts = parts
 
     @classmethod
-    async def read(cls, source: _AsyncSource) -> "AsyncAhead":
+    async def read(cls, source: _AsyncSource, check: Check | None) -> "AsyncAhead":
         """Read all of it."""
+        parts: list[bytes] = []
         try:
-            return cls(source, [part async for part in source])
+            async for part in source:
+                if check is not None:
+                    check()
+                parts.append(part)
+            return cls(source, parts)
         except BaseException:
             await source.aclose()
             raise

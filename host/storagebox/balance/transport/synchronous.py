@@ -146,7 +146,7 @@ class BalancedTransport(httpx.BaseTransport):
                 request, pick.endpoint, balanced.extensions(request, attempts)
             )
             if balanced.reads_ahead(answer, attempts):
-                answer.stream = SyncAhead(answer.stream)
+                answer.stream = SyncAhead(answer.stream, balanced.check(attempts))
         except BaseException as error:
             balanced.failed(pick, pool, outcome_of_error(error))
             if isinstance(error, Exception):
