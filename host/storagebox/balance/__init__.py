@@ -6,6 +6,18 @@
 A *resolver* publishes endpoints as they come and go. *Health* keeps out who fails. A *policy*
 makes a *picker* of those that are left, and the picker chooses one a request. `Balancer` joins the
 three, a *transport* makes an HTTP client use it.
+
+    transport/      httpx, aiohttp, sockets: most programs need no more than this
+    resolver/       static, DNS, Consul, etcd, beacons, several merged
+    health/         checks, ejection, overload, slow start, panic; `trust` joins them
+    picker/         a policy a module
+    load/           what pickers that look at load compare
+    subset/         a few servers for each client, where there are thousands
+    retry/          when to send again or besides, within a budget
+    running, background    keep a balancer up to date, on an event loop or a thread
+    metrics         for Prometheus
+    reporting/, registration    the servers' side: tell load, and that one is there
+    experiment/     which policy is best, simulated and on real sockets
 """
 
 from storagebox.balance.balancer import Balancer, NoEndpoint, Pick, Standing

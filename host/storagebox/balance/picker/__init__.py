@@ -5,6 +5,20 @@ A *policy* is a value, the name and parameters of a way to choose. For each memb
 otherwise, the balancer swaps the whole picker. So a pick looks at no flags and takes no decisions
 but its own.
 
+    needs nothing from servers
+        round_robin, uniform_random    all alike
+        windowed                       some of all alike, one window after the other
+        weighted_random, stride, smooth    by weight, as configured or registered
+        least_request, power_of_two    by one's own requests, or what they take
+        aperture                       of a slice of the servers for each client
+        rendezvous_bounded             keys that stay at one server
+    needs servers that tell their load (`reporting`)
+        least_expected_wait            the default, which does without as well
+        prequal                        by probes
+        reported_weights               round robin, weights learnt
+    around another policy
+        zone_first, subsetting         near servers, or a subset of all
+
 How loaded a server is and how to choose by that are two questions. A `Measure` answers the first,
 a picker the second.
 """

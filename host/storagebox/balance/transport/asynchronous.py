@@ -1,6 +1,9 @@
 """The transport of `httpx.AsyncClient`, on asyncio.
 
-client = httpx.AsyncClient(transport=AsyncBalancedTransport(resolver), base_url="http://search")
+    transport = AsyncBalancedTransport(Consul("search"))
+    client = httpx.AsyncClient(transport=transport, base_url="http://search")
+
+It belongs to the event loop of its first request.
 """
 
 import asyncio

@@ -1,12 +1,14 @@
 """One request through all its attempts: to whom, how that ended, whether to go on. No sockets.
 
-Both transports, and whoever writes another, drive it:
+All transports, and whoever writes another, drive it:
 
-    attempts = Attempts(balancer, settings, method, extensions, replayable, now)
+    attempts = Attempts(
+        balancer, settings, method, extensions, replayable=True, key=None, now=now
+    )
     pick = attempts.pick(now)
     ... send ...
-    if attempts.again(pick, outcome, status, now):
-        ... after attempts.pause_s(now), pick once more ...
+    if attempts.again(pick, outcome, status, what, now):
+        ... after attempts.pause_s(), pick once more ...
 """
 
 from collections.abc import Mapping

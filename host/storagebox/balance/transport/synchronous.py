@@ -1,6 +1,9 @@
 """The transport of `httpx.Client`.
 
-    client = httpx.Client(transport=BalancedTransport(["10.0.0.1:80", "10.0.0.2:80"]), base_url="http://search")
+    transport = BalancedTransport(["10.0.0.1:80", "10.0.0.2:80"])
+    client = httpx.Client(transport=transport, base_url="http://search")
+
+It belongs to the process of its first request: a server that forks makes one in each worker.
 
 A hedge needs a thread: the first attempt goes on in its own, and what comes too late is closed
 there.
