@@ -17,7 +17,7 @@ import pytest
 
 from storagebox.balance.resolver.backoff import Backoff
 from storagebox.balance.resolver.consul import Consul
-from storagebox.balance.resolver.dns import Services, Settings
+from storagebox.balance.resolver.dns import DnsSettings, Services
 from tests.balance.resolver.published import watching
 
 TIMED = False
@@ -136,7 +136,7 @@ async def follow(registry: Registry, url: str, dns_port: int) -> None:
         assert await now() == {"w1": (3, True), "w2": (3, True)}
         await registry.register("w2", 8002, passing=9)
         assert await now() == {"w1": (3, True), "w2": (9, True)}
-        asked = Settings(["127.0.0.1"], port=dns_port, min_ttl_s=0.05)
+        asked = DnsSettings(["127.0.0.1"], port=dns_port, min_ttl_s=0.05)
         async with watching(Services("_web._tcp.service.consul", asked)) as named:
             told = await named.next()
             assert {(e.address, e.weight) for e in told.values()} == {

@@ -13,7 +13,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from storagebox.balance.resolver.dns import Settings
+from storagebox.balance.resolver.dns import DnsSettings
 
 
 class FakeDns(asyncio.DatagramProtocol):
@@ -79,10 +79,10 @@ class FakeDns(asyncio.DatagramProtocol):
         async with self._asked:
             self._asked.notify_all()
 
-    def settings(self, **more: object) -> Settings:
+    def settings(self, **more: object) -> DnsSettings:
         """To ask this one, all the time."""
         given = {"servers": ["127.0.0.1"], "port": self.port, "min_ttl_s": 0.001} | more
-        return Settings(**given)  # pyright: ignore[reportArgumentType]
+        return DnsSettings(**given)  # pyright: ignore[reportArgumentType]
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import pytest
 from dns.rdtypes.IN.SRV import SRV
 
 from storagebox.balance.resolver.backoff import Backoff
-from storagebox.balance.resolver.dns import Addresses, Services, Settings, served
+from storagebox.balance.resolver.dns import Addresses, DnsSettings, Services, served
 from tests.balance.resolver.fake_dns import name_server
 from tests.balance.resolver.published import watching
 
@@ -160,8 +160,8 @@ def test_no_such_name_counts_once_it_lasts():
         Addresses("web.example", 0),
         Addresses("web.example", 80, "ipv5"),
         Addresses("a" * 64 + ".example", 80),
-        Services("..", Settings(servers=["127.0.0.1"])),
-        Services("s.example", Settings(servers=["no address"])),
+        Services("..", DnsSettings(servers=["127.0.0.1"])),
+        Services("s.example", DnsSettings(servers=["no address"])),
     ],
 )
 def test_what_no_waiting_mends_is_an_error_at_once(wrong: Addresses | Services):

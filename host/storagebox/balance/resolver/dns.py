@@ -37,7 +37,7 @@ _FAMILIES = {"any": ("A", "AAAA"), "ipv4": ("A",), "ipv6": ("AAAA",)}
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class DnsSettings:
     """Whom to ask, and how often.
 
     Args:
@@ -71,7 +71,7 @@ class Addresses:
     name: str
     port: int
     family: str = "any"
-    settings: Settings = field(default_factory=Settings)
+    settings: DnsSettings = field(default_factory=DnsSettings)
 
     async def watch(self, publish: Publish) -> None:
         if self.family not in _FAMILIES:
@@ -79,7 +79,7 @@ class Addresses:
         Endpoint(self.name, self.port)
         await _follow(self.name, self.settings, publish, self._look)
 
-    async def _look(self, asking: "Asking") -> tuple[Read, float]:
+    async def _look(self, asking: "Questions") -> tuple[Read, float]:
         endpoints: list[Endpoint] = []
         ttl_s = math.inf
         for kind in _FAMILIES[self.family]:
@@ -104,12 +104,12 @@ class Services:
     """
 
     name: str
-    settings: Settings = field(default_factory=Settings)
+    settings: DnsSettings = field(default_factory=DnsSettings)
 
     async def watch(self, publish: Publish) -> None:
         await _follow(self.name, self.settings, publish, self._look)
 
-    async def _look(self, asking: "Asking") -> tuple[Read, float]:
+    async def _look(self, asking: "Questions") -> tuple[Read, float]:
         answer = await asking.ask(self.name, "SRV")
         if answer is None:
             return ([], []), 0.0
@@ -150,10 +150,10 @@ def served(records: Sequence[tuple[SRV, str | None]]) -> Read:
     return endpoints, dropped
 
 
-class Asking:
+class Questions:
     """Questions to name servers. `None` and nothing are answers; what fails raises."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: DnsSettings) -> None:
         self._tcp = settings.tcp
         self._resolver = dns.asyncresolver.Resolver(configure=not settings.servers)
         if settings.servers:
@@ -190,14 +190,14 @@ class Asking:
         return None
 
 
-_Look = Callable[[Asking], Awaitable[tuple[Read, float]]]
+_Look = Callable[[Questions], Awaitable[tuple[Read, float]]]
 
 
-async def _follow(name: str, settings: Settings, publish: Publish, look: _Look) -> None:
+async def _follow(name: str, settings: DnsSettings, publish: Publish, look: _Look) -> None:
     random = Random(settings.seed)
     faults = Faults(f"DNS for {name}")
     try:
-        asking = Asking(settings)
+        asking = Questions(settings)
         dns.name.from_text(name)
     except (dns.exception.DNSException, ValueError) as fault:
         raise ValueError(f"DNS for {name!r}: {fault}: see the name and the servers") from None

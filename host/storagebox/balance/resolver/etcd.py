@@ -98,7 +98,7 @@ class Etcd:
         }
         resync_s = jittered(self.resync_s, random)
         async with httpx.AsyncClient(
-            base_url=address, timeout=httpx.Timeout(TIMEOUT_S, read=resync_s)
+            base_url=address, timeout=httpx.Timeout(TIMEOUT_S, read=resync_s), trust_env=False
         ) as client:
             answer = await client.post("/v3/kv/range", json=span, timeout=TIMEOUT_S)
             if not answer.is_success:
