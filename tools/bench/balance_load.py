@@ -28,7 +28,7 @@ from storagebox.balance.node import Node
 from storagebox.balance.outcome import Outcome
 from storagebox.balance.retry.budget import Budget
 from storagebox.balance.retry.hedging import Hedging
-from storagebox.balance.retry.rules import Retries
+from storagebox.balance.retry.rules import GATEWAY, Retries
 from storagebox.balance.transport.asynchronous import AsyncBalancedTransport
 from storagebox.balance.transport.attempts import Settings
 from storagebox.balance.transport.synchronous import BalancedTransport
@@ -80,7 +80,7 @@ class Seen:
         self.retries = _Counting()
         self.hedges = _Counting(ratio=0.05, min_per_s=0.0)
         self.settings = Settings(
-            retries=Retries(budget=self.retries),
+            retries=Retries(statuses=GATEWAY | {500}, budget=self.retries),
             hedging=Hedging(budget=self.hedges),
             deadline_s=DEADLINE_S,
         )

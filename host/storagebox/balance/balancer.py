@@ -33,7 +33,16 @@ class NoEndpoint(Exception):
 class Pick:
     """One choice. Call `done` once the answer's body has been read or dropped, however it went."""
 
-    __slots__ = ("_balancer", "answered_s", "began_s", "endpoint", "node", "open", "reason")
+    __slots__ = (
+        "_balancer",
+        "answered_s",
+        "began_s",
+        "endpoint",
+        "node",
+        "open",
+        "overtaken",
+        "reason",
+    )
 
     def __init__(self, balancer: "Balancer", node: Node, now: float, reason: str) -> None:
         self.endpoint = node.endpoint
@@ -43,6 +52,8 @@ class Pick:
         self.began_s = now
         self.answered_s: float | None = None
         self.open = True
+        self.overtaken = False
+        """A hedge was answered first; nobody waits for this one any more."""
         self._balancer = balancer
 
     def answered(self, now: float) -> None:
@@ -206,6 +217,7 @@ class Balancer:
         with self._lock:
             if not pick.open or pick.answered_s is not None:
                 return
+            pick.overtaken = True
             now = self._monotonic(now)
             probe = pick.reason == "probe"
             if self._health.outpaced(pick.node, pick.began_s, now, probe=probe):

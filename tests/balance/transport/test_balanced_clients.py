@@ -388,3 +388,22 @@ def test_the_slower_of_two_is_cancelled(three: list[Server]):
         return [(await search.get("/")).status_code for _ in range(4)]
 
     assert run(three[:2], work, settings=hedging(three, max_delay_s=0.02)) == [200] * 4
+
+
+def test_an_answer_that_comes_after_its_hedges_makes_later_hedges_wait_no_longer(
+    three: list[Server],
+):
+    settings = hedging(three, min_delay_s=0.2)
+    with client(three[:2], settings=settings) as search:
+        search.get("/")
+        search.get("/")
+        balanced = transport(search)._balanced
+        assert balanced._latencies is not None
+        three[0].gate.clear()
+        answers = [search.get("/") for _ in range(2)]
+        three[0].gate.set()
+        while in_flight(search):
+            threading.Event().wait(0.001)
+        counted = sum(balanced._latencies._newer)
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert counted == 4  # each request once

@@ -182,7 +182,7 @@ class Balanced(Generic[C]):
         """What the program gets. The request is done once it has closed the response's stream."""
         now = self.clock()
         pick.answered(now)
-        if self._latencies is not None:
+        if self._latencies is not None and not pick.overtaken:  # or hedges would wait for the slow
             self._latencies.add(now - pick.began_s, now)
         counted, report = said_by(answer.status, answer.headers)
 
