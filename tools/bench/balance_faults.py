@@ -27,7 +27,7 @@ from tools.demo.arguments import Parser, count, seconds
 
 KINDS: Final = ("sync", "async")
 _BEGIN_S: Final = 2.0  # until the clients' processes run
-_LEAD_S: Final = 6.0  # of load before the fault
+_LEAD_S: Final = 20.0  # of load before the fault: how slow the first requests were is forgotten
 _BACK_S: Final = 1.0  # windows in which its share of the requests is looked at
 _WHOLE: Final = 0.25  # of them it has again; a third is even
 
@@ -291,8 +291,8 @@ def _parser() -> Parser:
     add("--faults", nargs="+", default=list(FAULTS), choices=list(FAULTS), help="default: all")
     add("--rate", type=count, default=100, help="requests/s of each program (default: 100)")
     add("--fault-s", type=seconds, default=8.0, help="how long it fails (default: %(default)g)")
-    add("--after-s", type=seconds, default=20.0, help="of load after (default: %(default)g)")
-    add("--runs", type=count, default=3, help="of each fault (default: 3)")
+    add("--after-s", type=seconds, default=12.0, help="of load after (default: %(default)g)")
+    add("--runs", type=count, default=2, help="of each fault (default: 2)")
     add("--seed", type=int, default=1, help="of arrivals and choices (default: 1)")
     return parser
 
