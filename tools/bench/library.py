@@ -39,6 +39,8 @@ _POLL_S = 0.25
 _TAIL_S = 5.0
 _TRACKS_AN_ALBUM = 12
 _TICKS = os.sysconf("SC_CLK_TCK")
+_STARTED_S = 20.0  # the library starts at the lowest priority
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -186,13 +188,11 @@ class _Process:
 
     def __init__(self, house: House) -> None:
         socket = os.fsencode(house.state / "library.sock")
-        found = [
-            each.parent
-            for each in Path("/proc").glob("[0-9]*/cmdline")
-            if (words := _words(each)) and words[-1] == socket
-        ]
-        if len(found) != 1:
-            raise HouseError(f"no library runs; see {house.box_log}")
+        latest_s = time.monotonic() + _STARTED_S
+        while len(found := _running_for(socket)) != 1:  # none yet, or one about to be another
+            if time.monotonic() > latest_s:
+                raise HouseError(f"no library runs; see {house.box_log}")
+            time.sleep(_LOOK_S)
         self._stat = found[0] / "stat"
 
     def _cpu_s(self) -> float:
@@ -209,6 +209,15 @@ class _Process:
         """A spell ends."""
         spell.until_us = time.monotonic_ns() // 1000
         spell.cpu_s += self._cpu_s()
+
+
+def _running_for(socket: bytes) -> list[Path]:
+    """The processes whose last argument it is."""
+    return [
+        each.parent
+        for each in Path("/proc").glob("[0-9]*/cmdline")
+        if (words := _words(each)) and words[-1] == socket
+    ]
 
 
 def _words(cmdline: Path) -> list[bytes]:
