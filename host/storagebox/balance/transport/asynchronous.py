@@ -80,7 +80,8 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
         balanced.belongs_to(asyncio.get_running_loop())
         if not self._ready:
             await self._await_servers()
-        await _close(balanced.pools.to_close())
+        if balanced.pools.idle:
+            await _close(balanced.pools.to_close())
         attempts = balanced.attempts(request)
         while True:
             after_s = balanced.hedge_after_s(attempts)
@@ -145,19 +146,27 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
         pool: Pool[AsyncChannel],
         attempts: Attempts,
     ) -> Answer:
-        balanced = self._balanced
-        at_s = attempts.deadline_at_s
+        if attempts.deadline_at_s is None:
+            return await self._answer(request, endpoint, pool, attempts)
         try:
-            async with asyncio.timeout(None if at_s is None else at_s - balanced.clock()):
-                extensions = balanced.extensions(request, attempts)
-                answer = await pool.connections.send(request, endpoint, extensions)
-                if balanced.reads_ahead(answer, attempts):
-                    answer.stream = await AsyncAhead.read(answer.stream, balanced.check(attempts))
-                return answer
+            async with asyncio.timeout(attempts.deadline_at_s - self._balanced.clock()):
+                return await self._answer(request, endpoint, pool, attempts)
         except TimeoutError as late:
-            if at_s is None:
-                raise
             raise httpx.ReadTimeout("no answer before the deadline") from late
+
+    async def _answer(
+        self,
+        request: httpx.Request,
+        endpoint: Endpoint,
+        pool: Pool[AsyncChannel],
+        attempts: Attempts,
+    ) -> Answer:
+        balanced = self._balanced
+        extensions = balanced.extensions(request, attempts)
+        answer = await pool.connections.send(request, endpoint, extensions)
+        if balanced.reads_ahead(answer, attempts):
+            answer.stream = await AsyncAhead.read(answer.stream, balanced.check(attempts))
+        return answer
 
     async def _hedged(self, request: httpx.Request, attempts: Attempts, after_s: float) -> Ended:
         """One attempt, and another beside it if that takes long; the first good one counts."""

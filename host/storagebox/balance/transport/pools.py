@@ -68,7 +68,8 @@ class Pools(Generic[P]):
     def __init__(self, make: Callable[[Endpoint], P]) -> None:
         self._make = make
         self._pools: dict[str, Pool[P]] = {}
-        self._idle: list[P] = []
+        self.idle: list[P] = []
+        """Connections to who has left, which `to_close` hands out."""
         self.closed = False
         self._lock = threading.Lock()
 
@@ -95,7 +96,7 @@ class Pools(Generic[P]):
         with self._lock:
             pool.users -= 1
             if pool.retired and pool.users == 0:
-                self._idle.append(pool.connections)
+                self.idle.append(pool.connections)
 
     @contextmanager
     def using(self, endpoint: Endpoint) -> Generator[P]:
@@ -116,22 +117,22 @@ class Pools(Generic[P]):
 
     def to_close(self) -> Iterator[P]:
         """Connections that are to be closed, each told once."""
-        while self._idle:
+        while self.idle:
             with self._lock:
-                if not self._idle:
+                if not self.idle:
                     return
-                connections = self._idle.pop()
+                connections = self.idle.pop()
             yield connections
 
     def close(self) -> Iterator[P]:
         """The transport ends: all connections are to be closed, and there will be no more."""
         with self._lock:
             self.closed = True
-            self._idle += [pool.connections for pool in self._pools.values()]
+            self.idle += [pool.connections for pool in self._pools.values()]
             self._pools.clear()
         return self.to_close()
 
     def _retire(self, pool: Pool[P]) -> None:
         pool.retired = True
         if pool.users == 0:
-            self._idle.append(pool.connections)
+            self.idle.append(pool.connections)

@@ -36,6 +36,8 @@ class SyncProbing:
     def after_pick(self, request: httpx.Request) -> None:
         """Send what is due; `request` says for which service."""
         endpoints = self._balanced.balancer.probes(self._balanced.clock())
+        if not endpoints:
+            return
         with contextlib.suppress(RuntimeError):  # closed meanwhile
             for endpoint in endpoints:
                 self._threads.submit(self._probe, _probe_of(request), endpoint)

@@ -100,7 +100,8 @@ class BalancedTransport(httpx.BaseTransport):
         balanced.belongs_to(os.getpid())
         if not self._ready:
             self._await_servers()
-        _close(balanced.pools.to_close())
+        if balanced.pools.idle:
+            _close(balanced.pools.to_close())
         attempts = balanced.attempts(request)
         while True:
             after_s = balanced.hedge_after_s(attempts)
