@@ -101,13 +101,7 @@ class Simulated:
     def setting(self) -> dict[str, Any]:
         scenario = self.scenario
         return {
-            "clients": scenario.clients,
-            "servers": len(scenario.speeds),
-            "workers": scenario.workers,
-            "speeds": list(scenario.speeds),
-            "load": scenario.load,
-            "service_s": scenario.service_s,
-            "work_sigma": scenario.sigma,
+            **scenario.setting,
             "deadline_s": scenario.deadline_s,
             "deadline_enforced": scenario.enforced,
         }

@@ -54,17 +54,7 @@ class Real:
 
     @property
     def setting(self) -> dict[str, Any]:
-        scenario = self.scenario
-        return {
-            "clients": scenario.clients,
-            "servers": len(scenario.speeds),
-            "workers": scenario.workers,
-            "speeds": list(scenario.speeds),
-            "load": scenario.load,
-            "service_s": scenario.service_s,
-            "work_sigma": scenario.sigma,
-            "sockets": "loopback",
-        }
+        return {**self.scenario.setting, "sockets": "loopback"}
 
     def measure(self, contender: int, seed: int, requests: int) -> dict[str, float]:
         """The figures of `summarise`, and beside them, as `simulated_*`, the simulation's."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 from random import Random
+from typing import Any
 
 from storagebox.balance.experiment.pace import Pace
 from storagebox.balance.experiment.servers import Conduct
@@ -108,6 +109,19 @@ class Scenario:
     discovery_s: float = 0.0
     paces: Callable[[Random, float], Sequence[Pace]] | None = None
     events: Sequence[Event] = field(default_factory=tuple[Event, ...])
+
+    @property
+    def setting(self) -> dict[str, Any]:
+        """What its figures hold for, to be told beside them."""
+        return {
+            "clients": self.clients,
+            "servers": len(self.speeds),
+            "workers": self.workers,
+            "speeds": list(self.speeds),
+            "load": self.load,
+            "service_s": self.service_s,
+            "work_sigma": self.sigma,
+        }
 
     @property
     def rate_per_s(self) -> float:
