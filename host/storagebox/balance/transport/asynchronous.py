@@ -21,7 +21,6 @@ from storagebox.balance.health.checking import Checks
 from storagebox.balance.observing import SILENT, Observer
 from storagebox.balance.outcome import Outcome
 from storagebox.balance.picker import Policy
-from storagebox.balance.resolver.static import Static
 from storagebox.balance.running import NotReady, Running, running
 from storagebox.balance.servers import Servers, resolver_of
 from storagebox.balance.transport.attempts import Attempts, Settings
@@ -71,9 +70,7 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
         self._runs = AsyncExitStack()
         self._run: Running | None = None
         self._starting = asyncio.Lock()
-        if isinstance(self._resolver, Static):
-            self.balancer.update(self._resolver.endpoints, self._balanced.clock())
-        self._ready = isinstance(self._resolver, Static) and checks is None
+        self._ready = self._balanced.knows_all(self._resolver, checks)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         balanced = self._balanced

@@ -11,10 +11,13 @@ import httpx
 from storagebox.balance.balancer import Balancer, NoEndpoint, Pick
 from storagebox.balance.endpoint import Endpoint
 from storagebox.balance.health import Health
+from storagebox.balance.health.checking import Checks
 from storagebox.balance.node import Node
 from storagebox.balance.observing import Observer
 from storagebox.balance.outcome import LoadReport, Outcome
 from storagebox.balance.picker import Policy
+from storagebox.balance.resolver import Resolver
+from storagebox.balance.resolver.static import Static
 from storagebox.balance.retry.hedging import Latencies
 from storagebox.balance.retry.pushback import said_by
 from storagebox.balance.retry.rules import outcome_of
@@ -110,6 +113,13 @@ class Balanced(Generic[C]):
                 "this transport has been used in another event loop, or before a fork in another"
                 " process: make one for each"
             )
+
+    def knows_all(self, resolver: Resolver, checks: Checks | None) -> bool:
+        """Take over servers that somebody wrote down. True if nothing must run to follow them."""
+        if not isinstance(resolver, Static):
+            return False
+        self.balancer.update(resolver.endpoints, self.clock())
+        return checks is None
 
     def attempts(self, request: httpx.Request) -> Attempts:
         """The attempts of a new request."""

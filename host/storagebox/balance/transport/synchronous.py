@@ -27,7 +27,6 @@ from storagebox.balance.health.checking import Checks
 from storagebox.balance.observing import SILENT, Observer
 from storagebox.balance.outcome import Outcome
 from storagebox.balance.picker import Policy
-from storagebox.balance.resolver.static import Static
 from storagebox.balance.running import NotReady
 from storagebox.balance.servers import Servers, resolver_of
 from storagebox.balance.transport.attempts import Attempts, Settings
@@ -90,9 +89,7 @@ class BalancedTransport(httpx.BaseTransport):
         self._ready_s = ready_s
         self._background: Background | None = None
         self._starting = threading.Lock()
-        if isinstance(self._resolver, Static):
-            self.balancer.update(self._resolver.endpoints, self._balanced.clock())
-        self._ready = isinstance(self._resolver, Static) and checks is None
+        self._ready = self._balanced.knows_all(self._resolver, checks)
         self._threads = ThreadPoolExecutor(_HEDGED_AT_ONCE, thread_name_prefix="hedge")
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
