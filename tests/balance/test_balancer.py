@@ -91,26 +91,26 @@ def test_a_server_that_stays_keeps_what_is_known_of_it():
     }
 
 
-def test_failures_in_a_row_eject_and_a_probe_brings_back():
+def test_failures_in_a_row_eject_and_a_trial_brings_back():
     made = balancer(failures=3)
     fail(made, "10.0.0.1", 3, 0.0)
     assert set(hosts(made, 20, 0.5)) == {"10.0.0.2", "10.0.0.3"}
-    probe = made.pick(1.0)
-    assert (probe.endpoint.host, probe.reason) == ("10.0.0.1", "probe")
+    trial = made.pick(1.0)
+    assert (trial.endpoint.host, trial.reason) == ("10.0.0.1", "probation")
     assert "10.0.0.1" not in hosts(made, 20, 1.0), "one at a time"
-    probe.done(Outcome.SUCCESS, 1.1)
+    trial.done(Outcome.SUCCESS, 1.1)
     assert "10.0.0.1" in hosts(made, 20, 1.1)
 
 
-def test_a_probe_that_fails_ejects_for_twice_as_long():
+def test_a_trial_that_fails_ejects_for_twice_as_long():
     made = balancer(failures=3)
     fail(made, "10.0.0.1", 3, 0.0)
     made.pick(1.0).done(Outcome.UNREACHABLE, 1.0)
     assert "10.0.0.1" not in hosts(made, 20, 2.9)
-    assert made.pick(3.0).reason == "probe"
+    assert made.pick(3.0).reason == "probation"
 
 
-def test_a_request_that_must_not_be_repeated_is_no_probe():
+def test_a_request_that_must_not_be_repeated_is_no_trial():
     made = balancer(failures=1)
     fail(made, "10.0.0.1", 1, 0.0)
     assert made.pick(1.0, safe=False).reason == "policy"
@@ -162,7 +162,7 @@ def test_a_clock_that_goes_back_stands_still():
     fail(made, "10.0.0.1", 1, 100.0)
     assert "10.0.0.1" not in hosts(made, 20, 0.0)
     assert "10.0.0.1" not in hosts(made, 20, math.nan)
-    assert made.pick(101.0).reason == "probe"
+    assert made.pick(101.0).reason == "probation"
 
 
 @pytest.mark.parametrize("now", [math.nan, math.inf, -math.inf])
@@ -174,7 +174,7 @@ def test_a_time_that_is_none_is_the_latest_that_was(now: float):
         "ejected for 0.5 s more: 1 failures in a row",
         "well",
     ]
-    assert made.pick(1.0).reason == "probe"
+    assert made.pick(1.0).reason == "probation"
 
 
 @pytest.mark.parametrize("answered", [math.nan, -5.0])

@@ -91,13 +91,13 @@ def test_checks_follow_the_membership_and_tell_the_balancer():
         asked: dict[str, asyncio.Event] = {}
         dead = {"10.0.0.1"}
 
-        async def probe(endpoint: Endpoint) -> Result:
+        async def check(endpoint: Endpoint) -> Result:
             asked.setdefault(endpoint.host, asyncio.Event()).set()
             if endpoint.host in dead:
                 raise ConnectionRefusedError("refused")
             return Result(True)
 
-        async with running(balancer, told, checks=Checks(probe, QUICK)) as run:
+        async with running(balancer, told, checks=Checks(check, QUICK)) as run:
             told.memberships.put_nowait(TWO)
             await run.ready()
             while chosen(balancer) != {"10.0.0.2"}:
@@ -118,17 +118,17 @@ def test_checks_follow_the_membership_and_tell_the_balancer():
     asyncio.run(main())
 
 
-def test_a_probe_that_hangs_or_breaks_is_a_failure_and_the_next_goes_on():
+def test_a_checker_that_hangs_or_breaks_is_a_failure_and_the_next_goes_on():
     async def main() -> None:
         balancer = Balancer(RoundRobin())
 
-        async def probe(endpoint: Endpoint) -> Result:
+        async def check(endpoint: Endpoint) -> Result:
             if endpoint.host == "10.0.0.1":
                 await asyncio.Event().wait()
-            raise RuntimeError("a bug of the probe")
+            raise RuntimeError("a bug of the checker")
 
         rhythm = Rhythm(0.001, 0.001, timeout_s=0.001, fall=1)
-        async with running(balancer, Static(TWO), checks=Checks(probe, rhythm)) as run:
+        async with running(balancer, Static(TWO), checks=Checks(check, rhythm)) as run:
             await run.ready()
             while any("checks" not in s.state for s in balancer.standings(0.0)):
                 await asyncio.sleep(0)

@@ -11,7 +11,7 @@ import grpc.aio
 import pytest
 
 from storagebox.balance import Endpoint
-from storagebox.balance.health.probes import Grpc
+from storagebox.balance.health.checkers import Grpc
 
 TIMED = False
 

@@ -16,14 +16,14 @@ def _seen(
 
 
 def test_a_try_of_whether_a_server_is_well_does_not_count_as_choosing_it() -> None:
-    seen = _seen([(9.0, VICTIM, "policy"), (11.0, VICTIM, "retry"), (15.0, VICTIM, "probe")])
+    seen = _seen([(9.0, VICTIM, "policy"), (11.0, VICTIM, "retry"), (15.0, VICTIM, "probation")])
     assert seen.left_alone_s() == 1.0
-    assert seen.chosen(10.0, 20.0, probes=True) == [15.0]
+    assert seen.chosen(10.0, 20.0, trials=True) == [15.0]
 
 
 def test_a_server_that_is_not_chosen_after_it_is_back_is_not_trusted() -> None:
-    assert _seen([(21.0, VICTIM, "probe"), (22.0, OTHER, "policy")]).trusted_s() is None
-    assert _seen([(21.0, VICTIM, "probe"), (22.0, VICTIM, "policy")]).trusted_s() == 2.0
+    assert _seen([(21.0, VICTIM, "probation"), (22.0, OTHER, "policy")]).trusted_s() is None
+    assert _seen([(21.0, VICTIM, "probation"), (22.0, VICTIM, "policy")]).trusted_s() == 2.0
 
 
 def test_a_server_is_whole_again_once_it_has_about_a_third_of_the_requests() -> None:

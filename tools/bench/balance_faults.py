@@ -170,12 +170,14 @@ class Seen:
             and not each["failed"]
         ]
 
-    def chosen(self, since_s: float, until_s: float, *, probes: bool = False) -> list[float]:
-        """When the victim was chosen, tries of whether it is well apart."""
+    def chosen(self, since_s: float, until_s: float, *, trials: bool = False) -> list[float]:
+        """When the victim was chosen, trials on probation apart."""
         return [
             at_s
             for at_s, id_, reason in self.told["picks"]
-            if id_ == self.victim and since_s <= at_s < until_s and (reason == "probe") == probes
+            if id_ == self.victim
+            and since_s <= at_s < until_s
+            and (reason == "probation") == trials
         ]
 
     def left_alone_s(self) -> float:
@@ -220,8 +222,8 @@ def _figures(runs: Sequence[Seen]) -> dict[str, Any]:
         "chosen_for_s": _spread(alone),
         "chosen_while_failing": chosen / len(runs),
         "chosen_share": round(chosen / max(1, len(during)), 4),
-        "tries_while_failing": sum(
-            len(run.chosen(run.failed_s, run.back_s, probes=True)) for run in runs
+        "trials_while_failing": sum(
+            len(run.chosen(run.failed_s, run.back_s, trials=True)) for run in runs
         )
         / len(runs),
         "trusted_after_s": _spread([run.trusted_s() for run in runs]),

@@ -21,9 +21,9 @@ from typing import Any, Final
 
 import httpx
 
+from storagebox.balance.health.checkers import Http
 from storagebox.balance.health.checking import Checks
 from storagebox.balance.health.checks import Rhythm
-from storagebox.balance.health.probes import Http
 from storagebox.balance.node import Node
 from storagebox.balance.outcome import Outcome
 from storagebox.balance.retry.budget import Budget

@@ -47,7 +47,7 @@ class Pick:
     def __init__(self, balancer: "Balancer", node: Node, now: float, reason: str) -> None:
         self.endpoint = node.endpoint
         self.reason = reason
-        """`policy`, `probe` (it was ejected and is being tried), `panic`, or `retry`."""
+        """`policy`, `probation` (it was ejected and is on trial), `panic`, or `retry`."""
         self.node = node
         self.began_s = now
         self.answered_s: float | None = None
@@ -176,7 +176,7 @@ class Balancer:
             node, reason = self._choose(now, key, tried, safe)
             node.in_flight += 1
             node.picked += 1
-            if self._health.began(node, now, probe=reason == "probe"):
+            if self._health.began(node, now, trial=reason == "probation"):
                 self._assess(now)
         self._observer.picked(node, reason)
         return Pick(self, node, now, reason)
@@ -186,7 +186,7 @@ class Balancer:
     ) -> tuple[Node, str]:
         on_trial = self._assessment.probation if safe else self._assessment.overdue
         if on_trial and not tried:
-            return on_trial[0], "probe"
+            return on_trial[0], "probation"
         if self._picker is None:
             raise NoEndpoint(self._nobody())
         node = self._picker.pick(now, key)
@@ -219,8 +219,8 @@ class Balancer:
                 return
             pick.overtaken = True
             now = self._monotonic(now)
-            probe = pick.reason == "probe"
-            if self._health.outpaced(pick.node, pick.began_s, now, probe=probe):
+            trial = pick.reason == "probation"
+            if self._health.outpaced(pick.node, pick.began_s, now, trial=trial):
                 self._assess(now)
 
     def _done(self, pick: Pick, outcome: Outcome, now: float, report: LoadReport | None) -> None:
@@ -246,13 +246,13 @@ class Balancer:
         node = pick.node
         if self.policy.measure is not None:
             self.policy.measure.ended(node, latency_s, outcome, report, now)
-        probe = pick.reason == "probe"
-        assess_s = self._health.ended(node, outcome, pick.began_s, now, probe=probe, report=report)
+        trial = pick.reason == "probation"
+        assess_s = self._health.ended(node, outcome, pick.began_s, now, trial=trial, report=report)
         self._again_s = min(self._again_s, assess_s)
         if now >= self._again_s:
             self._assess(now)
 
-    # Probes, which some policies want
+    # Load probes, which some policies want
 
     def probes(self, now: float) -> list[Endpoint]:
         """Whom to ask now how they are; mostly nobody. To be asked for after each pick.
@@ -266,7 +266,7 @@ class Balancer:
             return [node.endpoint for node in prober.probes(self._monotonic(now))]
 
     def probed(self, endpoint: Endpoint, report: LoadReport, now: float) -> None:
-        """A server has answered a probe. One that doesn't in time is simply not told of."""
+        """A server has answered a load probe. One that doesn't in time is simply not told of."""
         with self._lock:
             node = self._nodes.get(endpoint.id)
             if node is not None and self._prober is not None:

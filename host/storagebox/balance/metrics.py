@@ -8,7 +8,7 @@
 |---|---|---|
 | `http_client_request_duration_seconds` | OpenTelemetry | an attempt, to its answer's head |
 | `http_client_active_requests` | OpenTelemetry | in flight, by endpoint |
-| `balance_picks_total` | Finagle `p2c/…` | by reason: policy, probe, panic, retry |
+| `balance_picks_total` | Finagle `p2c/…` | by reason: policy, probation, panic, retry |
 | `balance_endpoint_weight` | gRPC `grpc.lb.wrr.endpoint_weights` | what pickers use |
 | `balance_endpoint_eligible` | gRPC A50's ejections | 0 while ejected, draining or ill |
 | `balance_membership_hash` | Finagle `vector_hash` | clients that differ see other servers |

@@ -63,9 +63,9 @@ def test_a_failure_that_was_sent_before_the_recovery_counts_no_more():
     made.now = 0.5
     made.fail(A)
     made.now = 2.0
-    probe = made.pick()
-    assert probe.reason == "probe"
-    made.end(probe, Outcome.SUCCESS)
+    trial = made.pick()
+    assert trial.reason == "probation"
+    made.end(trial, Outcome.SUCCESS)
     for pick in early:
         made.end(pick, Outcome.FAILURE)
     assert made.chosen() == {A, B, C}
@@ -75,7 +75,7 @@ def test_one_request_at_a_time_tries_a_server_on_probation():
     made = seen()
     made.fail(A)
     made.now = 1.0
-    assert [made.pick().reason for _ in range(10)].count("probe") == 1
+    assert [made.pick().reason for _ in range(10)].count("probation") == 1
 
 
 def test_a_connection_held_for_long_does_not_keep_a_server_on_probation():
@@ -83,35 +83,35 @@ def test_a_connection_held_for_long_does_not_keep_a_server_on_probation():
     held = next(p for p in (made.pick() for _ in range(3)) if p.endpoint.host == A)
     made.fail(A)
     made.now = 1.0
-    assert (held.endpoint.host, made.pick().reason) == (A, "probe")
+    assert (held.endpoint.host, made.pick().reason) == (A, "probation")
 
 
-def test_a_probe_without_an_end_does_not_block_the_next_for_ever():
-    made = seen(ejection=Ejection(jitter=0.0, probe_patience_s=10.0))
+def test_a_trial_without_an_end_does_not_block_the_next_for_ever():
+    made = seen(ejection=Ejection(jitter=0.0, trial_patience_s=10.0))
     made.fail(A)
     made.now = 1.0
-    assert made.pick().reason == "probe"
+    assert made.pick().reason == "probation"
     made.now = 10.9
     assert made.pick().reason == "policy"
     made.now = 11.0
-    assert made.pick().reason == "probe"
+    assert made.pick().reason == "probation"
 
 
-def test_a_probe_that_was_given_up_lets_another_try_at_once():
+def test_a_trial_that_was_given_up_lets_another_try_at_once():
     made = seen()
     made.fail(A)
     made.now = 1.0
     made.end(made.pick(), Outcome.CANCELLED)
-    assert made.pick().reason == "probe"
+    assert made.pick().reason == "probation"
 
 
-def test_each_failed_probe_doubles_the_time_up_to_the_longest():
+def test_each_failed_trial_doubles_the_time_up_to_the_longest():
     made = seen(ejection=Ejection(jitter=0.0, max_time_s=5.0))
     made.fail(A)
     waited: list[float] = []
     for _ in range(5):
         began = made.now
-        while (pick := made.pick()).reason != "probe":
+        while (pick := made.pick()).reason != "probation":
             made.end(pick, Outcome.SUCCESS)
             made.now += 0.25
         waited.append(made.now - began)
@@ -247,16 +247,16 @@ def test_who_answered_another_request_meanwhile_is_only_slow_and_stays():
     assert made.chosen() == {A, B, C}
 
 
-def test_a_try_that_is_outpaced_has_failed_and_is_not_counted_twice():
+def test_a_trial_that_is_outpaced_has_failed_and_is_not_counted_twice():
     made = seen()
     made.fail(A)
     made.now = 1.0
-    probe = made.pick()
-    assert probe.reason == "probe"
+    trial = made.pick()
+    assert trial.reason == "probation"
     made.now = 1.1
-    probe.outpaced(made.now)
-    made.end(probe, Outcome.FAILURE)
-    assert made.standing(A) == "ejected for 2.0 s more: a try was outpaced"
+    trial.outpaced(made.now)
+    made.end(trial, Outcome.FAILURE)
+    assert made.standing(A) == "ejected for 2.0 s more: a trial was outpaced"
     assert made.pick().reason == "policy"
 
 
@@ -268,7 +268,7 @@ def test_a_check_that_passes_after_having_failed_has_a_request_try_at_once():
     made.now = 2.0
     assert made.chosen() == {B, C}
     pick = made.pick()
-    assert (pick.endpoint.host, pick.reason) == (A, "probe")
+    assert (pick.endpoint.host, pick.reason) == (A, "probation")
 
 
 def test_a_request_that_cannot_be_repeated_tries_only_whom_nobody_tried_for_long():
@@ -278,7 +278,7 @@ def test_a_request_that_cannot_be_repeated_tries_only_whom_nobody_tried_for_long
     assert made.pick(safe=False).reason == "policy"
     made.now = 11.0
     pick = made.pick(safe=False)
-    assert (pick.endpoint.host, pick.reason) == (A, "probe")
+    assert (pick.endpoint.host, pick.reason) == (A, "probation")
     made.end(pick, Outcome.SUCCESS)
     assert made.chosen() == {A, B, C}
 

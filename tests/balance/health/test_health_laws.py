@@ -122,7 +122,7 @@ def test_what_is_assessed_holds_until_it_says_itself_that_it_must_be_anew(
 def test_a_dead_server_is_chosen_three_times_and_then_only_tried(count: int, seed: int):
     made = Seen(count, seed=seed)
     dead = Random(seed).choice(made.members).host
-    chosen = {"policy": 0, "probe": 0}
+    chosen = {"policy": 0, "probation": 0}
     for _ in range(count * 40):
         made.now += 10.0 / count
         pick = made.pick()
@@ -133,7 +133,7 @@ def test_a_dead_server_is_chosen_three_times_and_then_only_tried(count: int, see
             made.end(pick, Outcome.SUCCESS)
     assert chosen["policy"] == 3
     # 400 s: at 0.8 to 1, 2, 4, 8, 16 s and then each 24 to 30 s.
-    assert 12 <= chosen["probe"] <= 5 + 1 + 400 / 24
+    assert 12 <= chosen["probation"] <= 5 + 1 + 400 / 24
 
 
 @pytest.mark.parametrize("share", [0.1, 0.34, 0.5, 0.67, 1.0])

@@ -83,11 +83,11 @@ def test_if_all_say_so_nobody_is_preferred_and_nobody_ejected():
     assert made.weight(A) == made.weight(B) == made.weight(C) == 1 / 16
 
 
-def test_a_probe_turned_away_waits_again_and_not_for_longer():
+def test_a_trial_turned_away_waits_again_and_not_for_longer():
     made = Seen(3)
     made.fail(A)
     made.now = 1.0
     made.end(made.pick(), Outcome.OVERLOADED)
     assert made.chosen() == {B, C}
     made.now = 2.0
-    assert made.pick().reason == "probe"
+    assert made.pick().reason == "probation"

@@ -12,10 +12,10 @@ from storagebox.balance.node import Node
 from storagebox.balance.picker import Prober
 from storagebox.balance.picker.least_expected_wait import LeastExpectedWait
 from storagebox.balance.picker.prequal import (
-    Answer,
     EveryReplica,
     Pooled,
     Prequal,
+    ProbeResponse,
     coldest,
     threshold,
 )
@@ -130,9 +130,9 @@ def test_a_refresh_counts_on():
 # Prequal
 
 
-def answers(rif: Sequence[int], latency_s: Sequence[float]) -> list[Answer]:
+def answers(rif: Sequence[int], latency_s: Sequence[float]) -> list[ProbeResponse]:
     return [
-        Answer(node, count, latency, 0.0, 1)
+        ProbeResponse(node, count, latency, 0.0, 1)
         for node, count, latency in zip(nodes(Prequal(), len(rif)), rif, latency_s, strict=True)
     ]
 
@@ -144,7 +144,7 @@ ANSWERS = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 99)), min_size=2
 
 @given(ANSWERS, st.floats(0, 1))
 def test_while_anybody_is_cold_the_pick_is_cold_and_nobody_cold_is_faster(
-    told: list[Answer], quantile: float
+    told: list[ProbeResponse], quantile: float
 ):
     limit = threshold([answer.in_flight for answer in told], quantile)
     cold = [answer for answer in told if answer.in_flight <= limit]
@@ -157,7 +157,9 @@ def test_while_anybody_is_cold_the_pick_is_cold_and_nobody_cold_is_faster(
 
 
 @given(ANSWERS, st.floats(0, 1), st.floats(0, 1))
-def test_a_higher_quantile_never_makes_fewer_cold(told: list[Answer], one: float, other: float):
+def test_a_higher_quantile_never_makes_fewer_cold(
+    told: list[ProbeResponse], one: float, other: float
+):
     rifs = [answer.in_flight for answer in told]
     assert threshold(rifs, min(one, other)) <= threshold(rifs, max(one, other))
 

@@ -61,14 +61,14 @@ class Health(Protocol):
         """What active checks find of it now. True if that may change who is eligible, and how."""
         ...
 
-    def began(self, node: Node, now: float, *, probe: bool) -> bool:
-        """A request goes to it; `probe`: to see whether a server on probation has recovered.
+    def began(self, node: Node, now: float, *, trial: bool) -> bool:
+        """A request goes to it; a `trial` is to see whether one on probation has recovered.
 
         True if that may change who is eligible or on probation.
         """
         ...
 
-    def outpaced(self, node: Node, began_s: float, now: float, *, probe: bool) -> bool:
+    def outpaced(self, node: Node, began_s: float, now: float, *, trial: bool) -> bool:
         """A request that began at `began_s` has no answer yet, and one sent later elsewhere has.
 
         True if that changes who is eligible or on probation. How it ends is still to be told.
@@ -82,7 +82,7 @@ class Health(Protocol):
         began_s: float,
         now: float,
         *,
-        probe: bool,
+        trial: bool,
         report: LoadReport | None,
     ) -> float:
         """A request that began at `began_s` has ended. When to assess anew; `inf`: not for it."""

@@ -12,9 +12,9 @@ from storagebox.balance.health.checks import Finding, Progress, Result, Rhythm
 AT_ONCE = 64
 """Checks under way at the same time; more wait. Thousands of servers mustn't take all sockets."""
 
-Probe = Callable[[Endpoint], Awaitable[Result]]
-"""Asks one server. `probes` has HTTP, TCP and gRPC; it may raise `OSError`, and is cut off at the
-rhythm's timeout."""
+Checker = Callable[[Endpoint], Awaitable[Result]]
+"""Asks one server. `checkers` has HTTP, TCP and gRPC; it may raise `OSError`, and is cut off at
+the rhythm's timeout."""
 
 Tell = Callable[[str, Finding], None]
 """Takes an endpoint's id and what is found of it, each time that changes."""
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 class Checks:
     """What to ask, and how often."""
 
-    probe: Probe
+    checker: Checker
     rhythm: Rhythm = field(default_factory=Rhythm)
 
 
@@ -69,7 +69,7 @@ class Checking:
             result = await self._ask(endpoint)
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                return  # a probe's wait_for may lose a cancellation, before Python 3.12
+                return  # a checker's wait_for may lose a cancellation, before Python 3.12
             before = progress.finding
             progress = rhythm.after(progress, result)
             if progress.finding != before:
@@ -81,7 +81,7 @@ class Checking:
         async with self._slots:
             try:
                 async with asyncio.timeout(timeout_s):
-                    return await self._checks.probe(endpoint)
+                    return await self._checks.checker(endpoint)
             except TimeoutError:
                 return Result(False, told=f"no answer within {timeout_s:g} s")
             except OSError as fault:

@@ -5,7 +5,7 @@
     failing ─ `rise` successes in a row ─▶ well
 
 Between the two a server is asked at the fast interval, so that a doubt ends soon. The logic is
-here, what asks is in `probes`, and what runs it in `checking`.
+here, what asks is in `checkers`, and what runs it in `checking`.
 """
 
 from dataclasses import dataclass, replace

@@ -40,8 +40,8 @@ class Record:
     why: str = ""
     since_s: float = -inf
     """Requests that began earlier say nothing: another process answered them, or it was ill."""
-    probe_s: float | None = None
-    """When the request that tries it began; `None` if there is none."""
+    trial_s: float | None = None
+    """When its trial began, the request that shows whether it is well; `None` if there is none."""
 
     @property
     def ejected(self) -> bool:
@@ -71,7 +71,7 @@ class Ejection:
         max_share: no more than this share of the servers is ejected, rounded up, and never the
             last: two of three, 200 of 300. Others stay, however they fail: the survivors
             would be asked to carry several times their load. (A50's 10 % is one of three.)
-        probe_patience_s: a probe that has not ended by then doesn't keep others from trying.
+        trial_patience_s: a trial that has not ended by then doesn't keep others from trying.
         unsafe_after_s: if no safe request has tried it for so long, one that can't be repeated
             may: a client that only writes would never trust it again.
     """
@@ -86,7 +86,7 @@ class Ejection:
     jitter: float = 0.2
     forget_s: float = 10.0
     max_share: float = 2 / 3
-    probe_patience_s: float = 10.0
+    trial_patience_s: float = 10.0
     unsafe_after_s: float = 10.0
 
     def __post_init__(self) -> None:
@@ -109,31 +109,31 @@ class Ejection:
         began_s: float,
         now: float,
         *,
-        probe: bool,
+        trial: bool,
         random: Random,
     ) -> bool:
         """A request has ended; `everybody` is the window of all servers together.
 
         True if the server is now ejected, on probation or well and was not before.
         """
-        probe = probe and began_s == record.probe_s  # or it has been judged, and another tries
-        if probe:
-            record.probe_s = None
+        trial = trial and began_s == record.trial_s  # or it has been judged, and another tries
+        if trial:
+            record.trial_s = None
         if outcome is Outcome.OVERLOADED:
-            if not probe or not record.ejected:
+            if not trial or not record.ejected:
                 return False
             record.until_s = now + self._time_s(record.times, random)
             return True
         failed = outcome.blames_server
         if not failed and outcome is not Outcome.SUCCESS:
-            return probe  # it says nothing, so another may try
+            return trial  # it says nothing, so another may try
         if began_s < record.since_s:
             return False
         if not failed:
             record.heard_s = now
             record.outpaced = 0
         if record.ejected_s is not None:
-            return self._ended_ejected(record, failed, began_s, now, probe=probe, random=random)
+            return self._ended_ejected(record, failed, began_s, now, trial=trial, random=random)
         record.window.add(failed, now)
         everybody.add(failed, now)
         if not failed:
@@ -146,7 +146,7 @@ class Ejection:
         return bool(why)
 
     def outpace(
-        self, record: Record, began_s: float, now: float, *, probe: bool, random: Random
+        self, record: Record, began_s: float, now: float, *, trial: bool, random: Random
     ) -> bool:
         """A request has been outpaced by another server; true as for `ended`.
 
@@ -156,10 +156,10 @@ class Ejection:
             return False
         record.outpaced += 1
         if record.ejected:
-            if not probe or began_s != record.probe_s:
+            if not trial or began_s != record.trial_s:
                 return False
-            record.probe_s = None
-            self._eject(record, record.times + 1, "a try was outpaced", now, random)
+            record.trial_s = None
+            self._eject(record, record.times + 1, "a trial was outpaced", now, random)
             return True
         if record.outpaced < self.outpaced:
             return False
@@ -183,7 +183,7 @@ class Ejection:
         began_s: float,
         now: float,
         *,
-        probe: bool,
+        trial: bool,
         random: Random,
     ) -> bool:
         assert record.ejected_s is not None
@@ -193,9 +193,9 @@ class Ejection:
             self.recover(record, now)
             return True
         record.in_a_row += 1
-        if not probe:
+        if not trial:
             return False  # sent before, or in a panic
-        self._eject(record, record.times + 1, "a try failed", now, random)
+        self._eject(record, record.times + 1, "a trial failed", now, random)
         return True
 
     def recover(self, record: Record, now: float) -> None:
@@ -203,7 +203,7 @@ class Ejection:
         record.window = Window(self.window_s)
         record.in_a_row = record.outpaced = 0
         record.ejected_s = None
-        record.probe_s = None
+        record.trial_s = None
         record.since_s = now
 
     def _reason(self, record: Record, everybody: Window) -> str:
@@ -247,8 +247,8 @@ class Ejection:
         """Whether a request may try this ejected server, and when else to ask again."""
         if now < record.until_s:
             return False, record.until_s
-        if record.probe_s is not None and now < record.probe_s + self.probe_patience_s:
-            return False, record.probe_s + self.probe_patience_s
+        if record.trial_s is not None and now < record.trial_s + self.trial_patience_s:
+            return False, record.trial_s + self.trial_patience_s
         return True, inf
 
     def overdue_s(self, record: Record) -> float:

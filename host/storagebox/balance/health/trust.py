@@ -114,15 +114,15 @@ class Trust:
                 changed = True
         return changed
 
-    def began(self, node: Node, now: float, *, probe: bool) -> bool:
-        if probe:
+    def began(self, node: Node, now: float, *, trial: bool) -> bool:
+        if trial:
             state: _State = node.health
-            state.record.probe_s = now
-        return probe
+            state.record.trial_s = now
+        return trial
 
-    def outpaced(self, node: Node, began_s: float, now: float, *, probe: bool) -> bool:
+    def outpaced(self, node: Node, began_s: float, now: float, *, trial: bool) -> bool:
         state: _State = node.health
-        return self.ejection.outpace(state.record, began_s, now, probe=probe, random=state.random)
+        return self.ejection.outpace(state.record, began_s, now, trial=trial, random=state.random)
 
     def ended(
         self,
@@ -131,14 +131,14 @@ class Trust:
         began_s: float,
         now: float,
         *,
-        probe: bool,
+        trial: bool,
         report: LoadReport | None,
     ) -> float:
         state: _State = node.health
         if outcome is Outcome.OVERLOADED:
             retry_after_s = None if report is None else report.retry_after_s
             halved = self.overload.turned_away(state.pressure, began_s, now, retry_after_s)
-            if halved and not probe:
+            if halved and not trial:
                 return now + OVERLOAD_NOTED_S
         changed = self.ejection.ended(
             state.record,
@@ -146,7 +146,7 @@ class Trust:
             outcome,
             began_s,
             now,
-            probe=probe,
+            trial=trial,
             random=state.random,
         )
         return now if changed else inf

@@ -14,7 +14,7 @@ but its own.
         rendezvous_bounded             keys that stay at one server
     needs servers that tell their load (`reporting`)
         least_expected_wait            the default, which does without as well
-        prequal                        by probes
+        prequal                        by load probes
         reported_weights               round robin, weights learnt
     around another policy
         zone_first, subsetting         near servers, or a subset of all

@@ -1,4 +1,4 @@
-"""Whom to probe: different servers at random, so many for each pick."""
+"""Whom to send load probes: different servers at random, so many for each pick."""
 
 from collections.abc import Sequence
 from random import Random

@@ -53,7 +53,8 @@ class LeastExpectedWait:
         choices: how many; of fewer servers all.
         bias: how much capacity counts against requests in flight, 0 to 1: 0 makes queues equally
             long, 1 waits, and between them utilisation is equal.
-        probes: sent for each pick, for fresher reports; 0: reports come with answers only.
+        probes: load probes sent for each pick, for fresher reports; 0: reports come with answers
+            only.
         refresh_s: capacities are learnt anew so often.
         blackout_s: how long a server must have told its capacity before it is believed. Short: one
             that has joined gets little at first anyway (slow start).

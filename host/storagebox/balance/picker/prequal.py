@@ -76,7 +76,7 @@ class Prequal:
         return Pooled(nodes, self, random, reuse, pool)
 
 
-class Answer:
+class ProbeResponse:
     """What one server answered to a probe."""
 
     __slots__ = ("at_s", "in_flight", "latency_s", "node", "uses")
@@ -115,7 +115,7 @@ class Pooled:
         policy: Prequal,
         random: Random,
         reuse: float,
-        pool: Mapping[Node, Answer],
+        pool: Mapping[Node, ProbeResponse],
     ) -> None:
         asking = Asking(nodes, policy.probes, random)
         self.probes = asking.probes
@@ -152,7 +152,7 @@ class Pooled:
             del pool[node]
         elif len(pool) >= self._policy.pool:
             del pool[next(iter(pool))]
-        pool[node] = Answer(node, in_flight, latency_s, now, uses)
+        pool[node] = ProbeResponse(node, in_flight, latency_s, now, uses)
 
     def pick(self, now: float, key: bytes | None) -> Node:
         self._owe()
@@ -201,7 +201,7 @@ class EveryReplica:
         self._nodes = nodes
         self._policy = policy
         self._random = random
-        self._answers = [Answer(node, 0.0, None, 0.0, 0) for node in nodes]
+        self._answers = [ProbeResponse(node, 0.0, None, 0.0, 0) for node in nodes]
         random.shuffle(self._answers)
 
     def probed(self, node: Node, report: LoadReport, now: float) -> None:
@@ -212,7 +212,7 @@ class EveryReplica:
     def pick(self, now: float, key: bytes | None) -> Node:
         self._owe()
         policy = self._policy
-        fresh: list[Answer] = []
+        fresh: list[ProbeResponse] = []
         for answer in self._answers:
             node = answer.node
             told: Told = node.load
@@ -237,13 +237,13 @@ def threshold(in_flight: Sequence[float], quantile: float) -> float:
     return sorted(in_flight)[rank - 1] if rank else -1.0
 
 
-def coldest(answers: Collection[Answer], limit: float) -> Answer:
+def coldest(answers: Collection[ProbeResponse], limit: float) -> ProbeResponse:
     """The cold one of least latency, or of all hot ones the one with least in flight.
 
     Of equal latency, the one with less in flight. A latency that isn't told counts as the mean of
     those that are.
     """
-    best: Answer | None = None
+    best: ProbeResponse | None = None
     least = untold = inf
     for answer in answers:
         if answer.in_flight <= limit:
@@ -259,7 +259,7 @@ def coldest(answers: Collection[Answer], limit: float) -> Answer:
     return best or min(answers, key=_in_flight)
 
 
-def _worst(answers: Collection[Answer], limit: float) -> Answer:
+def _worst(answers: Collection[ProbeResponse], limit: float) -> ProbeResponse:
     """The hot one with most in flight, or of all cold ones the slowest."""
     hot = [answer for answer in answers if answer.in_flight > limit]
     if hot:
@@ -267,7 +267,7 @@ def _worst(answers: Collection[Answer], limit: float) -> Answer:
     return max(answers, key=lambda answer: answer.latency_s or 0.0)
 
 
-def _mean_latency_s(answers: Collection[Answer]) -> float:
+def _mean_latency_s(answers: Collection[ProbeResponse]) -> float:
     told = [answer.latency_s for answer in answers if answer.latency_s is not None]
     return sum(told) / len(told) if told else 0.0
 

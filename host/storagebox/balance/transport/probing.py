@@ -1,4 +1,4 @@
-"""Probes: how a server is, asked off the way of any request, for policies that want to know.
+"""Load probes: how busy a server is, asked off the way of any request.
 
 A probe counts as no request, and is forgotten if nothing comes back in time.
 """
@@ -27,7 +27,7 @@ _EXTENSIONS: dict[str, Any] = {
 
 
 class SyncProbing:
-    """Sends the probes that a policy asks for, from threads."""
+    """Sends the load probes that a policy asks for, from threads."""
 
     def __init__(self, balanced: Balanced[SyncChannel]) -> None:
         self._balanced = balanced
@@ -58,7 +58,7 @@ class SyncProbing:
 
 
 class AsyncProbing:
-    """Sends the probes that a policy asks for, as tasks."""
+    """Sends the load probes that a policy asks for, as tasks."""
 
     def __init__(self, balanced: Balanced[AsyncChannel]) -> None:
         self._balanced = balanced

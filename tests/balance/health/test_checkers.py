@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from storagebox.balance import Endpoint
+from storagebox.balance.health.checkers import Http, Tcp
 from storagebox.balance.health.checks import Result
-from storagebox.balance.health.probes import Http, Tcp
 
 
 @asynccontextmanager
