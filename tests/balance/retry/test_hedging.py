@@ -33,6 +33,21 @@ def test_what_is_two_periods_old_is_forgotten():
     assert latencies.quantile(1.0, 60.0) is None
 
 
+def test_nothing_is_left_of_what_is_older_than_two_periods_however_seldom_it_is_asked_for():
+    latencies = Latencies(period_s=10)
+    latencies.add(1.0, 0.0)
+    assert latencies.quantile(1.0, 20.0) is None, "nobody asked in between"
+    latencies.add(1.0, 21.0)
+    latencies.add(0.001, 41.0)
+    assert latencies.quantile(1.0, 41.0) == pytest.approx(0.001, rel=0.1)
+
+
+def test_what_is_between_one_and_two_periods_old_counts():
+    latencies = Latencies(period_s=10)
+    latencies.add(1.0, 0.0)
+    assert latencies.quantile(1.0, 19.9) == pytest.approx(1.0, rel=0.1)
+
+
 def test_what_is_beyond_the_histogram_counts_at_its_ends():
     latencies = Latencies()
     latencies.add(1e6, 0.0)

@@ -5,12 +5,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from math import sqrt
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from storagebox.balance import Endpoint
+from storagebox.balance.picker import Picker
+from storagebox.balance.picker.round_robin import RoundRobin
+from storagebox.balance.picker.subsetting import Subsetting
 from storagebox.balance.resolver import Publish
 from storagebox.balance.subset import Subset, members
 from storagebox.balance.subset.agreed import van_der_corput
@@ -21,7 +25,7 @@ from storagebox.balance.subset.ringsteady import Ringsteady
 from storagebox.balance.subset.rocksteadier import Rocksteadier
 from storagebox.balance.subset.subset_resolver import SubsetResolver
 from storagebox.balance.subset.window import IndexWindow
-from tests.balance.served import endpoints
+from tests.balance.served import endpoints, nodes
 
 Kind = Callable[[int, int], Subset]
 ALL: list[Kind] = [
@@ -200,6 +204,41 @@ def test_a_random_subset_replaces_only_what_it_loses():
     ids = [{endpoint.id for endpoint in membership} for membership in heard]
     assert ids[0] - ids[1] == {first[0].id}
     assert ids[2] == ids[1], "the one that is back is a newcomer"
+
+
+def picked(picker: Picker, times: int = 40) -> set[str]:
+    return {picker.pick(0.0, None).endpoint.id for _ in range(times)}
+
+
+def test_a_subset_around_a_policy_keeps_its_servers_whoever_else_comes_or_goes():
+    policy = Subsetting(RandomSubset(3, 7), RoundRobin())
+    all_ = nodes(policy, 20)
+    picker = policy.picker(all_, None, Random(1), 0.0)
+    first = picked(picker)
+    assert len(first) == 3
+    for gone in range(17):
+        others = [node for node in all_ if node.endpoint.id not in first][gone:]
+        here = sorted(
+            [*(node for node in all_ if node.endpoint.id in first), *others],
+            key=lambda node: node.endpoint.id,
+        )
+        picker = policy.picker(here, picker, Random(1), 0.0)
+        assert picked(picker) == first
+
+
+def test_it_replaces_only_what_it_loses_and_keeps_the_replacement():
+    policy = Subsetting(RandomSubset(3, 7), RoundRobin())
+    all_ = nodes(policy, 20)
+    picker = policy.picker(all_, None, Random(1), 0.0)
+    first = picked(picker)
+    lost = min(first)
+    picker = policy.picker(
+        [node for node in all_ if node.endpoint.id != lost], picker, Random(1), 0.0
+    )
+    second = picked(picker)
+    assert first - second == {lost}
+    assert len(second) == 3
+    assert picked(policy.picker(all_, picker, Random(1), 0.0)) == second
 
 
 def test_one_that_drains_is_replaced_but_stays_known():

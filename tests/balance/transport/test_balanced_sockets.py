@@ -1,12 +1,15 @@
 """Plain connections to whom the balancer picks."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 import pytest
 
-from storagebox.balance import Balancer, Endpoint, NoEndpoint
+from storagebox.balance import Balancer, Endpoint, NoEndpoint, Outcome
+from storagebox.balance.observing import SILENT, Observer
 from storagebox.balance.picker.round_robin import RoundRobin
 from storagebox.balance.transport.sockets import connected, opened
 from tests.balance.transport.servers import Server, dead, servers
@@ -18,8 +21,20 @@ def two() -> Iterator[list[Server]]:
         yield made
 
 
-def balancer(endpoints: list[Endpoint]) -> Balancer:
-    made = Balancer(RoundRobin(), random=Random(1))
+class Took:
+    """Notes what requests took."""
+
+    def __init__(self) -> None:
+        self.latencies_s: list[float] = []
+
+    def membership(self, nodes: object, gone: object) -> None: ...
+    def picked(self, node: object, reason: str) -> None: ...
+    def done(self, node: object, reason: str, outcome: Outcome, latency_s: float) -> None:
+        self.latencies_s.append(latency_s)
+
+
+def balancer(endpoints: list[Endpoint], observer: Observer = SILENT) -> Balancer:
+    made = Balancer(RoundRobin(), random=Random(1), observer=observer)
     made.update(endpoints, 0.0)
     return made
 
@@ -75,6 +90,29 @@ def test_a_connection_interrupted_while_it_is_made_counts_no_longer(
     with pytest.raises(KeyboardInterrupt), connected(made, timeout_s=5):
         pass
     assert counts(made) == [(0, 0)]
+
+
+def test_what_a_conversation_takes_is_no_measure_of_its_server(
+    two: list[Server], monkeypatch: pytest.MonkeyPatch
+):
+    took, clock = Took(), [0.0]
+    made = balancer([two[0].endpoint], took)
+    create = socket.create_connection
+
+    def slowly(*told: Any) -> socket.socket:
+        clock[0] += 0.25
+        return create(*told)
+
+    monkeypatch.setattr("socket.create_connection", slowly)
+    with connected(made, timeout_s=5, clock=lambda: clock[0]):
+        clock[0] += 3600.0
+
+    async def main() -> None:
+        async with opened(made, timeout_s=5, clock=lambda: clock[0]):
+            clock[0] += 3600.0
+
+    asyncio.run(main())
+    assert took.latencies_s == [0.25, 0.0], "until the connection was there"
 
 
 def test_the_same_on_asyncio(two: list[Server]):
