@@ -81,8 +81,8 @@ def found(state: Path, installation: Mapping[str, str]) -> None:
     _write(state / FILE, {**(_read(state / FILE) or {}), **fields})
 
 
-def client(state: Path) -> Membership:
-    """A membership for a program that does not stay, with an id of its own.
+def client(state: Path, kind: str = "client") -> Membership:
+    """A membership for a program that does not stay; its id is its own and begins with `kind`.
 
     Raises InstallationError if no box has founded an installation in `state`.
     """
@@ -90,7 +90,7 @@ def client(state: Path) -> Membership:
     fields = _read(path)
     if fields is None:
         raise InstallationError(f"{path}: missing; start a box with this --state first")
-    return _membership(path, {**fields, "boots": 1}, f"client-{secrets.token_hex(4)}")
+    return _membership(path, {**fields, "boots": 1}, f"{kind}-{secrets.token_hex(4)}")
 
 
 def _write(path: Path, fields: dict[str, Any]) -> None:

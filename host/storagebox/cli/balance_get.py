@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .app import FAILED, Json, fail
+from . import in_house
+from .app import FAILED, Json, State, fail
 from .balance import balance_app
 
 if TYPE_CHECKING:
@@ -24,14 +26,15 @@ def get(
     servers: Annotated[
         list[str],
         typer.Argument(
-            help="Addresses, HOST:PORT, or where they are found: consul://AGENT:8500/SERVICE,"
-            " srv://NAME, dns://NAME:PORT, etcd://HOST:PORT/PREFIX."
+            help="Addresses, HOST:PORT, or where they are found: house://SERVICE,"
+            " consul://AGENT:8500/SERVICE, srv://NAME, dns://NAME:PORT, etcd://HOST:PORT/PREFIX."
         ),
     ],
     path: Annotated[str, typer.Option(help="What they are asked for.")] = "/",
     requests: Annotated[int, typer.Option(help="How many.", min=1, max=_MOST)] = 100,
     at_once: Annotated[int, typer.Option(help="So many at a time.", min=1, max=64)] = 4,
     as_json: Json = False,
+    state: State = None,
 ) -> None:
     """Send GET requests the way programs do that balance, and show who was chosen and why."""
     import httpx
@@ -39,7 +42,7 @@ def get(
     from storagebox.balance.transport.synchronous import BalancedTransport
 
     try:
-        transport = BalancedTransport(_named(servers))
+        transport = BalancedTransport(_named(servers, state))
     except ValueError as fault:
         fail(f"balance get: {fault}")
     with httpx.Client(transport=transport, base_url="http://servers") as client:
@@ -57,8 +60,10 @@ def get(
         raise typer.Exit(FAILED)
 
 
-def _named(servers: list[str]) -> Servers:
-    return servers[0] if len(servers) == 1 and "://" in servers[0] else list(servers)
+def _named(servers: list[str], state: Path | None) -> Servers:
+    if len(servers) != 1 or "://" not in servers[0]:
+        return list(servers)
+    return in_house.found(servers[0], state) or servers[0]
 
 
 def _ask(client: Any, path: str, requests: int, at_once: int) -> dict[str, Any]:

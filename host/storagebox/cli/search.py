@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ipaddress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-if TYPE_CHECKING:
-    from storagebox.balance.registration import Registration
+from .app import RUN, Commands, State, app, default_state, fail
 
-from .app import RUN, Commands, app, default_state, fail
+if TYPE_CHECKING:
+    from storagebox.search.server.serving import Registering
+
+SERVICE: Final = "search"  # in beacons
+_ANYWHERE: Final = ("0.0.0.0", "::")
 
 search = typer.Typer(
     cls=Commands,
@@ -77,13 +80,20 @@ def serve(
             " too, is such an agent."
         ),
     ] = None,
+    announce: Annotated[
+        bool,
+        typer.Option("--announce", help="Have this box's house find it, as house://search."),
+    ] = False,
     advertise: Annotated[
         str | None,
-        typer.Option(help="The address it is registered with.", show_default="--host"),
+        typer.Option(
+            help="The address it is registered with or announced at.", show_default="--host"
+        ),
     ] = None,
     weight: Annotated[
         int, typer.Option(help="Its capacity, relative to the others'.", min=1, max=65535)
     ] = 1,
+    state: State = None,
 ) -> None:
     """Serve the search API until told to end.
 
@@ -105,6 +115,11 @@ def serve(
             fail(f"search serve: {admin_key_file}: {fault}")
         if not key:
             fail(f"search serve: {admin_key_file}: it is empty: write a key into it")
+    registering: list[Registering] = []
+    if register is not None:
+        registering.append(_registering(register, advertise or host, weight))
+    if announce:
+        registering.append(_announcing(advertise or host, state, on_purpose=bool(advertise)))
     try:
         applications = serve_from(
             folder or default_state() / "search", application or (), key, journal.emit
@@ -115,9 +130,6 @@ def serve(
         print(f"application {name} admin key {admin_key}", flush=True)
     quota = Quota(records, size, indices, rate, write_rate)
     share = Share(quota, threads=1 if applications.several else 2)
-    registering = None
-    if register is not None:
-        registering = _registering(register, advertise or host, weight)
     served, service = create(applications, share=share, report=journal.emit)
 
     def started(address: str, port: int) -> None:
@@ -137,10 +149,10 @@ def serve(
         service.turns.close()
 
 
-def _registering(place: str, address: str, weight: int) -> Callable[[str, int], Registration]:
-    """What the server says of itself where `place` names a service, or the end of this command."""
+def _registering(place: str, address: str, weight: int) -> Registering:
+    """Registers the server with the agent that `place` names, or ends this command."""
     from storagebox.balance.endpoint import Endpoint
-    from storagebox.balance.registration import Registration
+    from storagebox.balance.registration import Registration, registered
     from storagebox.balance.resolver.consul import Consul
     from storagebox.balance.servers import found_at
 
@@ -150,7 +162,29 @@ def _registering(place: str, address: str, weight: int) -> Callable[[str, int], 
         found = None
     if not isinstance(found, Consul):
         fail(f"search serve: --register {place}: give consul://AGENT:8500/SERVICE")
-    if address in ("0.0.0.0", "::"):
+    if address in _ANYWHERE:
         fail("search serve: --register: clients can't reach any address: say --advertise")
     service, agent = found.service, found.address
-    return lambda _, port: Registration(service, Endpoint(address, port, weight), agent)
+    return lambda port: registered(Registration(service, Endpoint(address, port, weight), agent))
+
+
+def _announcing(address: str, state: Path | None, *, on_purpose: bool) -> Registering:
+    """Announces the server by beacons, or ends this command."""
+    from storagebox import installation
+    from storagebox.registrar.services import announced
+
+    anywhere = address in _ANYWHERE
+    try:
+        at = None if anywhere else ipaddress.ip_address(address)
+    except ValueError:
+        fail(f"search serve: --announce: {address} is no address: give one by --advertise")
+    if at is not None and at.is_loopback and not on_purpose:
+        fail(
+            f"search serve: --announce: other machines don't reach {address}: listen at --host"
+            " 0.0.0.0; or for this machine alone, --advertise 127.0.0.1"
+        )
+    try:
+        membership = installation.client(state or default_state(), SERVICE)
+    except installation.InstallationError as fault:
+        fail(f"search serve: --announce: {fault}")
+    return lambda port: announced(membership, SERVICE, port, None if anywhere else address)

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 import httpx
 import orjson
 
+from storagebox.balance import NoEndpoint
 from storagebox.balance.resolver import Resolver
 from storagebox.balance.servers import PLACES, resolver_of
 from storagebox.balance.transport.attempts import Settings
@@ -26,6 +27,9 @@ _MAX_PAUSE_S: Final = 30.0
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _PAGE: Final = 1000
 _LATE: Final = f"no answer within {ANSWER_S:g} s"
+_NOBODY_IN_HOUSE: Final = (
+    "nobody in this house offers it: is `phantom search serve --announce` running?"
+)
 _SETTINGS: Final = Settings(deadline_s=ANSWER_S)
 # A write bears an id, by which a server that has done it knows it again.
 _REPEATABLE: Final = {"safe": True}
@@ -47,12 +51,12 @@ class SearchFault(Exception):
 
 class SearchClient:
     """`server` is http://HOST:PORT, https://HOST, several of them with commas between, a place
-    where they can be found (consul://AGENT/SERVICE), or the path of a Unix socket.
+    where they can be found (consul://AGENT/SERVICE), a resolver, or the path of a Unix socket.
     """
 
     def __init__(
         self,
-        server: str | Path,
+        server: str | Path | Resolver,
         application: str,
         key: str,
         *,
@@ -113,7 +117,11 @@ class SearchClient:
                     method, path, content=data, headers=headers, extensions=_REPEATABLE
                 )
             except httpx.HTTPError as fault:
-                raise SearchFault(f"{self.server}: {_reason(fault)}") from None
+                nobody = isinstance(fault.__cause__, NoEndpoint) and self.server.startswith(
+                    "house:"
+                )
+                why = _NOBODY_IN_HOUSE if nobody else _reason(fault)
+                raise SearchFault(f"{self.server}: {why}") from None
             self.chosen = answer.extensions.get("chosen")
             if answer.status_code in _BUSY and tries_left:
                 self._pause(min(float(answer.headers.get("retry-after") or 1), _MAX_PAUSE_S))
@@ -133,12 +141,13 @@ class SearchClient:
         return body
 
 
-def _reached(server: str | Path) -> tuple[httpx.BaseTransport, str]:
+def _reached(server: str | Path | Resolver) -> tuple[httpx.BaseTransport, str]:
     """How requests get there, and what their URLs begin with. Raises SearchFault."""
     if isinstance(server, Path):
         return httpx.HTTPTransport(uds=str(server)), "http://localhost"
-    if server.partition("://")[0] in PLACES:
-        return BalancedTransport(_place(server), settings=_SETTINGS), "http://search"
+    if not isinstance(server, str) or server.partition("://")[0] in PLACES:
+        found = _place(server) if isinstance(server, str) else server
+        return BalancedTransport(found, settings=_SETTINGS), "http://search"
     urls = [_read_url(url.strip()) for url in server.split(",")]
     schemes, prefixes = {url.scheme for url in urls}, {url.path.rstrip("/") for url in urls}
     if len(schemes) > 1 or len(prefixes) > 1:

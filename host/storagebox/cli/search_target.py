@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import typer
 
-from .app import FAILED, default_state, fail
+from . import in_house
+from .app import FAILED, State, default_state, fail
 from .ask import ask
 from .search_client import SearchClient, SearchFault
 
@@ -29,7 +30,14 @@ Library = Annotated[bool, typer.Option("--library", help="The index of the box's
 class Where:
     """What a command line says of it."""
 
-    url: Annotated[str, typer.Option(help="The server.", envvar="PHANTOM_SEARCH_URL")] = URL
+    url: Annotated[
+        str,
+        typer.Option(
+            help="The server, several with commas, or where they are found: house://search,"
+            " consul://AGENT/SERVICE, srv://NAME, dns://NAME:PORT, etcd://HOST:PORT/PREFIX.",
+            envvar="PHANTOM_SEARCH_URL",
+        ),
+    ] = URL
     app: Annotated[str, typer.Option(help="The application.", envvar="PHANTOM_SEARCH_APP")] = (
         APPLICATION
     )
@@ -46,6 +54,7 @@ class Where:
             show_default="~/.local/state/phantom/search",
         ),
     ] = None
+    state: State = None
 
     def client(self, *, library: bool = False) -> SearchClient:
         """The server, or the end of this command.
@@ -53,7 +62,7 @@ class Where:
         A server on this machine needs no key: whoever may read its folder has the admin key.
         """
         if library:
-            told = ask(None, None, "library")
+            told = ask(None, self.state, "library")
             if not told["key"]:
                 fail(f"the library can't be searched: {told['trouble']}", FAILED)
             return SearchClient(Path(told["socket"]), told["application"], told["key"])
@@ -61,7 +70,8 @@ class Where:
         if not key:
             fail(f"no key for {self.app} at {self.url}: give it by --key-file or {_KEY_VARIABLE}")
         try:
-            return SearchClient(self.url, self.app, key)
+            servers = in_house.found(self.url, self.state) or self.url
+            return SearchClient(servers, self.app, key)
         except SearchFault as fault:
             fail(str(fault))
 

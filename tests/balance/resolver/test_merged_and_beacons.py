@@ -125,6 +125,22 @@ def test_peers_that_offer_a_service_are_endpoints():
     asyncio.run(main())
 
 
+def test_who_has_only_begun_to_listen_does_not_say_that_nobody_is_there():
+    async def main() -> None:
+        house = House()
+        async with watching(Beacons(house, "search", patience_s=3600.0)) as published:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert published.silent
+            house.now(Peer("board", services={}))
+            house.now(Peer("box-1"))
+            assert set(await published.next()) == {"box-1"}
+            house.now()
+            assert await published.next() == {}, "it was there, and has gone"
+
+    asyncio.run(main())
+
+
 def test_the_houses_registrar_is_one():
     asked: type[Registrar] = HouseRegistrar
     assert callable(asked.find)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,30 +46,38 @@ class Registrar(Protocol):
 class Beacons:
     """Peers that offer a service.
 
-    An empty house is published at once: beacons are no registry that could lose its memory, and
-    a peer leaves the list only after its farewell or seconds of silence.
+    An empty house is believed: beacons are no registry that could lose its memory, and a peer
+    leaves the list only after its farewell or seconds of silence.
 
     Args:
         registrar: used within the event loop that runs `watch`.
         service: its name in beacons, such as `search`.
+        patience_s: for so long, at first, it isn't said that nobody is there: a registrar that
+            has just been started hasn't heard anybody yet.
     """
 
     registrar: Registrar
     service: str
+    patience_s: float = 0.0
 
     async def watch(self, publish: Publish) -> None:
         changed = asyncio.Event()
         changed.set()
         faults = Faults(f"beacons of {self.service}")
         published: list[Endpoint] | None = None
+        now = asyncio.get_running_loop().time
+        patient_until_s = now() + self.patience_s
         end = self.registrar.subscribe(lambda *_: changed.set())
         try:
             while True:
-                await changed.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(patient_until_s if published is None else None):
+                        await changed.wait()
                 changed.clear()
                 endpoints, dropped = self._read()
                 faults.dropped(dropped)
-                if endpoints != published:
+                patient = published is None and not endpoints and now() < patient_until_s
+                if endpoints != published and not patient:
                     published = endpoints
                     publish(endpoints)
         finally:

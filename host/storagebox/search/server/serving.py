@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable
-from contextlib import AsyncExitStack
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, Final, Protocol
 
 import uvicorn
 
-from storagebox.balance.registration import Entry, Registration, registered
 from storagebox.balance.reporting.asgi import Reporting
 from storagebox.search.server.connections import HEAD_BYTES, Connection
 from storagebox.search.server.endpoint import App, Service
@@ -36,8 +35,17 @@ _QUOTAS_S: Final = 1.0
 # Beside a thread that works, the event loop waits for its turn this long at most.
 _SWITCH_S: Final = 0.001
 
-Registering = Callable[[str, int], Registration]
-"""What a server says of itself once it knows its address."""
+
+class Registered(Protocol):
+    """A place where clients find this server, such as `storagebox.balance.registration.Entry`."""
+
+    async def drain(self) -> None:
+        """Have nobody new sent here."""
+        ...
+
+
+Registering = Callable[[int], AbstractAsyncContextManager[Registered]]
+"""Has clients find this server, once it knows its port and for as long as it serves."""
 
 
 class Server(uvicorn.Server):
@@ -52,7 +60,7 @@ class Server(uvicorn.Server):
         port: int,
         started: Callable[[str, int], None],
         drain_s: float = DRAIN_S,
-        registering: Registering | None = None,
+        registering: Sequence[Registering] = (),
     ) -> None:
         """`started` is told the address once it listens; port 0 is any free one."""
         super().__init__(
@@ -77,7 +85,7 @@ class Server(uvicorn.Server):
         self._told = started
         self._drain_s = drain_s
         self._registering = registering
-        self._entry: Entry | None = None
+        self._entries: list[Registered] = []
         self._registered = AsyncExitStack()
 
     async def startup(self, sockets: Any = None) -> None:
@@ -86,9 +94,9 @@ class Server(uvicorn.Server):
         if self.started:
             address = self.servers[0].sockets[0].getsockname()
             self._told(address[0], address[1])
-            if self._registering is not None:
-                said = self._registering(address[0], address[1])
-                self._entry = await self._registered.enter_async_context(registered(said))
+            for registered in self._registering:
+                entry = await self._registered.enter_async_context(registered(address[1]))
+                self._entries.append(entry)
             self._beside = [
                 asyncio.create_task(self._tidy()),
                 asyncio.create_task(self._read_quotas()),
@@ -100,8 +108,7 @@ class Server(uvicorn.Server):
             self.should_exit = True
             return
         self._service.draining = True
-        if self._entry is not None:
-            self._beside.append(asyncio.create_task(self._entry.drain()))
+        self._beside += [asyncio.create_task(entry.drain()) for entry in self._entries]
         self._service.report("drain.begin", seconds=self._drain_s)
         asyncio.get_running_loop().call_later(self._drain_s, self._end)
 
