@@ -129,7 +129,7 @@ def serve(
     for name, admin_key in applications.made.items():
         print(f"application {name} admin key {admin_key}", flush=True)
     quota = Quota(records, size, indices, rate, write_rate)
-    share = Share(quota, threads=1 if applications.several else 2)
+    share = Share(quota)
     served, service = create(applications, share=share, report=journal.emit)
 
     def started(address: str, port: int) -> None:

@@ -44,14 +44,16 @@ class Wire(asyncio.Transport):
 
 
 async def answering(_: Any, receive: Any, send: Any) -> None:
-    """Reads a whole request, and says so."""
+    """Reads a whole request, and says how much there was."""
     message: MutableMapping[str, Any] = {"more_body": True}
+    size = 0
     while message.get("more_body"):
         message = await receive()
         if message["type"] == "http.disconnect":
             return
+        size += len(message["body"])
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"read"})
+    await send({"type": "http.response.body", "body": b"read %d" % size})
 
 
 def with_client(work: Callable[[Connection, Wire], Coroutine[Any, Any, None]]) -> None:
@@ -63,7 +65,6 @@ def with_client(work: Callable[[Connection, Wire], Coroutine[Any, Any, None]]) -
             lifespan="off",
             log_config=None,
             http=Connection,
-            h11_max_incomplete_event_size=HEAD_BYTES,
         )
         config.load()
         connection, wire = Connection(config, ServerState(), {}), Wire()
@@ -108,6 +109,7 @@ def test_who_does_not_come_to_the_end_of_a_request_is_let_go_of(
 @pytest.mark.usefixtures("impatient")
 def test_a_byte_now_and_then_does_not_give_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(connection: Connection, wire: Wire) -> None:
+        connection.data_received(b"GET /")
         while not wire.is_closing():
             connection.data_received(b"x")
             await asyncio.sleep(0)
@@ -157,7 +159,11 @@ def test_who_reads_slowly_is_waited_for(impatient: None) -> None:
         b"GET / HTTP/1.1\r\n\r\n",
         b"GET / HTTP/1.1\r\nhost: x\r\nx: a\x00b\r\n\r\n",
         b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: -5\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"CONNECT x HTTP/1.1\r\nhost: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * (HEAD_BYTES + 1),
+        b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * (HEAD_BYTES + 1) + b"\r\n\r\n",
     ],
 )
 def test_what_is_no_http_is_told_so_in_json(sent: bytes) -> None:
@@ -168,6 +174,55 @@ def test_what_is_no_http_is_told_so_in_json(sent: bytes) -> None:
         assert b" 400 " in head
         assert b"application/json" in head
         assert body.endswith(b'"status":400}')
+
+    with_client(work)
+
+
+def test_headers_that_never_end_are_bounded() -> None:
+    async def work(connection: Connection, wire: Wire) -> None:
+        connection.data_received(QUERY[:-2])
+        sent = 0
+        while not wire.is_closing():
+            connection.data_received(b"x: " + b"y" * 1000 + b"\r\n")
+            sent += 1005
+            assert sent < 2 * HEAD_BYTES
+        assert b" 400 " in wire.sent
+
+    with_client(work)
+
+
+def test_a_long_body_counts_for_no_header() -> None:
+    async def work(connection: Connection, wire: Wire) -> None:
+        body = b"x" * (HEAD_BYTES + 1)
+        head = QUERY.replace(b"length: 2", b"length: %d" % len(body))
+        for _ in range(2):
+            connection.data_received(head[:20])
+            connection.data_received(head[20:] + body[:10])
+            connection.data_received(body[10:])
+        await until(lambda: wire.sent.count(b"200 OK") == 2)
+
+    with_client(work)
+
+
+def test_who_would_rather_speak_http_2_is_answered_all_the_same() -> None:
+    async def work(connection: Connection, wire: Wire) -> None:
+        wish = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: \r\n\r\n"
+        wishing = QUERY[:-2] + wish + b"{}"
+        without_body = b"GET / HTTP/1.1\r\nhost: x\r\n" + wish
+        connection.data_received(wishing + without_body + QUERY + b"{}")
+        connection.data_received(wishing)
+        await until(lambda: wire.sent.count(b"200 OK") == 4)
+        assert wire.sent.count(b"read 2") == 3
+
+    with_client(work)
+
+
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked() -> None:
+    async def work(connection: Connection, wire: Wire) -> None:
+        connection.data_received(QUERY[:-2] + b"expect: 100-continue\r\n\r\n")
+        await until(lambda: b"100 Continue" in wire.sent)
+        connection.data_received(b"{}")
+        await until(lambda: b"200 OK" in wire.sent)
 
     with_client(work)
 

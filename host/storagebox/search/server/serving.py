@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 import uvicorn
 
 from storagebox.balance.reporting.asgi import Reporting
-from storagebox.search.server.connections import HEAD_BYTES, Connection
+from storagebox.search.server.connections import Connection
 from storagebox.search.server.endpoint import App, Service
 from storagebox.search.server.served import CannotServe, Served
 
@@ -76,8 +76,8 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=_GRACE_S,
                 backlog=_BACKLOG,
                 ws="none",
+                loop="asyncio",
                 http=Connection,
-                h11_max_incomplete_event_size=HEAD_BYTES,
             )
         )
         self._service = service

@@ -42,8 +42,8 @@ class Share:
     quota: Quota = field(default_factory=Quota)
     # Work that waits for its turn; beyond it, answers are 429.
     waiting: int = 500
-    # Of the threads for what takes long; with others beside it, one should be left to them.
-    threads: int = 2
+    # Of the threads for what takes long: two that compute only hinder each other in Python.
+    threads: int = 1
 
 
 class Latest(Generic[K, V]):

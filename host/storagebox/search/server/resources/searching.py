@@ -18,7 +18,7 @@ _MAX_QUERIES: Final = 50
 _BESIDE: Final = frozenset({"indexName", "type", "extensions"})
 # A search that took longer of late is done in a thread: others' requests don't wait for it, and
 # arithmetic on whole columns lets another thread run meanwhile.
-_LONG_S: Final = 0.001
+_LONG_S: Final = 0.004
 _SMOOTHED: Final = 0.9
 # Beyond it, a search tells of what it has found so far, as Algolia's do.
 _BUDGET_MS: Final = 50.0
