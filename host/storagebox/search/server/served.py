@@ -32,11 +32,6 @@ class Served:
         """Of all that are served."""
         return sorted(self._names) or self._all.ids()
 
-    @property
-    def several(self) -> bool:
-        """Whether there may be more than one."""
-        return len(self._names) != 1
-
     def get(self, app_id: str) -> Application | None:
         """An application, opened if it isn't yet; None if there is no such. Raises Unavailable."""
         if self._names and app_id not in self._names:
