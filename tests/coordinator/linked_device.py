@@ -17,7 +17,8 @@ from storagebox.conversation import Conversation
 from storagebox.coordinator.device import Device
 from storagebox.journal import Journal
 from storagebox.streamer.channels import Hello
-from storagebox.streamer.link import Link, LinkCounters
+from storagebox.streamer.endings import LinkCounters
+from storagebox.streamer.link import Link
 
 INFO: dict[str, Any] = {
     "board": "esp32_generic_s3",

@@ -15,8 +15,10 @@ import pytest
 from phantom.handshake import Handshake
 from phantom.rpc import CLOSED, METHOD_NOT_FOUND, RpcError
 from phantom.wire import PROTOCOL, audio, mux
+from storagebox.streamer import endings
 from storagebox.streamer import link as links
 from storagebox.streamer.channels import Hello
+from storagebox.streamer.endings import LinkCounters
 from storagebox.streamer.link import Link
 from storagebox.streamer.sweep import Sweep
 from storagebox.streamer.tcp import STUCK_S, Progress
@@ -123,7 +125,7 @@ def test_a_device_that_comes_back_is_found_within_a_second():
             assert caught.value.code == CLOSED
             lost = loop.time()
             await until(lambda: len(made.ups) == 2, "the device is back")
-            assert loop.time() - lost < 1 + links.RETRY_MAX_S
+            assert loop.time() - lost < 1 + endings.RETRY_MAX_S
             assert made.link.counters.connections == 2
             assert (await made.link.call("device.info", {}))["id"] == "kitchen"
 
@@ -140,7 +142,7 @@ def test_a_device_that_moves_is_met_at_its_new_address_at_once():
                     await asyncio.sleep(0.05)
                     made.link.move("127.0.0.1", sink.port)
                     await until(lambda: made.link.up, "the link is up")
-                    assert made.link.counters.closed.keys() == {links.MOVED}
+                    assert made.link.counters.closed.keys() == {endings.MOVED}
                     sink.restart()
                     other = devices.add("bath", audio.BOTH)
                     made.link.move("127.0.0.1", other.port)
@@ -206,13 +208,22 @@ def test_calls_that_wait_fail_when_the_connection_goes():
 
 
 def test_retries_back_off_to_a_bound_with_jitter():
-    made = Linked(1, sweep=None)  # type: ignore[arg-type]  # never connected
-    pauses = [made.link._pause_s("connection refused", failures) for failures in range(50)]
-    assert pauses[0] <= links.RETRY_FIRST_S * 1.25
-    assert max(pauses) <= links.RETRY_MAX_S * 1.25
-    assert min(pauses[5:]) >= links.RETRY_MAX_S * 0.75
+    counters, rng = LinkCounters(), random.Random(1)
+    pauses = [counters.pause_s("connection refused", failures, rng) for failures in range(50)]
+    assert pauses[0] <= endings.RETRY_FIRST_S * 1.25
+    assert max(pauses) <= endings.RETRY_MAX_S * 1.25
+    assert min(pauses[5:]) >= endings.RETRY_MAX_S * 0.75
     assert len(set(pauses[5:])) > 40
-    assert made.link._pause_s("protocol", 0) >= links.RETRY_REFUSED_S * 0.75
+    assert counters.pause_s("protocol", 0, rng) >= endings.RETRY_REFUSED_S * 0.75
+
+
+def test_who_was_replaced_by_an_earlier_connection_of_its_own_does_not_wait_long():
+    counters, rng = LinkCounters(), random.Random(1)
+    replaced = "goodbye: replaced"
+    assert counters.pause_s(replaced, 0, rng) >= endings.RETRY_REFUSED_S * 0.75
+    counters.end(endings.OVERTAKEN)
+    assert counters.pause_s(endings.OVERTAKEN, 0, rng) == 0
+    assert counters.pause_s(replaced, 0, rng) <= endings.RETRY_FIRST_S * 1.25
 
 
 def test_a_device_of_another_protocol_is_refused_and_told_why():
@@ -396,7 +407,7 @@ def test_a_connection_that_gets_stuck_amid_music_is_overtaken_by_another():
                 stood_still = loop.time()
                 await until(lambda: len(made.ups) == 2, "another connection takes over")
                 assert loop.time() - stood_still < links.DEAD_S
-                assert made.downs == [links.OVERTAKEN]
+                assert made.downs == [endings.OVERTAKEN]
                 assert (await made.link.call("device.info", {}))["id"] == "kitchen"
             relay.close()
             await asyncio.gather(*tasks)
@@ -436,9 +447,9 @@ def garbage(rng: random.Random) -> bytes:
 def test_ten_thousand_mutated_frames_cost_connections_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(links, "RETRY_FIRST_S", 0.0)
-    monkeypatch.setattr(links, "RETRY_MAX_S", 0.0)
-    monkeypatch.setattr(links, "RETRY_REFUSED_S", 0.0)
+    monkeypatch.setattr(endings, "RETRY_FIRST_S", 0.0)
+    monkeypatch.setattr(endings, "RETRY_MAX_S", 0.0)
+    monkeypatch.setattr(endings, "RETRY_REFUSED_S", 0.0)
 
     async def story():
         rng = random.Random(17)

@@ -17,10 +17,8 @@ import random
 import secrets
 import select
 import socket
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from phantom.handshake import AUTH_MS, Handshake, StrangerError, WrongProtocolError
@@ -31,6 +29,7 @@ from storagebox.installation import Membership
 from storagebox.streamer import tcp, timeouts
 
 from .channels import Channels, GoodbyeError, Hello
+from .endings import ABANDONED, GOODBYES, MOVED, OVERTAKEN, LinkCounters
 from .sweep import Sweep
 
 # docs/protocol.md: 3 s without a byte and the link is dead; whoever was silent for 1 s sends PING.
@@ -38,25 +37,6 @@ DEAD_S = 3.0
 PING_AFTER_S = 1.0
 # The device gives up on whoever has not proved to be of its installation by then; so does the box.
 AUTH_S = AUTH_MS / 1000
-# A device that lost power is back within about 2 s: look for it often enough to lose no second.
-RETRY_FIRST_S = 0.05
-RETRY_MAX_S = 0.4
-# Another protocol version or another box in charge does not change by asking again soon.
-RETRY_REFUSED_S = 5.0
-REFUSALS = {
-    "protocol",
-    "goodbye: protocol",
-    "goodbye: replaced",
-    "goodbye: stranger",
-    "goodbye: crowded",
-    "stranger",
-    "another device",
-    "unusable",
-}
-OVERTAKEN = "overtaken"
-MOVED = "moved"
-# The device may not have noticed the end of such a connection, and must not hear more of it.
-ABANDONED = {OVERTAKEN, MOVED, "silent", "no hello", "not reading"}
 # Connections that race a stuck one start so far apart, for each may lose its SYN; a board lets
 # three in at a time.
 RACE_EVERY_S = 0.1
@@ -75,24 +55,6 @@ PROBE_S = 0.15
 RECEIVE_BYTES = 65536
 _scratch = bytearray(RECEIVE_BYTES)  # shared by all links of the process: used within one callback
 _view = memoryview(_scratch)
-
-GOODBYES = {
-    mux.REASON_SHUTDOWN: "goodbye: shutdown",
-    mux.REASON_PROTOCOL: "goodbye: protocol",
-    mux.REASON_MALFORMED: "goodbye: malformed",
-    mux.REASON_REPLACED: "goodbye: replaced",
-    mux.REASON_STRANGER: "goodbye: stranger",
-    mux.REASON_CROWDED: "goodbye: crowded",
-}
-
-
-@dataclass
-class LinkCounters:
-    """What happened to a link since the box started."""
-
-    connections: int = 0
-    closed: Counter[str] = field(default_factory=Counter[str])  # by reason
-    last_reason: str | None = None
 
 
 def _nothing(*_: object) -> None:
@@ -164,11 +126,9 @@ class Link:
                 reason = await self._connection()
                 if self.counters.connections > up_before:
                     failures = 0
-                at_once = reason in (OVERTAKEN, MOVED)
-                pause_s = 0.0 if at_once else self._pause_s(reason, failures)
+                pause_s = self.counters.pause_s(reason, failures, self._rng)
                 failures += 1
-                self.counters.closed[reason] += 1
-                self.counters.last_reason = reason
+                self.counters.end(reason)
                 if not self._moved.is_set():
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._moved.wait(), pause_s)
@@ -178,16 +138,6 @@ class Link:
             self._drop("shutdown")
             if self._successor:
                 self._successor.close()
-
-    def _pause_s(self, reason: str, failures: int) -> float:
-        """Exponential back-off with a quarter of jitter, against marching in step."""
-        # Unless it is an earlier connection of this link that came through late.
-        late = reason == "goodbye: replaced" and self.counters.last_reason in ABANDONED
-        if reason in REFUSALS and not late:
-            pause = RETRY_REFUSED_S
-        else:
-            pause = min(RETRY_MAX_S, RETRY_FIRST_S * 2 ** min(failures, 10))
-        return pause * self._rng.uniform(0.75, 1.25)
 
     async def _connection(self) -> str:
         loop = asyncio.get_running_loop()
@@ -264,7 +214,7 @@ class Link:
                 self._connecting.cancel()
 
     def disconnect(self, reason: str, goodbye: int = mux.REASON_SHUTDOWN) -> None:
-        """End this connection; `run` makes another after RETRY_REFUSED_S."""
+        """End this connection; `run` makes another, by what `endings` says."""
         self._farewell(goodbye)
         self._drop(reason)
 
