@@ -1,28 +1,18 @@
-"""Stand-in devices: they speak the real wire, note when each chunk comes, and play nothing.
+"""A stand-in device: it speaks the real wire, notes when each chunk comes, and plays nothing.
 
-One process holds hundreds of them for the streamer's bench; tests use one at a time, some of them
+`sinks` holds hundreds of them for the streamer's bench; tests use one at a time, some of them
 ill-behaved on purpose.
-
-    python -m tools.bench.sink facts.json      devices of a facts file, until stdin ends
-
-answers each line on stdin with a line of JSON: what has arrived since the line before.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
-import random
-import resource
 import socket
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from phantom.authority import Authority
@@ -30,7 +20,7 @@ from phantom.handshake import Handshake, StrangerError, WrongProtocolError
 from phantom.properties import Properties
 from phantom.rpc import INVALID_PARAMS, REFUSED, RpcError
 from phantom.uploads import Uploads
-from phantom.wire import CHUNK_FRAMES, CLOCK_PORT, RATE, audio, clock, mux
+from phantom.wire import CHUNK_FRAMES, RATE, audio, mux
 from storagebox.conversation import Conversation
 from storagebox.installation import Membership
 from storagebox.streamer import tcp
@@ -41,12 +31,8 @@ from tools.demo.plan import INSTALLATION
 
 # A board without PSRAM: 256 ms of PCM16 stereo.
 RING_BYTES = 48 * 1024
-# A board tells a window that has moved by this many chunks, and reports twice a second.
+# A board tells a window that has moved by this many chunks.
 GRANT_CHUNKS = 4
-REPORT_S = 0.5
-# Eight exchanges a second, as the firmware.
-CLOCK_S = 0.125
-_SWEEP_S = 0.010
 # RPC and uploads, as it suits a link's Channels.
 _GRANTS = (0, 8192, 0, mux.MESSAGE_WINDOW)
 
@@ -476,143 +462,3 @@ class Sink:
         )
         with suppress(OSError):
             self.flush()
-
-
-@dataclass
-class ClockAsker:
-    """Asks a house clock for many devices by one socket."""
-
-    address: str
-    devices: int
-    holds_us: list[int] = field(default_factory=list[int])  # how long the box took to answer
-    asked: int = 0
-
-    async def run(self, port: int) -> None:
-        """Ask at the pace of all devices until cancelled."""
-        loop = asyncio.get_running_loop()
-        asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        asker.setblocking(False)
-        asker.connect((self.address, port))
-        loop.add_reader(asker, self._answered, asker)
-        rng = random.Random(1)
-        request = bytearray(clock.REQUEST_BYTES)
-        try:
-            while True:
-                clock.pack_request_into(request, self.asked & 0xFF, 7, house_us() & 0xFFFFFFFF)
-                with suppress(ConnectionRefusedError):
-                    asker.send(request)
-                self.asked += 1
-                await asyncio.sleep(rng.uniform(0, 2 * CLOCK_S / self.devices))
-        finally:
-            loop.remove_reader(asker)
-            asker.close()
-
-    def _answered(self, asker: socket.socket) -> None:
-        try:
-            data = asker.recv(64)
-        except ConnectionRefusedError:
-            return  # the box has gone
-        reply = clock.parse_reply(data, len(data))
-        if reply:
-            self.holds_us.append(reply[5])
-
-
-class Sinks:
-    """Many sinks in one event loop, moved along by one timer."""
-
-    def __init__(self, devices: Sequence[dict[str, Any]], box_address: str) -> None:
-        """`devices` are objects of id, address, port and DAC channels."""
-        self._sweep = Sweep(asyncio.get_running_loop(), _SWEEP_S)
-        self.sinks = [
-            Sink(
-                device["id"],
-                self._sweep,
-                address=device["address"],
-                port=device["port"],
-                dac_channels=device["channels"],
-            )
-            for device in devices
-        ]
-        self.asker = ClockAsker(box_address, len(devices))
-
-    async def run(self) -> None:
-        """Play and report until cancelled."""
-        asking: asyncio.Task[None] | None = None
-        turn = 0
-        turns = round(REPORT_S / _SWEEP_S)
-        while True:
-            now_us = house_us()
-            for index, sink in enumerate(self.sinks):
-                # A few devices a turn, as boards grant and report when they like.
-                if (turn + index) % 2 == 0:
-                    sink.play(now_us)
-                if (turn + index) % turns == 0:
-                    sink.report()
-            if asking is None and self.sinks[0].box is not None:
-                asking = asyncio.ensure_future(self.asker.run(CLOCK_PORT))
-            turn += 1
-            await asyncio.sleep(_SWEEP_S)
-
-    def take(self) -> dict[str, Any]:
-        """What has arrived since the last call."""
-        slack: list[int] = []
-        for sink in self.sinks:
-            slack += sink.arrivals.slack_us
-            sink.arrivals.slack_us.clear()
-        holds = self.asker.holds_us
-        self.asker.holds_us = []
-        asked, self.asker.asked = self.asker.asked, 0
-        slack.sort()
-        holds.sort()
-        missing = sum(sink.arrivals.missing for sink in self.sinks)
-        return {
-            "chunks": len(slack),
-            "missing": missing,
-            "silent": sum(1 for sink in self.sinks if sink.arrivals.chunks == 0),
-            "slack_us": _quantiles(slack),
-            "clock_hold_us": _quantiles(holds),
-            "clock_asked": asked,
-            "clock_answers": len(holds),
-            "cpu_s": time.process_time(),
-            "at_s": time.monotonic(),
-        }
-
-
-def _quantiles(values: Sequence[int]) -> dict[str, int | None]:
-    """Of sorted values."""
-    if not values:
-        return {"min": None, "p1": None, "p50": None, "p99": None, "max": None}
-    last = len(values) - 1
-    return {
-        "min": values[0],
-        "p1": values[last // 100],
-        "p50": values[last // 2],
-        "p99": values[last * 99 // 100],
-        "max": values[last],
-    }
-
-
-async def _serve(facts: dict[str, Any]) -> None:
-    sinks = Sinks(facts["devices"], facts["box_address"])
-    running = asyncio.ensure_future(sinks.run())
-    loop = asyncio.get_running_loop()
-    lines = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    print(json.dumps({"ready": len(sinks.sinks)}), flush=True)
-    while await lines.readline():
-        print(json.dumps(sinks.take()), flush=True)
-    running.cancel()
-
-
-def main() -> None:
-    """The devices of a facts file: {"devices": […], "box_address", "core"}."""
-    facts: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
-    if facts.get("core") is not None:
-        os.sched_setaffinity(0, {facts["core"]})
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(_serve(facts))
-
-
-if __name__ == "__main__":
-    main()

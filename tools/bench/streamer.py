@@ -188,7 +188,7 @@ class Trial:
         }
         facts.write_text(json.dumps(body))
         return subprocess.Popen(
-            [sys.executable, "-m", "tools.bench.sink", str(facts)],
+            [sys.executable, "-m", "tools.bench.sinks", str(facts)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

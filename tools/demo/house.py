@@ -38,9 +38,9 @@ from phantom.wire.audio import BOTH
 from storagebox import installation
 from storagebox.control import ControlClient, ControlError
 from tools.demo.plan import BOX_NUMBER, NO_NETWORK, BoardPlan, pairs
+from tools.demo.reports import Reports, Status
 from tools.measure.canonical import Canonical
-from tools.measure.figures import Belief
-from tools.measure.report import BoardRun, Event, Run
+from tools.measure.report import Event, Run
 
 # Python, PyAV and a source process on a starved machine.
 _BOX_START_SECONDS = 30.0
@@ -65,45 +65,6 @@ class HouseError(Exception):
 
 
 @dataclass(frozen=True)
-class Status:
-    """The box's `status`, as JSON."""
-
-    body: dict[str, Any]
-
-    @property
-    def devices(self) -> dict[str, dict[str, Any]]:
-        """What the box knows of each device, by id."""
-        return {d["id"]: d for room in self.body["rooms"] for d in room["devices"]}
-
-    @property
-    def session(self) -> dict[str, Any]:
-        """The session of all rooms; empty if there never was one."""
-        sessions: list[dict[str, Any]] = self.body.get("sessions") or [{}]
-        return sessions[-1]
-
-    @property
-    def plays(self) -> bool:
-        """Whether the session goes on."""
-        return self.session.get("state") in ("starting", "playing")
-
-    @property
-    def track(self) -> str:
-        """Title and artist of what is heard."""
-        track: dict[str, str] = self.session.get("track") or {}
-        title = track.get("title") or Path(track.get("path") or "").stem
-        return " · ".join(part for part in (title, track.get("artist")) if part)
-
-    @property
-    def complaints(self) -> list[str]:
-        """Files that were skipped or cut short, with the reason, oldest first."""
-        return [
-            f"{Path(event.get('path', '')).name} {event['event'][7:]}: {event.get('reason', '')}"
-            for event in self.body.get("events", [])
-            if event["event"] in ("source.skipped", "source.truncated")
-        ]
-
-
-@dataclass(frozen=True)
 class Playing:
     """A session that has begun; house times in us."""
 
@@ -112,15 +73,6 @@ class Playing:
     codec: str | None
     lead_ms: int | None
     dump: Path
-
-
-@dataclass
-class _Heard:
-    """What one board has reported in one life."""
-
-    underruns: int = 0
-    realigns: int = 0
-    heap_live: list[int] = field(default_factory=list[int])  # bytes, while playing
 
 
 @dataclass
@@ -155,8 +107,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.boards: dict[str, EmulatedBoard] = {}
-        self._beliefs: dict[str, dict[int, Belief]] = {board.id: {} for board in self.plan}
-        self._heard: dict[str, dict[int, _Heard]] = {board.id: {} for board in self.plan}
+        self._reports = Reports(board.id for board in self.plan)
         # Of its own: houses that run side by side on one machine must not mix.
         self.installation = {
             "id": secrets.token_hex(8),
@@ -377,25 +328,8 @@ class House:
     def poll(self) -> Status:
         """The box's status now; keeps what boards report for `record`. Call 4 times a second."""
         status = Status(self.call("status"))
-        for name, device in status.devices.items():
-            self._keep(name, device)
+        self._reports.keep(status)
         return status
-
-    def _keep(self, name: str, device: dict[str, Any]) -> None:
-        boot, house_us, error_us = (
-            device.get("boot"),
-            device.get("house_us"),
-            device.get("error_us"),
-        )
-        if boot is None:
-            return
-        heard = self._heard[name].setdefault(boot, _Heard())
-        heard.underruns = max(heard.underruns, device.get("underruns") or 0)
-        if device.get("state") == "playing" and device.get("heap_live"):
-            heard.heap_live.append(device["heap_live"])
-        heard.realigns = max(heard.realigns, device.get("realigns") or 0)
-        if device.get("state") == "playing" and house_us is not None and error_us is not None:
-            self._beliefs[name][house_us] = Belief(house_us, error_us)
 
     def kill(self, board: str) -> None:
         """Cuts a board's power."""
@@ -450,24 +384,12 @@ class House:
             start_us=self.playing.start_us,
             command_us=self.playing.command_us,
             until_us=until_us,
-            boards=[self._board_run(board) for board in self.plan],
+            boards=[
+                self._reports.of(board, self.boards[board.id].captures) for board in self.plan
+            ],
             canonical=Canonical(self.playing.dump),
             counter=counter,
             events=list(self.events),
-        )
-
-    def _board_run(self, board: BoardPlan) -> BoardRun:
-        lives = self._heard[board.id].values()
-        return BoardRun(
-            board.id,
-            board.room,
-            board.pick,
-            board.ppm,
-            list(self.boards[board.id].captures),
-            [self._beliefs[board.id][at] for at in sorted(self._beliefs[board.id])],
-            sum(life.underruns for life in lives),
-            sum(life.realigns for life in lives),
-            [live for life in lives for live in life.heap_live],
         )
 
 

@@ -25,7 +25,8 @@ from boards.emulated.interpreter import state_folder
 from phantom.wire.audio import LEFT, RIGHT
 from tools.demo import plan, view
 from tools.demo.arguments import BAD_INPUT, Parser, loopback, ppm, seconds
-from tools.demo.house import House, HouseError, Playing, Status
+from tools.demo.house import House, HouseError, Playing
+from tools.demo.reports import Status
 from tools.demo.terms import TERMS, terms_of
 from tools.demo.view import DeviceView, HouseView, RoomView
 from tools.measure.canonical import RATE, Canonical
