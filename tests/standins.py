@@ -14,7 +14,7 @@ from storagebox import installation
 from storagebox.streamer.sweep import Sweep
 from tools.bench.sink import Sink, house_us
 
-PATIENCE_S = 20.0  # for what takes milliseconds on a machine that is not starved
+PATIENCE_S = 60.0  # for what takes milliseconds on a machine that is not starved
 _TURN_S = 0.01
 _TURNS_A_REPORT = 5
 

@@ -87,8 +87,10 @@ class Box:
     ) -> None:
         self.state = state
         self.music = music
-        self.library = Library(music, state) if music is not None and music.is_dir() else None
         self.control_path = control or state / CONTROL_SOCKET
+        self.library = None
+        if music is not None and music.is_dir():
+            self.library = Library(music, state, self.control_path)
         self.journal = journal or Journal()
         self._name = name
         self._address = address

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from storagebox.cli.commands import app
@@ -24,9 +25,13 @@ from tests.standins import until
 
 
 @asynccontextmanager
-async def kept(folder: Path) -> AsyncIterator[tuple[Library, Journal]]:
-    (folder / "state").mkdir(exist_ok=True)
-    library, journal = Library(folder / "music", folder / "state"), Journal(None)
+async def kept(
+    folder: Path, *, state: Path | None = None, control: Path | None = None
+) -> AsyncIterator[tuple[Library, Journal]]:
+    state = state or folder / "state"
+    state.mkdir(exist_ok=True)
+    library = Library(folder / "music", state, control or state / "box.sock")
+    journal = Journal(None)
     async with library.beside(journal, restart_s=0.01):
         await until(lambda: library.where()["complete"], "all is read")
         yield library, journal
@@ -38,14 +43,14 @@ def found(where: dict[str, Any], query: str) -> list[str]:
     return [hit["title"] for hit in answers["tracks"]["hits"]]
 
 
-def process_of(state: Path) -> int:
-    """The pid of the library's process of this box."""
+def process_of(socket: str) -> int:
+    """The pid of the library's process that is searched there."""
     for folder in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = folder.read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"storagebox.library" in words and os.fsencode(state / "library.sock") in words:
+        if b"storagebox.library" in words and os.fsencode(socket) in words:
             return int(folder.parent.name)
     raise AssertionError("no library runs")
 
@@ -59,7 +64,7 @@ def test_it_is_searched_over_its_socket_and_comes_back_after_a_crash(tmp_path: P
             assert where["tracks"] == 6
             assert (await asyncio.to_thread(found, where, "bowi her"))[0] == '"Heroes"'
             assert where["key"] not in json.dumps(list(journal.latest))
-            pid = process_of(tmp_path / "state")
+            pid = process_of(where["socket"])
             assert os.getpriority(os.PRIO_PROCESS, pid) > 0
             os.kill(pid, signal.SIGKILL)
             await until(lambda: not library.where()["key"], "the crash is noticed")
@@ -67,6 +72,44 @@ def test_it_is_searched_over_its_socket_and_comes_back_after_a_crash(tmp_path: P
             assert library.where()["key"] == where["key"]
             assert (await asyncio.to_thread(found, where, "bowi her"))[0] == '"Heroes"'
         assert not Path(where["socket"]).exists()
+
+    asyncio.run(story())
+
+
+def test_a_box_whose_folder_lies_too_deep_for_a_socket_has_its_library_beside_the_control_socket(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+):
+    bowie(tmp_path / "music")
+    control = tmp_path_factory.mktemp("c") / "control"
+
+    async def story():
+        async with kept(tmp_path, state=tmp_path / ("deep" * 40), control=control) as (library, _):
+            where = library.where()
+            assert where["socket"] == f"{control}.library"
+            assert (await asyncio.to_thread(found, where, "bowi her"))[0] == '"Heroes"'
+
+    asyncio.run(story())
+
+
+def test_a_library_that_has_no_place_for_its_socket_says_so_and_comes_once_it_has(
+    tmp_path: Path,
+):
+    bowie(tmp_path / "music")
+    taken = tmp_path / "state" / "library.sock"
+    (taken / "in the way").mkdir(parents=True)
+
+    async def story():
+        library, journal = Library(tmp_path / "music", tmp_path / "state", taken), Journal(None)
+        async with library.beside(journal, restart_s=0.01):
+            await until(lambda: "library.ended" in events(journal), "it has ended")
+            assert str(taken) in library.where()["trouble"]
+            (taken / "in the way").rmdir()
+            taken.rmdir()
+            await until(lambda: library.where()["complete"], "all is read")
+            assert library.where()["trouble"] == ""
+
+    def events(journal: Journal) -> list[str]:
+        return [each["event"] for each in journal.latest]
 
     asyncio.run(story())
 

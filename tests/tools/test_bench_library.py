@@ -1,13 +1,17 @@
 """The bench of the library beside music, on a small house."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.networks import require_network
 from tools.bench import library, results
+from tools.demo.house import HouseError
 
 TIMED = True
 
@@ -27,3 +31,18 @@ def test_it_tells_of_the_music_and_of_the_librarys_process_spell_by_spell(
     assert spells["reading"]["library_cpu_percent"] > 0
     assert all(spell["error_max_us"] > 0 for spell in spells.values())
     assert {path.name for path in (tmp_path / "bench").iterdir()} == {"library.json"}
+
+
+def test_a_library_that_ends_in_the_middle_is_told_with_its_last_words(tmp_path: Path):
+    socket, log = str(tmp_path / "library.sock"), tmp_path / "box.log"
+    log.write_text("OSError: it is full\nlibrary.ended status=1\n")
+    told = {"complete": True, "socket": socket, "trouble": "its process ended"}
+    house: Any = SimpleNamespace(call=lambda _: told, box_log=log)
+    with subprocess.Popen(
+        [sys.executable, "-c", "input()", socket], stdin=subprocess.PIPE
+    ) as running:
+        process = library._Process(house)
+        spell = process.begin("before")
+        running.communicate(b"\n")
+    with pytest.raises(HouseError, match=r"ended in the middle: its process ended(.|\n)*is full"):
+        process.begin("reading", spell)

@@ -39,8 +39,8 @@ _POLL_S = 0.25
 _TAIL_S = 5.0
 _TRACKS_AN_ALBUM = 12
 _TICKS = os.sysconf("SC_CLK_TCK")
-_STARTED_S = 20.0  # the library starts at the lowest priority
-_LOOK_S = 0.1
+_STARTED_S = 60.0  # the library starts at the lowest priority
+_LAST_WORDS = 5  # lines of the box's log
 
 
 @dataclass(frozen=True)
@@ -122,16 +122,16 @@ def _play(options: Options, workdir: Path) -> tuple[list[_Spell], Run, int]:
             music=folder,
         )
         with house:
+            library = _Process(house)
             house.wait_synchronised(options.settle_s)
             steps.next("playing")
             playing = house.play([song], terms.lead_ms, terms.codec)
             time.sleep(max(0.0, playing.start_us / 1e6 - time.monotonic()) + 1.0)
-            library = _Process(house)
             spells = [library.begin("before")]
             time.sleep(options.seconds)
             spells.append(library.begin("reading", spells[-1]))
             (workdir / "new").rename(folder / "new")
-            _read(house, options.files, steps)
+            _read(library, options.files, steps)
             spells.append(library.begin("searching", spells[-1]))
             searches = _search(house, search_corpus.queries(records, 500), options.seconds)
             library.end(spells[-1])
@@ -157,10 +157,10 @@ def _write(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:
         tagged.save()
 
 
-def _read(house: House, files: int, steps: Steps) -> None:
+def _read(library: _Process, files: int, steps: Steps) -> None:
     # The box hears how many they are once all are read.
     deadline = time.monotonic() + _READ_LIMIT_S
-    while house.call("library").get("tracks") != files:
+    while library.told().get("tracks") != files:
         if time.monotonic() > deadline:
             raise HouseError(f"{files} files were not read in {_READ_LIMIT_S:.0f} s")
         steps.say(f"reading {files} files")
@@ -184,20 +184,40 @@ def _search(house: House, queries: Sequence[str], for_s: float) -> int:
 
 
 class _Process:
-    """The library's process, and the CPU time it has taken."""
+    """The library's process once it serves, and the CPU time it has taken.
+
+    Figures of one that ended in the middle would be another's: then it raises HouseError.
+    """
 
     def __init__(self, house: House) -> None:
-        socket = os.fsencode(house.state / "library.sock")
+        self._house = house
         latest_s = time.monotonic() + _STARTED_S
-        while len(found := _running_for(socket)) != 1:  # none yet, or one about to be another
+        while not (told := house.call("library"))["complete"]:
             if time.monotonic() > latest_s:
-                raise HouseError(f"no library runs; see {house.box_log}")
-            time.sleep(_LOOK_S)
-        self._stat = found[0] / "stat"
+                raise self._fault(told, f"did not serve within {_STARTED_S:.0f} s")
+            time.sleep(_POLL_S)
+        running = _running_for(os.fsencode(told["socket"]))
+        if len(running) != 1:
+            raise self._fault(told, f"runs {len(running)} times, not once")
+        self._stat = running[0] / "stat"
+
+    def told(self) -> dict[str, Any]:
+        """What the box says of it."""
+        self._cpu_s()  # it runs
+        return self._house.call("library")
 
     def _cpu_s(self) -> float:
-        fields = self._stat.read_text().rpartition(")")[2].split()
+        try:
+            fields = self._stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            raise self._fault(self._house.call("library"), "ended in the middle") from None
         return (int(fields[11]) + int(fields[12])) / _TICKS  # proc_pid_stat(5): utime, stime
+
+    def _fault(self, told: Mapping[str, Any], fault: str) -> HouseError:
+        lines = self._house.box_log.read_text(errors="replace").splitlines()[-_LAST_WORDS:]
+        return HouseError(
+            f"the library {fault}: {told['trouble']}; the box's log ends:\n" + "\n".join(lines)
+        )
 
     def begin(self, name: str, before: _Spell | None = None) -> _Spell:
         """A spell begins, and the one before ends."""

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,11 @@ def _report(event: str, /, **fields: Any) -> None:
 
 
 async def _serve(application: Application, music: Path, path: Path) -> None:
-    serving = Serving(application, path, _report)
+    try:
+        serving = Serving(application, path, _report)
+    except OSError as fault:
+        reason = fault.strerror or str(fault)
+        raise Unavailable(f"{path}: {reason}: the library is searched by this socket") from fault
     stop = threading.Event()
     loop = asyncio.get_running_loop()
 
@@ -86,15 +90,12 @@ def main(arguments: list[str]) -> int:
     os.nice(_NICE)
     sys.setswitchinterval(_SWITCH_S)
     try:
-        application = Application.open(folder, APPLICATION, report=_report)
+        with closing(Application.open(folder, APPLICATION, report=_report)) as application:
+            asyncio.run(_serve(application, music, path))
     except Unavailable as fault:
         # Such as one whose box was killed, and that is about to end.
         _tell("library.waits", reason=str(fault))
         return 1
-    try:
-        asyncio.run(_serve(application, music, path))
-    finally:
-        application.close()
     return 0
 
 
