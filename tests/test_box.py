@@ -64,6 +64,23 @@ def test_files_follow_each_other_without_a_gap_and_their_titles_are_told(tmp_pat
     asyncio.run(story())
 
 
+def test_the_status_tells_which_rooms_this_box_sends_to(tmp_path: Path):
+    async def story():
+        async with running(tmp_path, {"solo": audio.BOTH, "west": audio.LEFT}) as run:
+            write_music(tmp_path / "a.wav", 0.3)
+            await run.play(tmp_path / "a.wav", rooms=["room solo"])
+            sink = run.devices.sinks["solo"]
+            await until(lambda: sink.opened, "it is opened")
+            status = run.box.status()
+            sent = {"for": "sound", "chosen": status["box"], "by": ["room solo"]}
+            assert {**sent, "because": "asked to play there"} in status["chosen"]
+            assert status["services"] == []
+            await run.end()
+            assert all(choice["for"] != "sound" for choice in run.box.status()["chosen"])
+
+    asyncio.run(story())
+
+
 def test_a_device_with_a_small_ring_is_sent_adpcm(tmp_path: Path):
     async def story():
         async with running(tmp_path, {"small": audio.BOTH}, ring_bytes=16384) as run:

@@ -73,8 +73,12 @@ class House:
             due_ns = played["start_us"] * 1000 - _house_ahead_ns(box)
             box.call("wait", what="end", timeout_s=PATIENCE_S)
             time.sleep(REPORTED_S)
-            (room,) = box.call("status")["rooms"]
-            return {**room["devices"][0], "due_ns": due_ns}
+            status = box.call("status")
+            (room,) = status["rooms"]
+            (device,) = room["devices"]
+            asked = {"for": "time", "chosen": status["box"], "by": [device["id"]]}
+            assert {**asked, "because": "the only box that keeps time"} in status["chosen"]
+            return {**device, "due_ns": due_ns}
 
     def heard(self) -> tuple[NDArray[np.int16], int]:
         """What the renderer put out, and when its first frame did; ends the renderer."""

@@ -35,6 +35,7 @@ from .pins.beside import beside
 from .registrar import Registrar
 from .registrar.consul.beside import beside as consul
 from .registrar.dnssd import Announcement
+from .registrar.standings import Standings
 from .sources.pool import SourcePool
 from .sources.source import SourceError
 from .store.interface import StoreError
@@ -107,6 +108,7 @@ class Box:
         self.coordinator: Coordinator | None = None
         self._pool = SourcePool()
         self._store: SqliteStore | None = None
+        self._standings: Standings | None = None
         self._sweep: Sweep | None = None
         self._control: ControlServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -140,13 +142,15 @@ class Box:
             if self.coordinator is None:
                 sources.cancel()
         coordinator = self.coordinator
-        keeper = self._keeper
+        keeper, standings = self._keeper, self._standings
         assert coordinator is not None
         assert keeper is not None
+        assert standings is not None
         self._tasks = [
             asyncio.ensure_future(self._pump(coordinator)),
             asyncio.ensure_future(self._keep_house(coordinator)),
             asyncio.ensure_future(keeper.run()),
+            asyncio.ensure_future(standings.run()),
         ]
         coordinator.start()
         self._control = ControlServer(
@@ -210,6 +214,7 @@ class Box:
             lambda keeps: registrar.set_flag(KEEPS_TIME, keeps),
         )
         self._keeper.begin(founded=not carried_on)
+        self._standings = Standings(registrar)
         self.coordinator = coordinator
         self._dnssd = Announcement(
             membership,
@@ -272,12 +277,17 @@ class Box:
         self.journal.emit("box.end")
 
     def status(self) -> dict[str, Any]:
-        """The coordinator's status and the box's own counters."""
+        """The coordinator's status, who was chosen and why, and the box's own counters."""
+        keeper = self._keeper
         assert self.coordinator is not None
         assert self.clock is not None
         assert self.registrar is not None
+        assert keeper is not None
+        assert self._standings is not None
         return {
             **self.coordinator.status(),
+            "chosen": self.coordinator.chosen(keeper.server, keeps=keeper.keeps),
+            "services": self._standings.told(),
             "clock": vars(self.clock.counters),
             "beacons": self.registrar.counters,
         }

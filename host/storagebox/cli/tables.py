@@ -14,6 +14,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from . import chosen_table
+
 _STYLES = {
     "good": "green",
     "fair": "yellow",
@@ -64,7 +66,7 @@ def _print(console: Console, parts: Iterable[RenderableType]) -> None:
 
 
 def status(answer: Json) -> list[RenderableType]:
-    """The house: what plays, each device, what is wrong, who waits to be adopted."""
+    """The house: what plays, each device, what is wrong, who was chosen, who waits."""
     rooms: Sequence[Json] = answer["rooms"]
     parts: list[RenderableType] = [_heading(answer)]
     groups = _groups(answer)
@@ -75,6 +77,9 @@ def status(answer: Json) -> list[RenderableType]:
     remarks = [_remark(room) for room in rooms if _reason(room)]
     if remarks:
         parts.append(Text("\n").join(remarks))
+    choices = chosen_table.chosen(answer)
+    if choices is not None:
+        parts.append(choices)
     if answer.get("unadopted"):
         parts += unadopted(answer["unadopted"])
     return parts

@@ -20,6 +20,7 @@ from storagebox.store.interface import Store
 from storagebox.streamer.house_clock import HouseTime
 from storagebox.streamer.transfer import upload
 
+from . import choices
 from .aggregation import Aggregation
 from .arranging import Arranging
 from .changes import Changes, Subscriber
@@ -230,6 +231,14 @@ class Coordinator:
     def status(self) -> dict[str, Any]:
         """What plays, where, and how well."""
         return self._status.whole()
+
+    def chosen(self, server: str | None, *, keeps: bool) -> list[dict[str, Any]]:
+        """Who was chosen, by whom and why: for time, and to send sound.
+
+        `server` is whom this box asks for the time, and `keeps` whether others may ask it.
+        """
+        own = choices.Asking(server, keeps=keeps)
+        return [choice.as_dict() for choice in choices.of_house(own, self.roster, self.rooms)]
 
     def list_rooms(self) -> list[dict[str, Any]]:
         """The rooms and their devices."""

@@ -242,6 +242,12 @@ class Device:
         note = self.properties.values.get(NOTE)
         return note if isinstance(note, str) else ""
 
+    @property
+    def fed_by(self) -> str | None:
+        """The box whose stream is open there, as it says; None if none is."""
+        memo = loads(self.properties.values.get("renderer.session"))
+        return memo.box if self.open_stream is not None and memo is not None else None
+
     def leave_note(self, text: str) -> None:
         """Have it keep this, unless it does."""
         known = self.properties.values.get(NOTE)

@@ -81,6 +81,11 @@ class HouseKeeper:
         """Id of the peer that is asked, None while this box asks nobody."""
         return self._keeper.server.id if self._keeper.server is not None else None
 
+    @property
+    def keeps(self) -> bool:
+        """Whether others may rely on this box, and are told so."""
+        return self._keeps
+
     def begin(self, *, founded: bool) -> None:
         """House time is known now: founded here, or carried on from others."""
         now_us = self._now_us()

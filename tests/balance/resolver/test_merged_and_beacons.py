@@ -1,8 +1,7 @@
 """The first of several that knows somebody; and a registrar's peers."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import pytest
 
@@ -12,6 +11,7 @@ from storagebox.balance.resolver.beacons import Beacons, Registrar
 from storagebox.balance.resolver.merged import Merged
 from storagebox.balance.resolver.static import Static
 from storagebox.registrar import Registrar as HouseRegistrar
+from tests.balance.resolver.house import House, Peer
 from tests.balance.resolver.published import watching
 
 A, B = Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80)
@@ -78,33 +78,6 @@ def test_nobody_is_said_only_when_nobody_can_know_somebody():
 def test_one_that_no_waiting_mends_ends_all(wrong: list[Static | Broken]):
     with pytest.raises(ValueError, match=r"no such thing|at least one"):
         asyncio.run(Merged(wrong).watch(lambda _: None))
-
-
-@dataclass
-class Peer:
-    id: str
-    addresses: Sequence[str] = ("10.0.0.1",)
-    services: Mapping[str, int] = field(default_factory=lambda: {"search": 7700})
-
-
-class House:
-    """A registrar of a test's own peers."""
-
-    def __init__(self) -> None:
-        self.peers: list[Peer] = []
-        self.subscribers: list[Callable[..., None]] = []
-
-    def find(self, service: str) -> list[Peer]:
-        return [peer for peer in self.peers if service in peer.services]
-
-    def subscribe(self, callback: Callable[..., None]) -> Callable[[], None]:
-        self.subscribers.append(callback)
-        return lambda: self.subscribers.remove(callback)
-
-    def now(self, *peers: Peer) -> None:
-        self.peers = list(peers)
-        for subscriber in self.subscribers:
-            subscriber("updated", None, "")
 
 
 def test_peers_that_offer_a_service_are_endpoints():
