@@ -46,6 +46,7 @@ def end(
 ) -> None:
     """End a request as a balancer does."""
     node.in_flight -= 1
+    node.failed += outcome.blames_server
     if policy.measure is not None:
         policy.measure.ended(node, latency_s, outcome, report, now)
 

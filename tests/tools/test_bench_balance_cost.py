@@ -8,7 +8,7 @@ from storagebox.balance import picker
 from storagebox.balance.picker import Policy
 from tools.bench import balance_cost
 
-NO_POLICY = {"alias", "asking", "weights"}
+NO_POLICY = {"alias", "asking", "probe_responses", "weights"}
 """Modules of `picker` that policies are made of. `subsetting` is measured by the one it makes."""
 
 

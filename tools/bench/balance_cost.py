@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from gc import disable, enable
+from itertools import cycle
 from random import Random
 from time import process_time
 
@@ -74,7 +75,9 @@ _CHEAP = (
 def cost(sizes: Sequence[int] = SIZES) -> dict[str, dict[str, dict[str, float]]]:
     """Of each policy: `pick` alone, and `pick_and_done` with the balancer around it.
 
-    Prequal also has `pick_and_probes`: with three answers taken for each pick, off its way.
+    Times are of the processor, not of a clock, so that other work on the machine counts little.
+    Prequal also has `pick_and_probes`: with three servers drawn and their answers taken for each
+    pick, which a transport does off its way.
 
     Returns:
         Policy, then which of these, then servers (as text, for JSON): times a second. About 10 s.
@@ -113,8 +116,9 @@ def goals(costs: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[dict[s
 def picks_per_second(policy: Policy, size: int, *, probes: bool = False) -> float:
     """How many picks a second of one core, among `size` servers of three weights in two zones.
 
-    All have reported, and some have requests in flight. Probes are answered after every few picks,
-    which counts only if `probes`. A key's ranking of servers is there already.
+    All have reported, and some have requests in flight. Who probes gets its answers: after each
+    pick, which counts, if `probes`; else after every few, which doesn't. A key's ranking of
+    servers is there already.
     """
     nodes = [Node(endpoint) for endpoint in _endpoints(size)]
     for i, node in enumerate(nodes):
@@ -139,24 +143,29 @@ def picks_per_second(policy: Policy, size: int, *, probes: bool = False) -> floa
 
 def _probing_per_second(picker: Picker, *, probes: bool) -> float:
     assert isinstance(picker, Prober)
-    reports = [_report(i) for i in range(7)]
-    pick = picker.pick
+    answers = cycle([_report(i) for i in range(1009)])
+    pick, due, probed = picker.pick, picker.probes, picker.probed
 
-    def batch(now: float) -> float:
+    def answered(now: float) -> float:
+        began_s = process_time()
+        for _ in range(_BATCH):
+            pick(now, None)
+            for node, answer in zip(due(now), answers):  # noqa: B905
+                probed(node, answer, now)
+        return process_time() - began_s
+
+    def alone(now: float) -> float:
         spent_s = 0.0
         for _ in range(0, _BATCH, _UNPROBED):
             began_s = process_time()
             for _ in range(_UNPROBED):
                 pick(now, None)
-            if not probes:
-                spent_s += process_time() - began_s
-            for i, node in enumerate(picker.probes(now)):
-                picker.probed(node, reports[(i + node.in_flight) % 7], now)
-            if probes:
-                spent_s += process_time() - began_s
+            spent_s += process_time() - began_s
+            for node, answer in zip(due(now), answers):  # noqa: B905
+                probed(node, answer, now)
         return spent_s
 
-    return _best(batch)
+    return _best(answered if probes else alone)
 
 
 def balanced_per_second(policy: Policy, size: int) -> float:
@@ -199,5 +208,5 @@ def _report(i: int) -> LoadReport:
         requests_per_s=100.0 + 10 * (i % 7),
         errors_per_s=0.0,
         in_flight=2 + i % 5,
-        latency_s=0.01 + i % 3 / 1000,
+        latency_s=0.01 + i * 37 % 1009 / 100_000,
     )

@@ -11,14 +11,8 @@ from storagebox.balance import Balancer, Endpoint, LoadReport
 from storagebox.balance.node import Node
 from storagebox.balance.picker import Prober
 from storagebox.balance.picker.least_expected_wait import LeastExpectedWait
-from storagebox.balance.picker.prequal import (
-    EveryReplica,
-    Pooled,
-    Prequal,
-    ProbeResponse,
-    coldest,
-    threshold,
-)
+from storagebox.balance.picker.prequal import EveryReplica, Pooled, Prequal, threshold
+from storagebox.balance.picker.probe_responses import coldest
 from storagebox.balance.picker.reported_weights import ReportedWeights
 from tests.balance.served import counts, endpoints, fresh, nodes, tell
 
@@ -130,37 +124,30 @@ def test_a_refresh_counts_on():
 # Prequal
 
 
-def answers(rif: Sequence[int], latency_s: Sequence[float]) -> list[ProbeResponse]:
-    return [
-        ProbeResponse(node, count, latency, 0.0, 1)
-        for node, count, latency in zip(nodes(Prequal(), len(rif)), rif, latency_s, strict=True)
-    ]
+TOLD = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 99)), min_size=2, max_size=16)
+"""ProbeResponses: requests in flight, and a latency."""
 
 
-ANSWERS = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 99)), min_size=2, max_size=16).map(
-    lambda told: answers(*map(list, zip(*told, strict=True)))
-)  # pyright: ignore[reportArgumentType]
-
-
-@given(ANSWERS, st.floats(0, 1))
+@given(TOLD, st.floats(0, 1))
 def test_while_anybody_is_cold_the_pick_is_cold_and_nobody_cold_is_faster(
-    told: list[ProbeResponse], quantile: float
+    told: list[tuple[int, int]], quantile: float
 ):
-    limit = threshold([answer.in_flight for answer in told], quantile)
-    cold = [answer for answer in told if answer.in_flight <= limit]
-    pick = coldest(told, limit)
+    rifs, latencies_s = [rif for rif, _ in told], [latency for _, latency in told]
+    limit = threshold(rifs, quantile)
+    cold = [each for each in told if each[0] <= limit]
+    pick = told[coldest(rifs, latencies_s, limit)]
     if cold:
-        assert pick in cold
-        assert pick.latency_s == min(answer.latency_s or 0 for answer in cold)
+        fastest = min(latency for _, latency in cold)
+        assert pick == min(each for each in cold if each[1] == fastest), "the least loaded of them"
     else:
-        assert pick.in_flight == min(answer.in_flight for answer in told)
+        assert pick[0] == min(rifs)
 
 
-@given(ANSWERS, st.floats(0, 1), st.floats(0, 1))
+@given(TOLD, st.floats(0, 1), st.floats(0, 1))
 def test_a_higher_quantile_never_makes_fewer_cold(
-    told: list[ProbeResponse], one: float, other: float
+    told: list[tuple[int, int]], one: float, other: float
 ):
-    rifs = [answer.in_flight for answer in told]
+    rifs = [rif for rif, _ in told]
     assert threshold(rifs, min(one, other)) <= threshold(rifs, max(one, other))
 
 
@@ -169,14 +156,20 @@ def test_of_three_the_most_loaded_can_be_hot():
 
 
 def test_at_quantile_0_the_fewest_requests_in_flight_win():
-    told = answers([3, 1, 2], [0.1, 9.0, 0.2])
-    assert coldest(told, threshold([3, 1, 2], 0.0)) is told[1]
+    assert coldest([3, 1, 2], [0.1, 9.0, 0.2], threshold([3, 1, 2], 0.0)) == 1
 
 
-def test_a_latency_that_is_not_told_is_neither_fast_nor_slow():
-    told = answers([1, 1, 1], [0.1, 0.2, 0.3])
-    told[0].latency_s = None
-    assert coldest(told, 1) is told[1]
+@pytest.mark.parametrize("n", [3, 30])
+def test_a_latency_that_is_not_told_is_neither_fast_nor_slow(n: int):
+    picker, servers = fresh(Prequal(removals=0.0), n)
+    assert isinstance(picker, Prober)
+    for node, latency_s in zip(servers, (None, 0.1, 0.3), strict=False):
+        picker.probed(node, LoadReport(in_flight=1, latency_s=latency_s), 0.0)
+    assert picker.pick(0.0, None) is servers[1]
+    picker.probed(servers[1], LoadReport(in_flight=1, latency_s=0.4), 0.1)
+    assert picker.pick(0.1, None) is servers[2], "untold is 0.35"
+    picker.probed(servers[1], LoadReport(in_flight=9, latency_s=0.1), 0.2)
+    assert picker.pick(0.2, None) is servers[0], "of the cold, untold is 0.2"
 
 
 def test_answers_are_reused_as_the_paper_s_formula_says():
@@ -218,20 +211,39 @@ def probing(policy: Prequal, n: int, picks: int, slow: int = 0) -> tuple[Pooled,
     return picker, servers
 
 
+def owners(picker: Pooled, servers: Sequence[Node]) -> list[int]:
+    """Whose answers are in the pool, the oldest first."""
+    return [servers.index(node) for node, _, _ in picker.pool.about]
+
+
 def test_a_pool_keeps_its_bounds_and_a_server_has_one_answer():
-    picker, _ = probing(Prequal(), 50, 200)
-    assert 2 <= len(picker.pool) <= 16
-    assert all(answer.node is node for node, answer in picker.pool.items())
-    assert all(answer.uses <= 2 for answer in picker.pool.values())
+    picker, servers = probing(Prequal(), 50, 200)
+    assert 2 <= len(picker.pool.about) <= 16
+    assert len(set(owners(picker, servers))) == len(picker.pool.about)
+    assert all(uses <= 2 for _, _, uses in picker.pool.about)
+
+
+@pytest.mark.parametrize("uses", [1.0, 1.3, 2.6])
+def test_an_answer_is_good_for_so_many_picks_on_average(uses: float):
+    policy = Prequal(removals=0.0, gain=uses * (1 - 16 / 60) * 3 - 1)
+    assert policy.reuse(60) == pytest.approx(uses)
+    picker, servers = fresh(policy, 60)
+    assert isinstance(picker, Pooled)
+    picks = 0
+    for _ in range(1000):
+        picker.probed(servers[0], LoadReport(in_flight=0, latency_s=0.1), 0.0)
+        picker.probed(servers[1], LoadReport(in_flight=9, latency_s=0.1), 0.0)
+        while len(picker.pool.about) > 1:
+            assert picker.pick(0.0, None) is servers[0]
+            picks += 1
+    assert picks / 1000 == pytest.approx(uses, abs=0.05)
 
 
 def test_a_pick_is_charged_to_its_answer():
-    picker, servers = fresh(Prequal(removals=0.0), 60)
+    picker, servers = fresh(Prequal(removals=0.0, gain=20.0), 60)
     assert isinstance(picker, Pooled)
     for node, rif in zip(servers[:3], (1, 1, 9), strict=True):
         picker.probed(node, LoadReport(in_flight=rif, latency_s=0.1), 0.0)
-    for answer in picker.pool.values():
-        answer.uses = 9
     picked = [servers.index(picker.pick(0.0, None)) for _ in range(6)]
     assert sorted(picked) == [0, 0, 0, 1, 1, 1]
 
@@ -242,32 +254,28 @@ def test_old_answers_inform_no_pick():
     for node in servers[:8]:
         picker.probed(node, LoadReport(in_flight=0, latency_s=0.1), 0.0)
     assert {servers.index(picker.pick(1.1, None)) < 8 for _ in range(40)} == {True, False}
-    assert not picker.pool
+    assert not picker.pool.about
 
 
 def test_a_server_that_has_left_is_not_picked_by_its_answer():
     policy = Prequal()
     picker, servers = probing(policy, 60, 100)
-    left = next(iter(picker.pool))
-    rest = [node for node in servers if node is not left]
+    stay = owners(picker, servers)[1:]
+    rest = [node for at, node in enumerate(servers) if at != owners(picker, servers)[0]]
     after = policy.picker(rest, picker, Random(1), 1.0)
     assert isinstance(after, Pooled)
-    assert len(after.pool) >= 2
-    assert left not in after.pool
+    assert owners(after, servers) == stay
 
 
 def test_the_oldest_and_the_worst_leave_the_pool_in_turn():
-    picker, servers = fresh(Prequal(), 100)
+    picker, servers = fresh(Prequal(gain=20.0), 100)
     assert isinstance(picker, Pooled)
     for node, rif in zip(servers, (3, 1, 3, 9, 3, 3, 3, 3), strict=False):
         picker.probed(node, LoadReport(in_flight=rif, latency_s=rif / 10), 0.0)
-    for answer in picker.pool.values():
-        answer.uses = 9
     left: list[list[int]] = []
     for _ in range(3):
         assert picker.pick(0.0, None) is servers[1], "the good would be used up, the bad stay"
-        left.append([servers.index(node) for node in picker.pool])
-        next(iter(picker.pool.values())).in_flight = 1
+        left.append(owners(picker, servers))
     assert left == [[1, 2, 3, 4, 5, 6, 7], [1, 2, 4, 5, 6, 7], [2, 4, 5, 6, 7]]
 
 

@@ -10,7 +10,6 @@ each other, and no one has to configure weights.
 from dataclasses import dataclass
 
 from storagebox.balance.load.capacity import Capacity
-from storagebox.balance.load.in_flight import Failures
 from storagebox.balance.load.reported import Told
 from storagebox.balance.node import Node
 from storagebox.balance.outcome import LoadReport, Outcome
@@ -55,7 +54,7 @@ class ExpectedWait:
             expectation.take(node, report, now)
             expectation.capacity.take(report, self.penalty, now, self.smoothing_s)
         if outcome.blames_server:
-            expectation.failures.add(now, self.failure_s)
+            expectation.fail(now, self.failure_s)
 
     def load(self, node: Node, now: float) -> float:
         """Requests there and one more; the picker divides by capacity."""
@@ -67,7 +66,5 @@ class ExpectedWait:
 
     def own(self, node: Node, now: float) -> float:
         """One's own requests there, to compare with servers that tell nothing."""
-        failures: Failures = node.load.failures
-        if failures.count:
-            return node.in_flight + failures.fade(now, self.failure_s)
-        return node.in_flight
+        told: Expectation = node.load
+        return node.in_flight + told.failing(now, self.failure_s)

@@ -25,6 +25,8 @@ class Failures:
 
     def fade(self, now: float, fading_s: float) -> float:
         """How many there still are now."""
+        if not self.count:
+            return 0.0
         self.count *= exp((self.at_s - now) / fading_s)
         if self.count < _FORGOTTEN:
             self.count = 0.0
@@ -32,7 +34,7 @@ class Failures:
         return self.count
 
     def add(self, now: float, fading_s: float) -> None:
-        self.count = (self.fade(now, fading_s) if self.count else 0.0) + 1.0
+        self.count = self.fade(now, fading_s) + 1.0
         self.at_s = now
 
 

@@ -25,7 +25,8 @@ class Told:
         self.at_s = now
         self.picked = 0
         """`node.picked` at the report: what is above has come since."""
-        self.failures = Failures(now)
+        self.failures: Failures | None = None
+        """`None` until the first: most servers of most clients never fail."""
 
     def take(self, node: Node, report: LoadReport, now: float) -> bool:
         """Note a report; False if it says nothing of requests in flight, or nonsense."""
@@ -37,6 +38,16 @@ class Told:
         self.at_s = now
         self.picked = node.picked
         return True
+
+    def fail(self, now: float, fading_s: float) -> None:
+        """Note a failure."""
+        if self.failures is None:
+            self.failures = Failures(now)
+        self.failures.add(now, fading_s)
+
+    def failing(self, now: float, fading_s: float) -> float:
+        """How many failures there still are now."""
+        return 0.0 if self.failures is None else self.failures.fade(now, fading_s)
 
     def told(self, now: float, max_age_s: float) -> bool:
         """Whether there is a report that is young enough."""
@@ -67,7 +78,7 @@ class ReportedInFlight:
         if report is not None:
             told.take(node, report, now)
         if outcome.blames_server:
-            told.failures.add(now, self.failure_s)
+            told.fail(now, self.failure_s)
 
     def load(self, node: Node, now: float) -> float:
         told: Told = node.load
@@ -75,8 +86,7 @@ class ReportedInFlight:
             load = max(told.in_flight + node.picked - told.picked, node.in_flight)
         else:
             load = node.in_flight
-        failures = told.failures
-        return load + failures.fade(now, self.failure_s) if failures.count else load
+        return load + told.failing(now, self.failure_s) if told.failures else load
 
     def less(self, one: Node, other: Node, now: float) -> bool:
         """Whether the first has no more load than the second.
@@ -89,8 +99,8 @@ class ReportedInFlight:
         return self._own(one, now) <= self._own(other, now)
 
     def _own(self, node: Node, now: float) -> float:
-        failures: Failures = node.load.failures
-        return node.in_flight + (failures.fade(now, self.failure_s) if failures.count else 0.0)
+        told: Told = node.load
+        return node.in_flight + told.failing(now, self.failure_s)
 
 
 def sound(value: float | None) -> float | None:

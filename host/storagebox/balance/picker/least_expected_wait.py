@@ -138,9 +138,8 @@ class _Waits:
             node = nodes[i]
             told: Expectation = node.load
             own, capacity = node.in_flight, capacities[i]
-            failures = told.failures
-            if failures.count:
-                own += failures.fade(now, self._fading_s)
+            if told.failures and (failures := told.failing(now, self._fading_s)):
+                own += failures
                 capacity = min(capacity, self._usual)  # failing is no work, and looks like power
             if own < least_own:
                 best_own, least_own = node, own
@@ -157,7 +156,7 @@ class _Waits:
 
 
 class _Probing(_Waits):
-    __slots__ = ("_owe", "_policy", "probes")
+    __slots__ = ("_asking", "_policy", "probes")
 
     def __init__(
         self,
@@ -167,13 +166,12 @@ class _Probing(_Waits):
         random: Random,
     ) -> None:
         super().__init__(nodes, capacity, policy, random)
-        asking = Asking(nodes, policy.probes, random)
-        self._owe = asking.owe
-        self.probes = asking.probes
+        self._asking = Asking(nodes, policy.probes, random)
+        self.probes = self._asking.probes
         self._policy = policy
 
     def pick(self, now: float, key: bytes | None) -> Node:
-        self._owe()
+        self._asking.picks += 1
         return super().pick(now, key)
 
     def probed(self, node: Node, report: LoadReport, now: float) -> None:

@@ -10,18 +10,17 @@ A pool of 16 answers needs 25 servers: with fewer, answers would have to be used
 every server is probed in turn and its last answer kept (`EveryReplica`), and the rule is the same.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil, inf
-from operator import attrgetter
 from random import Random
 
-from storagebox.balance.load.in_flight import Failures
 from storagebox.balance.load.reported import ReportedInFlight, Told
 from storagebox.balance.node import Node
 from storagebox.balance.outcome import LoadReport
 from storagebox.balance.picker import Picker
 from storagebox.balance.picker.asking import Asking
+from storagebox.balance.picker.probe_responses import ProbeResponses, coldest, supposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,137 +71,98 @@ class Prequal:
         reuse = self.reuse(len(nodes))
         if reuse is None:
             return EveryReplica(nodes, self, random)
-        pool = previous.pool if isinstance(previous, Pooled) else {}
-        return Pooled(nodes, self, random, reuse, pool)
-
-
-class ProbeResponse:
-    """What one server answered to a probe."""
-
-    __slots__ = ("at_s", "in_flight", "latency_s", "node", "uses")
-
-    def __init__(
-        self, node: Node, in_flight: float, latency_s: float | None, at_s: float, uses: float
-    ) -> None:
-        self.node = node
-        self.in_flight = in_flight
-        """Then, and picks since."""
-        self.latency_s = latency_s
-        self.at_s = at_s
-        self.uses = uses
-        """For how many more picks it is good."""
+        picker = Pooled(nodes, self, random, reuse)
+        if isinstance(previous, Pooled):
+            picker.pool.adopt(previous.pool, nodes)
+        return picker
 
 
 class Pooled:
     """Picks by the answers in a pool, each a few times."""
 
     __slots__ = (
+        "_asking",
         "_max_age_s",
         "_nodes",
         "_oldest_next",
-        "_owe",
-        "_policy",
         "_random",
+        "_ranks",
+        "_removals",
         "_removing",
-        "_reuse",
         "pool",
+        "probed",
         "probes",
     )
 
     def __init__(
-        self,
-        nodes: Sequence[Node],
-        policy: Prequal,
-        random: Random,
-        reuse: float,
-        pool: Mapping[Node, ProbeResponse],
+        self, nodes: Sequence[Node], policy: Prequal, random: Random, reuse: float
     ) -> None:
-        asking = Asking(nodes, policy.probes, random)
-        self.probes = asking.probes
-        self._owe = asking.owe
+        self._asking = Asking(nodes, policy.probes, random)
+        self.probes = self._asking.probes
         self._nodes = nodes
-        self._policy = policy
         self._random = random.random
         self._max_age_s = policy.max_age_s
-        here = set(nodes) if pool else ()
-        self.pool = {node: answer for node, answer in pool.items() if node in here}
-        """A server's answer, the oldest first."""
-        self._reuse = reuse
+        self._ranks = [_rank(n, policy.hot_quantile) for n in range(policy.pool + 1)]
+        self._removals = policy.removals
         self._removing = 0.0
         self._oldest_next = True
-
-    def probed(self, node: Node, report: LoadReport, now: float) -> None:
-        """An answer replaces an earlier one of that server, or the oldest if the pool is full."""
-        in_flight: float | None = report.in_flight
-        latency_s = report.latency_s
-        if in_flight is None or not 0 <= in_flight < inf:
-            return  # it says nothing, or nonsense
-        if latency_s is not None and not 0 <= latency_s < inf:
-            latency_s = None
-        failures: Failures = node.load.failures
-        if failures.count:
-            fresh = failures.fade(now, self._policy.measure.failure_s)
-            in_flight += fresh
-            latency_s = None if latency_s is None else latency_s * (1 + fresh)
-        uses = self._reuse
-        if uses != 1.0:  # a fraction is rounded at random
-            uses = int(uses) + (self._random() < uses % 1)
-        pool = self.pool
-        if node in pool:
-            del pool[node]
-        elif len(pool) >= self._policy.pool:
-            del pool[next(iter(pool))]
-        pool[node] = ProbeResponse(node, in_flight, latency_s, now, uses)
+        self.pool = ProbeResponses(policy.pool, reuse, policy.measure.failure_s)
+        self.probed = self.pool.take
 
     def pick(self, now: float, key: bytes | None) -> Node:
-        self._owe()
+        self._asking.picks += 1
         pool = self.pool
+        about = pool.about
         too_old_s = now - self._max_age_s
-        while pool:
-            oldest = next(iter(pool.values()))
-            if oldest.at_s >= too_old_s:
-                break
-            del pool[oldest.node]
-        if len(pool) < 2:
+        while about and about[0][1] < too_old_s:
+            pool.drop(0)
+        n = len(about)
+        if n < 2:
             return self._nodes[int(self._random() * len(self._nodes))]
-        answers = list(pool.values())
-        limit = threshold([answer.in_flight for answer in answers], self._policy.hot_quantile)
-        best = coldest(answers, limit)
-        best.in_flight += 1
-        best.uses -= 1
-        if best.uses <= 0:
-            del pool[best.node]
-        removing = self._removing + self._policy.removals
-        while removing >= 1:
-            removing -= 1
-            if pool:
-                self._remove(limit)
-        self._removing = removing
-        return best.node
-
-    def _remove(self, limit: float) -> None:
-        pool = self.pool
-        if self._oldest_next:
-            del pool[next(iter(pool))]
+        rank = self._ranks[n]
+        limit = sorted(pool.loads)[rank - 1] if rank else -1.0
+        best = pool.coldest(limit)
+        node, at_s, uses = about[best]
+        uses -= 1
+        if uses > 0 and (uses >= 1 or self._random() < uses):
+            about[best] = node, at_s, uses
+            pool.loads[best] += 1
         else:
-            del pool[_worst(pool.values(), limit).node]
-        self._oldest_next = not self._oldest_next
+            pool.drop(best)
+        self._removing += self._removals
+        while self._removing >= 1:
+            self._removing -= 1
+            if about:
+                oldest = self._oldest_next
+                pool.drop(0 if oldest else pool.worst(limit))
+                self._oldest_next = not oldest
+        return node
 
 
 class EveryReplica:
     """Picks by the last answer of each server; for so few that they can all be asked."""
 
-    __slots__ = ("_answers", "_nodes", "_owe", "_policy", "_random", "probes")
+    __slots__ = (
+        "_asking",
+        "_failure_s",
+        "_max_age_s",
+        "_nodes",
+        "_quantile",
+        "_random",
+        "_shuffled",
+        "probes",
+    )
 
     def __init__(self, nodes: Sequence[Node], policy: Prequal, random: Random) -> None:
-        asking = Asking(nodes, policy.probes, random)
-        self.probes = asking.probes
-        self._owe = asking.owe
+        self._asking = Asking(nodes, policy.probes, random)
+        self.probes = self._asking.probes
         self._nodes = nodes
-        self._policy = policy
-        self._random = random
-        self._answers = [ProbeResponse(node, 0.0, None, 0.0, 0) for node in nodes]
-        random.shuffle(self._answers)
+        self._shuffled = [*nodes]
+        random.shuffle(self._shuffled)
+        self._random = random.random
+        self._max_age_s = policy.max_age_s
+        self._failure_s = policy.measure.failure_s
+        self._quantile = policy.hot_quantile
 
     def probed(self, node: Node, report: LoadReport, now: float) -> None:
         """The newest counts."""
@@ -210,71 +170,39 @@ class EveryReplica:
         told.take(node, report, now)
 
     def pick(self, now: float, key: bytes | None) -> Node:
-        self._owe()
-        policy = self._policy
-        fresh: list[ProbeResponse] = []
-        for answer in self._answers:
-            node = answer.node
+        self._asking.picks += 1
+        too_old_s = now - self._max_age_s
+        fresh: list[Node] = []
+        loads: list[float] = []
+        latencies_s: list[float] = []
+        for node in self._shuffled:
             told: Told = node.load
-            if told.told(now, policy.max_age_s):
-                failures = _failures(node, policy, now)
-                answer.in_flight = told.in_flight + node.picked - told.picked + failures
-                latency_s = told.latency_s
-                answer.latency_s = None if latency_s is None else latency_s * (1 + failures)
-                fresh.append(answer)
+            if told.in_flight >= 0 and told.at_s >= too_old_s:
+                load: float = told.in_flight + node.picked - told.picked
+                latency_s = inf if told.latency_s is None else told.latency_s
+                if node.failed:
+                    failures = told.failing(now, self._failure_s)
+                    load += failures
+                    latency_s *= 1 + failures
+                fresh.append(node)
+                loads.append(load)
+                latencies_s.append(latency_s)
         if len(fresh) < 2:
-            return self._nodes[int(self._random.random() * len(self._nodes))]
-        limit = threshold([answer.in_flight for answer in fresh], policy.hot_quantile)
-        return coldest(fresh, limit).node
+            return self._nodes[int(self._random() * len(self._nodes))]
+        if inf in latencies_s:
+            latencies_s = supposed(latencies_s)
+        return fresh[coldest(loads, latencies_s, threshold(loads, self._quantile))]
 
 
-def threshold(in_flight: Sequence[float], quantile: float) -> float:
-    """Above how many requests in flight a server is hot; two or more are given.
+def threshold(loads: Sequence[float], quantile: float) -> float:
+    """Above how many requests in flight a server is hot; two or more are given."""
+    rank = _rank(len(loads), quantile)
+    return sorted(loads)[rank - 1] if rank else -1.0
 
-    The exact quantile, but never the highest: of three, .84 is the third, and nobody would be hot.
+
+def _rank(n: int, quantile: float) -> int:
+    """Which of `n` figures in order is the quantile, from 1; 0: below all of them.
+
+    The exact one, but never the highest: of three, .84 is the third, and nobody would be hot.
     """
-    rank = min(ceil(quantile * len(in_flight)), len(in_flight) - 1)
-    return sorted(in_flight)[rank - 1] if rank else -1.0
-
-
-def coldest(answers: Collection[ProbeResponse], limit: float) -> ProbeResponse:
-    """The cold one of least latency, or of all hot ones the one with least in flight.
-
-    Of equal latency, the one with less in flight. A latency that isn't told counts as the mean of
-    those that are.
-    """
-    best: ProbeResponse | None = None
-    least = untold = inf
-    for answer in answers:
-        if answer.in_flight <= limit:
-            latency_s = answer.latency_s
-            if latency_s is None:
-                if untold == inf:
-                    untold = _mean_latency_s(answers)
-                latency_s = untold
-            if latency_s < least or (
-                latency_s == least and best is not None and answer.in_flight < best.in_flight
-            ):
-                best, least = answer, latency_s
-    return best or min(answers, key=_in_flight)
-
-
-def _worst(answers: Collection[ProbeResponse], limit: float) -> ProbeResponse:
-    """The hot one with most in flight, or of all cold ones the slowest."""
-    hot = [answer for answer in answers if answer.in_flight > limit]
-    if hot:
-        return max(hot, key=_in_flight)
-    return max(answers, key=lambda answer: answer.latency_s or 0.0)
-
-
-def _mean_latency_s(answers: Collection[ProbeResponse]) -> float:
-    told = [answer.latency_s for answer in answers if answer.latency_s is not None]
-    return sum(told) / len(told) if told else 0.0
-
-
-_in_flight = attrgetter("in_flight")
-
-
-def _failures(node: Node, policy: Prequal, now: float) -> float:
-    failures: Failures = node.load.failures
-    return failures.fade(now, policy.measure.failure_s) if failures.count else 0.0
+    return min(ceil(quantile * n), n - 1)
