@@ -74,10 +74,10 @@ flash: setup-dev
 	if [ -n "$$PHANTOM_SSID" ]; then set -- "$$@" --ssid "$$PHANTOM_SSID"; else set -- "$$@" --no-wifi; fi; \
 	exec .venv/bin/phantom flash "$$@"
 
-# All of them in two lanes (tests/lanes.py), the one that keeps time first; a part of them one by one.
+# All of them in lanes (tests/lanes.py), those that keep time first; a part of them one by one.
 test: setup-dev
 	@if [ -n "$$PHANTOM_TESTS" ]; then exec .venv/bin/python -m pytest "$$PHANTOM_TESTS"; fi; \
-	exec .venv/bin/python -m pytest --numprocesses 2 --no-loadscope-reorder --durations 25
+	exec .venv/bin/python -m pytest --numprocesses 3 --no-loadscope-reorder --durations 25
 
 lint: setup-dev
 	@exec .venv/bin/python -m tools.lint

@@ -1,8 +1,9 @@
-"""Two lanes for a whole run: tests that keep time, one by one, and those that don't beside them.
+"""Three lanes for a whole run: boards, boxes, and what keeps no time; at the end, a whole house.
 
-Boards, boxes and whole houses mostly wait for their clocks, and would miss them beside busy
-neighbours. So one worker of pytest-xdist runs all of them in order, while another takes the rest
-at the lowest priority, a file at a time: it gets the processor's leftovers only.
+What keeps time mostly waits for it, so two such tests share two processors well, as long as they
+are not of one kind: boards of one test are never on the air with those of another. Whatever needs
+no clock has a lane at the lowest priority, a file at a time: it gets the processor's leftovers.
+The house of eight needs all of the machine, and gets it when everybody else has gone home.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from tests import stalls
 
@@ -21,24 +23,54 @@ _ROOT = Path(__file__).resolve().parent
 # itself: TIMED = False, or TIMED = True, at the start of a line.
 _UNTIMED = {"balance", "coordinator", "firmware", "image", "library", "search", "store", "tools"}
 _SAYS = re.compile(r"^TIMED = (True|False)$", re.MULTILINE)
-# Eight boards and how each frame of theirs sounds: last, when the other lane is through.
-_LAST = _ROOT / "house"
+# Of the folders whose tests keep time; those of other folders are the boxes'.
+_LANES = {"boards": "boards", "tools": "boards", "house": "house"}
+BOARDS, BOXES, LEFTOVERS, HOUSE = _ORDER = ("boards", "boxes", "leftovers", "house")
 _LOWEST_PRIORITY = 19
 
 
 @functools.cache
-def keeps_time(path: Path) -> bool:
-    """Whether the tests of this file depend on real clocks."""
+def lane(path: Path) -> str:
+    """Where the tests of this file are run."""
+    folder = path.relative_to(_ROOT).parts[0]
     says = _SAYS.search(path.read_text(encoding="utf-8"))
-    return says[1] == "True" if says else path.relative_to(_ROOT).parts[0] not in _UNTIMED
+    timed = says[1] == "True" if says else folder not in _UNTIMED
+    return _LANES.get(folder, BOXES) if timed else LEFTOVERS
 
 
 class Lanes(LoadScopeScheduling):
-    """What is handed to workers: all that keeps time at once and first, the rest file by file."""
+    """What is handed to workers: a lane that keeps time at once, the leftovers file by file.
+
+    The first worker has the boards, and the house once it is alone. It takes nothing else before,
+    for whoever has given way to others doesn't get his priority back.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
-        return "" if keeps_time(self.config.rootpath / file) else file
+        of = lane(self.config.rootpath / file)
+        return file if of == LEFTOVERS else of
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        nodes = self.nodes
+        for scope in self.workqueue:
+            if len(nodes) == 1 or self._is_for(scope, node is nodes[0]):
+                self.workqueue.move_to_end(scope, last=False)
+                super()._assign_work_unit(node)
+                return
+        if node is not nodes[0]:
+            node.shutdown()
+
+    def _is_for(self, scope: str, first: bool) -> bool:
+        """Whether a worker among several may have a unit."""
+        if scope in (BOARDS, HOUSE):
+            return first and scope == BOARDS
+        return not (first and {BOARDS, HOUSE} & self.workqueue.keys())
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        crashed = super().remove_node(node)
+        if self.workqueue and len(self.nodes) == 1:
+            self._reschedule(self.nodes[0])
+        return crashed
 
 
 def _give_way() -> None:
@@ -59,17 +91,17 @@ class Worker:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: "list[pytest.Item]") -> None:
-        items.sort(key=lambda item: (not keeps_time(item.path), _LAST in item.path.parents))
+        items.sort(key=lambda item: _ORDER.index(lane(item.path)))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        if not self._gave_way and not keeps_time(item.path):
+        if not self._gave_way and lane(item.path) == LEFTOVERS:
             _give_way()
             self._gave_way = True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
-        if not keeps_time(item.path):
+        if lane(item.path) == LEFTOVERS:
             return None
         if self._sleeper is None:
             self._sleeper = stalls.Sleeper()

@@ -60,6 +60,7 @@ class EmulatedBoard:
     With `serial` it has a port, and a REPL behind main.py; without, a life ends with main.py.
     `wifis`, {name: password}, are those in reach; by default it gets into any.
     A `blank` one's flash is erased: its ROM waits at the port for tools to write it.
+    `compiled` is the folder that its firmware is, or was, compiled into, by default `workdir`.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class EmulatedBoard:
         serial: bool = False,
         wifis: dict[str, str] | None = None,
         blank: bool = False,
+        compiled: Path | None = None,
     ) -> None:
         self.name = name
         self.address = address
@@ -93,7 +95,8 @@ class EmulatedBoard:
         self.workdir = workdir / name
         self.workdir.mkdir(parents=True, exist_ok=True)
         self._image = self.workdir / "flash.bin"
-        self._compiled = workdir / f"firmware-{firmware.host_architecture() or 'bytecode'}"
+        march = firmware.host_architecture() or "bytecode"
+        self._compiled = (compiled or workdir) / f"firmware-{march}"
         self._room = room or name
         self._device = device or {}
         self._dac_channels = dac_channels

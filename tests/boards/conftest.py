@@ -18,15 +18,23 @@ from tools.demo.plan import INSTALLATION
 _numbers = itertools.count(1)
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the firmware of all boards is compiled, once."""
+    return tmp_path_factory.mktemp("compiled")
+
+
 @pytest.fixture
-def make_board(tmp_path: Path, micropython: str) -> Iterator[Callable[..., EmulatedBoard]]:
+def make_board(
+    tmp_path: Path, micropython: str, compiled: Path
+) -> Iterator[Callable[..., EmulatedBoard]]:
     boards: list[EmulatedBoard] = []
     process = os.getpid()
 
     def make(name: str = "kitchen", **options: Any) -> EmulatedBoard:
         address = f"127.{100 + process // 250 % 100}.{process % 250}.{next(_numbers)}"
         os.environ["PHANTOM_MICROPYTHON"] = micropython
-        options = {"installation": INSTALLATION} | options
+        options = {"installation": INSTALLATION, "compiled": compiled} | options
         board = EmulatedBoard(name, workdir=tmp_path, address=address, **options)
         boards.append(board)
         return board

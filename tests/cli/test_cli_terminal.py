@@ -162,7 +162,7 @@ def test_what_asks_the_box_imports_nothing_heavy(box: StandinBox, tmp_path: Path
         f"sys.argv = ['phantom', 'status', '--state', {str(tmp_path)!r}]\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code, end.code\n"
-        "heavy = {'numpy', 'av', 'soxr', 'mutagen', 'matplotlib'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'av', 'soxr', 'mutagen', 'matplotlib', 'httpx'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     done = subprocess.run(

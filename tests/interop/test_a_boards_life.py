@@ -49,7 +49,7 @@ def board(tmp_path: Path, micropython: str) -> Iterator[EmulatedBoard]:
     os.environ["PHANTOM_MICROPYTHON"] = micropython
     process = os.getpid()
     board = EmulatedBoard(
-        "kitchen",
+        "pantry",  # no other new board on this machine is
         tmp_path,
         address=f"127.{100 + process // 250 % 100}.{process % 250}.1",
         profile="esp32s3",
@@ -143,7 +143,10 @@ class Home:
 
     async def adopt(self, code: str) -> None:
         """Take the board in, once it is found."""
-        await until(lambda: self._box.status()["unadopted"], "the board is found")
+        def found() -> bool:
+            return any(new["id"] == self._board.name for new in self._box.status()["unadopted"])
+
+        await until(found, "the board is found")
         await self.done("adopt", self._board.name, code)
         await self._coordinator.wait("devices", PATIENCE_S, 1)
 

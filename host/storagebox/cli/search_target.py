@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import typer
@@ -16,7 +16,9 @@ import typer
 from . import in_house
 from .app import FAILED, State, default_state, fail
 from .ask import ask
-from .search_client import SearchClient, SearchFault
+
+if TYPE_CHECKING:
+    from .search_client import SearchClient
 
 URL: Final = "http://127.0.0.1:7700"
 APPLICATION: Final = "phantom"
@@ -61,6 +63,8 @@ class Where:
 
         A server on this machine needs no key: whoever may read its folder has the admin key.
         """
+        from .search_client import SearchClient, SearchFault
+
         if library:
             told = ask(None, self.state, "library")
             if not told["key"]:
