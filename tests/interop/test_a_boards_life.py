@@ -143,6 +143,7 @@ class Home:
 
     async def adopt(self, code: str) -> None:
         """Take the board in, once it is found."""
+
         def found() -> bool:
             return any(new["id"] == self._board.name for new in self._box.status()["unadopted"])
 
