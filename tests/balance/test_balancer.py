@@ -1,13 +1,19 @@
 """Endpoints in, one endpoint a request out."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
 
-from storagebox.balance import Balancer, Endpoint, NoEndpoint, Outcome
+from storagebox.balance import Balancer, Endpoint, NoEndpoint, Outcome, Pick
 from storagebox.balance.health.ejection import Ejection
+from storagebox.balance.health.slow_start import SlowStart
 from storagebox.balance.health.trust import Trust
+from storagebox.balance.load.peak_ewma import PeakEwma
+from storagebox.balance.node import Node
+from storagebox.balance.picker.power_of_two import PowerOfTwo
 from storagebox.balance.picker.round_robin import RoundRobin
 
 THREE = [Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80), Endpoint("10.0.0.3", 80)]
@@ -33,6 +39,12 @@ def fail(made: Balancer, host: str, times: int, now: float) -> None:
             failed += 1
         else:
             pick.done(Outcome.SUCCESS, now)
+
+
+def pick_of(made: Balancer, id_: str) -> Pick:
+    """A request to this server, all others having been tried."""
+    others = [s.endpoint.id for s in made.standings(0.0) if s.endpoint.id != id_]
+    return made.pick(0.0, tried=others)
 
 
 def test_nobody_to_choose_is_an_error_that_says_why():
@@ -89,6 +101,63 @@ def test_a_server_that_stays_keeps_what_is_known_of_it():
         pick.endpoint.host: 1,
         "10.0.0.9": 0,
     }
+
+
+def test_a_server_that_moved_is_another_machine():
+    """Its load, latency and failures were the old one's, and so are the ends still to come."""
+    made = Balancer(
+        PowerOfTwo(PeakEwma()), health=Trust(slow_start=SlowStart(0.0)), random=Random(1)
+    )
+    here = [Endpoint(f"10.0.0.{n}", 80, id=f"box-{n}") for n in (1, 2)]
+    made.update(here, 0.0)
+    old = pick_of(made, "box-1")
+    for n in range(6):
+        pick_of(made, "box-1").done(Outcome.FAILURE if n == 0 else Outcome.SUCCESS, 5.0)
+        pick_of(made, "box-2").done(Outcome.SUCCESS, 0.001)
+    made.update([Endpoint("10.0.0.9", 80, id="box-1"), here[1]], 5.0)
+    moved = made.standings(5.0)[0]
+    assert moved.endpoint.host == "10.0.0.9"
+    assert (moved.in_flight, moved.picked, moved.failed, moved.state) == (0, 0, 0, "well")
+    picked = [made.pick(5.0) for _ in range(2)]
+    assert {pick.endpoint.id for pick in picked} == {"box-1", "box-2"}, "it isn't known to be slow"
+    for pick in picked:
+        pick.done(Outcome.SUCCESS, 5.001)
+    for _ in range(3):
+        old.done(Outcome.FAILURE, 6.0)
+    assert [(s.in_flight, s.failed) for s in made.standings(6.0)] == [(0, 0), (0, 0)]
+
+
+def test_another_weight_or_zone_at_the_same_address_forgets_nothing():
+    made = balancer()
+    pick = made.pick(0.0)
+    other = replace(pick.endpoint, weight=3, zone="attic")
+    made.update([other, *(e for e in THREE if e.id != other.id)], 1.0)
+    [standing] = [s for s in made.standings(1.0) if s.endpoint == other]
+    assert (standing.in_flight, standing.picked) == (1, 1)
+    pick.done(Outcome.FAILURE, 1.0)
+    [standing] = [s for s in made.standings(1.0) if s.endpoint == other]
+    assert (standing.in_flight, standing.failed) == (0, 1)
+
+
+def test_who_observes_hears_that_a_server_moved_and_how_its_requests_end():
+    told: list[tuple[list[str], list[str]]] = []
+    ended: list[str] = []
+
+    class Watching:
+        def membership(self, nodes: Sequence[Node], gone: Sequence[Node]) -> None:
+            told.append(([n.endpoint.address for n in nodes], [n.endpoint.address for n in gone]))
+
+        def picked(self, node: Node, reason: str) -> None: ...
+        def done(self, node: Node, reason: str, outcome: Outcome, latency_s: float) -> None:
+            ended.append(node.endpoint.address)
+
+    made = Balancer(RoundRobin(), observer=Watching())
+    made.update([Endpoint("10.0.0.1", 80, id="a")], 0.0)
+    pick = made.pick(0.0)
+    made.update([Endpoint("10.0.0.2", 80, id="a")], 1.0)
+    pick.done(Outcome.SUCCESS, 2.0)
+    assert told == [(["10.0.0.1:80"], []), (["10.0.0.2:80"], ["10.0.0.1:80"])]
+    assert ended == ["10.0.0.1:80"]
 
 
 def test_failures_in_a_row_eject_and_a_trial_brings_back():

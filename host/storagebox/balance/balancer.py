@@ -117,7 +117,11 @@ class Balancer:
     # Membership
 
     def update(self, endpoints: Iterable[Endpoint], now: float) -> None:
-        """The membership is now this. Servers that stay (by id) keep what is known of them.
+        """The membership is now this. Servers that stay keep what is known of them.
+
+        Who stays has the same id at the same address. An id at another address is another machine,
+        or at least another process with cold caches: nothing is known of its load, its latency or
+        its health, and it starts as one that has just come.
 
         Requests to one that has left go on; its observer hears of their ends, and nobody else.
         """
@@ -127,7 +131,7 @@ class Balancer:
             nodes: dict[str, Node] = {}
             for endpoint in distinct(endpoints):
                 node = self._nodes.get(endpoint.id)
-                if node is None:
+                if node is None or node.endpoint.address != endpoint.address:
                     node = Node(endpoint)
                     if self.policy.measure is not None:
                         node.load = self.policy.measure.fresh(now)
@@ -136,7 +140,9 @@ class Balancer:
                     previous, node.endpoint = node.endpoint, endpoint
                     self._health.changed(node, previous, now)
                 nodes[endpoint.id] = node
-            gone = [node for id_, node in self._nodes.items() if id_ not in nodes]
+            gone = [node for id_, node in self._nodes.items() if nodes.get(id_) is not node]
+            for node in gone:
+                self._health.left(node)
             self._nodes = nodes
             self._assess(now)
         self._observer.membership(tuple(nodes.values()), tuple(gone))

@@ -28,8 +28,8 @@ class Endpoint:
             those that are known. `0`: drain, it gets no new requests but keeps its connections.
         zone: where it stands, for policies that prefer what is near.
         ready: whether its registry believes it well. One that isn't is chosen only in a panic.
-        id: what tells it from others; `host:port` if left out. A server that keeps its id keeps
-            what was learnt of it, at whatever address.
+        id: what tells it from others; `host:port` if left out. A server that keeps its id and its
+            address keeps what was learnt of it; at another address it is another machine.
         meta: anything else a registry tells; it plays no part in choosing.
 
     Raises:

@@ -1,7 +1,7 @@
 """What a client has seen of one server: the mutable half of an endpoint.
 
-A node lives as long as its endpoint stays in the membership, through any number of pickers, so
-that a change of membership forgets nothing about the servers that stay.
+A node lives as long as its endpoint stays in the membership at its address, through any number of
+pickers, so that a change of membership forgets nothing about the servers that stay.
 """
 
 from typing import Any

@@ -53,7 +53,8 @@ class LoadReport:
         utilisation: 0 to 1 of its capacity, above 1 if more is waiting than it can do.
         requests_per_s: answered lately.
         errors_per_s: of those, failed.
-        in_flight: requests it holds now, from all its clients.
+        in_flight: requests it holds now, from all its clients; with an answer, besides the one
+            that is answered.
         latency_s: what a request takes it at about this many in flight (Prequal, section 4).
         retry_after_s: for how long it wants to be spared (Retry-After).
     """

@@ -92,9 +92,11 @@ def test_a_server_that_drains_before_it_restarts_loses_no_request():
 
 def test_a_server_that_joins_later_gets_requests_from_then_on():
     joins = replace(EQUAL, load=0.6, events=(Event(0.5, 0, Change.JOINS),))
-    trace = stage.run(joins, by.ROUND_ROBIN, 1)
+    trace = stage.run(joins, by.at_once(by.ROUND_ROBIN), 1)
     others = trace.assigned_s[1:].mean()
     assert 0.4 * others < trace.assigned_s[0] < 0.8 * others
+    slowly = stage.run(joins, by.ROUND_ROBIN, 1)
+    assert 0.02 * others < slowly.assigned_s[0] < 0.1 * others, "a tenth, for two seconds"
 
 
 def test_random_subsets_are_as_uneven_as_the_formula_says():

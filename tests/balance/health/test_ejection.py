@@ -2,9 +2,10 @@
 
 import pytest
 
-from storagebox.balance import Outcome, Pick
+from storagebox.balance import Endpoint, Outcome, Pick
 from storagebox.balance.health.checks import Finding, Verdict
 from storagebox.balance.health.ejection import Ejection
+from storagebox.balance.health.slow_start import SlowStart
 from storagebox.balance.health.trust import Trust
 from tests.balance.seen import Seen
 
@@ -158,6 +159,66 @@ def test_a_share_of_failures_that_all_have_ejects_nobody():
     for n in range(300):
         made.end(made.pick(safe=False), Outcome.FAILURE if n % 2 else Outcome.SUCCESS)
     assert made.chosen() == {A, B, C}
+
+
+def half_fail(made: Seen, host: str, requests: int) -> None:
+    """Up to so many requests to it end, each second one with a failure; all others succeed."""
+    while requests and "ejected" not in made.standing(host):
+        pick = made.pick(safe=False)
+        its = pick.endpoint.host == host
+        failing = its and requests % 2 == 0
+        requests -= its
+        made.end(pick, Outcome.FAILURE if failing else Outcome.SUCCESS)
+
+
+def recovered(made: Seen, host: str) -> None:
+    """Its time is over, and its trial succeeds."""
+    made.now += 2.0
+    pick = made.pick()
+    assert (pick.endpoint.host, pick.reason) == (host, "probation")
+    made.end(pick, Outcome.SUCCESS)
+    assert made.chosen() == {A, B, C}
+
+
+AT_ONCE = SlowStart(window_s=0.0)
+OUTLIER = "% of its requests failed, 0% of the others'"
+
+
+def test_what_an_ejected_server_failed_does_not_excuse_another_that_fails_half():
+    made = Seen(3, Trust(EXACT, AT_ONCE))
+    half_fail(made, A, 40)
+    assert made.chosen() == {B, C}
+    half_fail(made, B, 40)
+    assert made.standing(B).endswith(OUTLIER)
+
+
+def test_a_server_that_recovered_starts_with_a_clean_window():
+    made = Seen(3, Trust(EXACT, AT_ONCE))
+    half_fail(made, A, 40)
+    recovered(made, A)
+    made.fail(A, times=2)
+    assert made.chosen() == {A, B, C}, "of what it failed before nothing counts"
+    half_fail(made, A, 61)
+    assert made.standing(A).endswith(OUTLIER)
+
+
+def test_and_burdens_nobody_else_with_what_it_failed_before():
+    made = Seen(3, Trust(EXACT, AT_ONCE))
+    half_fail(made, A, 40)
+    recovered(made, A)
+    half_fail(made, C, 60)
+    assert made.standing(C).endswith(OUTLIER)
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_what_a_server_failed_that_left_or_moved_is_nobodys(moves: bool):
+    made = Seen(3, Trust(Ejection(failures=100, volume=21, jitter=0.0), AT_ONCE))
+    half_fail(made, A, 20)
+    assert made.chosen() == {A, B, C}
+    elsewhere = Endpoint("10.0.0.8", 80, id=f"{A}:80" if moves else "")
+    made.update([elsewhere, *made.members[1:]])
+    half_fail(made, B, 60)
+    assert made.standing(B).endswith(OUTLIER)
 
 
 def test_failures_of_an_age_ago_are_forgotten():

@@ -55,7 +55,7 @@ def test_unequal_servers_wait_less_than_by_requests_in_flight_and_are_used_more_
             Contender("in flight", lambda _client, _random: PowerOfTwo(ReportedInFlight())),
         )
     )
-    assert wait["p99"] < 9.0 < in_flight["p99"]
+    assert wait["p99"] < 9.5 < in_flight["p99"]
     assert wait["max_over_mean"] < 1.11 < in_flight["max_over_mean"]
 
 

@@ -1,6 +1,7 @@
 """In turn: over all, over a window, and by weight."""
 
 from collections import Counter
+from itertools import pairwise
 from math import gcd
 from random import Random
 
@@ -8,14 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storagebox.balance import Endpoint, Outcome
 from storagebox.balance.node import Node
 from storagebox.balance.picker import Policy
 from storagebox.balance.picker.round_robin import RoundRobin
 from storagebox.balance.picker.smooth import Credits, Deadlines, SmoothWeightedRoundRobin
 from storagebox.balance.picker.stride import StaticStride, Strides
 from storagebox.balance.picker.subsetting import random_subset_round_robin
+from storagebox.balance.picker.uniform_random import UniformRandom
 from storagebox.balance.picker.weights import relative
 from storagebox.balance.picker.windowed import WindowedRoundRobin
+from tests.balance.seen import Seen
 from tests.balance.served import counts, fresh, nodes
 
 WEIGHTS = st.lists(st.integers(1, 12), min_size=1, max_size=8)
@@ -51,6 +55,81 @@ def test_what_weighs_nothing_is_never_picked(policy: Policy):
     picked = counts(picker, servers, 3000)
     assert picked[0] == 0
     assert picked[1] == pytest.approx(1000, abs=2)
+
+
+# Who is to be spared
+
+SPARING: list[Policy] = [RoundRobin(), UniformRandom(), WindowedRoundRobin(4)]
+
+
+def spared(policy: Policy, said: list[float | None], left: list[float]) -> list[Node]:
+    """Servers of these weights, of which slow start and the like leave these shares."""
+    servers = nodes(policy, said)
+    for node, share in zip(servers, left, strict=True):
+        node.weight = (1.0 if node.endpoint.weight is None else node.endpoint.weight) * share
+    return servers
+
+
+@pytest.mark.parametrize("policy", SPARING, ids=repr)
+@pytest.mark.parametrize("said", [[None] * 4, [1.0, 9.0, 2.0, 1.0]], ids=str)
+def test_without_weights_too_who_starts_slowly_gets_its_share_of_a_turn(
+    policy: Policy, said: list[float | None]
+):
+    servers = spared(policy, said, [1.0, 0.1, 1.0, 0.5])
+    picker = policy.picker(servers, None, Random(1), 0.0)
+    picked = counts(picker, servers, 13_000)
+    assert picked == pytest.approx([5000, 500, 5000, 2500], rel=0.12)
+
+
+def test_round_robin_spares_exactly_and_spreads_what_it_leaves():
+    servers = spared(RoundRobin(), [None] * 3, [1.0, 0.25, 1.0])
+    picker = RoundRobin().picker(servers, None, Random(1), 0.0)
+    picked = [servers.index(picker.pick(0.0, None)) for _ in range(900)]
+    assert [picked.count(server) for server in range(3)] == [400, 100, 400]
+    at = [i for i, server in enumerate(picked) if server == 1]
+    assert {after - before for before, after in pairwise(at)} == {9}
+
+
+@pytest.mark.parametrize("policy", SPARING, ids=repr)
+def test_clients_of_few_requests_spare_as_well_as_those_of_many(policy: Policy):
+    """A new picker for each pick, as where weights change more often than requests come."""
+    servers = spared(policy, [None] * 4, [1.0, 0.1, 1.0, 0.5])
+    random, picker = Random(1), None
+    picked = Counter[str]()
+    for _ in range(6500):
+        picker = policy.picker(servers, picker, random, 0.0)
+        picked[picker.pick(0.0, None).endpoint.id] += 1
+    assert 0.015 < picked[servers[1].endpoint.id] / 6500 < 0.1, "a quarter without"
+
+
+@pytest.mark.parametrize("policy", [StaticStride(), SmoothWeightedRoundRobin()], ids=repr)
+def test_who_is_spared_by_weight_is_not_spared_twice(policy: Policy):
+    servers = spared(policy, [2.0, 1.0, 1.0], [0.5, 1.0, 1.0])
+    picked = counts(policy.picker(servers, None, Random(1), 0.0), servers, 3000)
+    assert picked == pytest.approx([1000] * 3, abs=1)
+
+
+@pytest.mark.parametrize("policy", SPARING, ids=repr)
+def test_where_all_are_spared_alike_nobody_is(policy: Policy):
+    servers = spared(policy, [None] * 4, [0.1] * 4)
+    picked = counts(policy.picker(servers, None, Random(1), 0.0), servers, 4000)
+    assert picked == pytest.approx([1000] * 4, rel=0.12)
+
+
+def test_slow_start_counts_in_round_robin_as_it_grows():
+    made = Seen(3)
+    made.update([*made.members, Endpoint("10.0.0.9", 80)])
+
+    def share() -> float:
+        picks = [made.pick() for _ in range(620)]
+        for pick in picks:
+            made.end(pick, Outcome.SUCCESS)
+        return sum(pick.endpoint.host == "10.0.0.9" for pick in picks) / len(picks)
+
+    grown: list[float] = []
+    for made.now in (0.0, 5.0, 10.0):
+        grown.append(share())
+    assert grown == pytest.approx([0.1 / 3.1, 0.5 / 3.5, 1 / 4], abs=0.01)
 
 
 # In turn

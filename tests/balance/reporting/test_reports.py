@@ -63,15 +63,23 @@ async def bug(scope: Any, receive: Any, send: Any) -> None:
     raise RuntimeError
 
 
-def test_an_answer_bears_a_report_that_counts_it():
+def test_an_answer_bears_a_report_that_no_longer_counts_it_as_in_flight():
     times = iter([0.0, 1.0, 3.0, 4.0])
     app = Reporting(hello, clock=lambda: next(times), cpu_clock=lambda: 0.0)
     response = ask(app, "/")
     assert (response.text, response.headers["a"]) == ("hello", "b")
     report = orca.report_in(response.headers.raw)
-    assert report == LoadReport(in_flight=1)
+    assert report == LoadReport(in_flight=0)
     after = orca.report_in(ask(app, PROBE_PATH).headers.raw)
     assert after == LoadReport(0.0, pytest.approx(1 / 3, rel=1e-5), 0.0, 0, 2.0)  # pyright: ignore
+
+
+def test_an_answer_tells_of_the_others_that_are_in_flight_and_a_probes_of_all():
+    account = Account(1, 1.0, 0.0, 0.0)
+    for _ in range(3):
+        account.began(0.0)
+    assert account.report(answered=1).in_flight == 2
+    assert account.report().in_flight == 3
 
 
 def test_a_request_that_raises_is_in_flight_no_longer():

@@ -68,6 +68,15 @@ def test_connections_to_who_has_left_are_closed_once_nobody_uses_them():
     assert list(made.to_close()) == ["10.0.0.1:80 #0"]
 
 
+def test_that_a_server_moved_is_heard_after_its_new_connections_are_used():
+    made = pools()
+    made.give(made.take(HERE))
+    new = made.take(THERE)
+    made.left([Node(HERE)])
+    assert list(made.to_close()) == ["10.0.0.1:80 #0"]
+    assert made.take(THERE) is new
+
+
 def test_a_member_keeps_its_connections_although_nobody_uses_them():
     made = pools()
     made.give(made.take(HERE))

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,7 +37,7 @@ class Greeted:
 
 
 @contextmanager
-def greeted() -> Iterator[Greeted]:
+def greeted() -> Generator[Greeted]:
     """A server that hangs up once it has been greeted."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         made = Greeted(Endpoint("127.0.0.1", listening.getsockname()[1]))

@@ -274,7 +274,12 @@ def _rolling(*, drained: bool) -> tuple[Event, ...]:
     return tuple(events)
 
 
-_RESTARTED = (by.ROUND_ROBIN, by.retrying(by.ROUND_ROBIN), by.retrying(by.TWO_IN_FLIGHT))
+_RESTARTED = (
+    by.ROUND_ROBIN,
+    by.retrying(by.ROUND_ROBIN),
+    by.retrying(by.at_once(by.ROUND_ROBIN)),
+    by.retrying(by.TWO_IN_FLIGHT),
+)
 
 CHURN = Experiment(
     "churn",

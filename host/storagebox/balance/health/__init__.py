@@ -53,8 +53,12 @@ class Health(Protocol):
         """A server has come; `first`: with the first membership, when none needs sparing."""
         ...
 
+    def left(self, node: Node) -> None:
+        """It has gone, or moved to another address; nothing more will be told of it."""
+        ...
+
     def changed(self, node: Node, previous: Endpoint, now: float) -> None:
-        """Its registry describes it otherwise than before: another address, status or weight."""
+        """Its registry describes it otherwise than before: another status, weight or zone."""
         ...
 
     def checked(self, node: Node, finding: Finding, now: float) -> bool:

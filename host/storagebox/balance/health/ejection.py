@@ -143,10 +143,23 @@ class Ejection:
         why = self._reason(record, everybody)
         if why:
             self._eject(record, self._remembered(record, now) + 1, why, now, random)
+            self.left_out(record, everybody)
         return bool(why)
 
+    def left_out(self, record: Record, everybody: Window) -> None:
+        """It is ejected, or gone: it is none of the others that servers are compared with."""
+        everybody.without(record.window)
+        record.window = Window(self.window_s)
+
     def outpace(
-        self, record: Record, began_s: float, now: float, *, trial: bool, random: Random
+        self,
+        record: Record,
+        everybody: Window,
+        began_s: float,
+        now: float,
+        *,
+        trial: bool,
+        random: Random,
     ) -> bool:
         """A request has been outpaced by another server; true as for `ended`.
 
@@ -165,6 +178,7 @@ class Ejection:
             return False
         why = f"{record.outpaced} requests in a row were outpaced by others sent later"
         self._eject(record, self._remembered(record, now) + 1, why, now, random)
+        self.left_out(record, everybody)
         return True
 
     def try_now(self, record: Record, now: float) -> None:
@@ -199,8 +213,8 @@ class Ejection:
         return True
 
     def recover(self, record: Record, now: float) -> None:
-        """It is well again, and what happened before counts no more, but for `times`."""
-        record.window = Window(self.window_s)
+        """It is well again, and what happened before counts no more, but for `times`. It and the
+        others are compared by what follows: its window was emptied when it was ejected."""
         record.in_a_row = record.outpaced = 0
         record.ejected_s = None
         record.trial_s = None

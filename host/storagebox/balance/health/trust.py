@@ -35,7 +35,7 @@ class _State:
     pressure: Pressure = field(default_factory=Pressure)
     finding: Finding = field(default_factory=Finding)
     new_s: float = -inf
-    """When it came, or came back by its registry's word: joined, moved, ready, undrained."""
+    """When it came, or came back by its registry's word: joined, ready, undrained."""
     passing_s: float = -inf
     """When checks last found it well that had failed."""
 
@@ -92,13 +92,13 @@ class Trust:
     def joined(self, node: Node, now: float, random: Random, *, first: bool) -> None:
         node.health = _State(self.ejection.fresh(), random, new_s=-inf if first else now)
 
+    def left(self, node: Node) -> None:
+        self.ejection.left_out(node.health.record, self._everybody)
+
     def changed(self, node: Node, previous: Endpoint, now: float) -> None:
         state: _State = node.health
         endpoint = node.endpoint
-        if endpoint.address != previous.address:  # another process: nothing is known of it
-            node.health = _State(self.ejection.fresh(), state.random, new_s=now)
-            node.health.record.since_s = now
-        elif (endpoint.ready and not previous.ready) or (endpoint.weight and not previous.weight):
+        if (endpoint.ready and not previous.ready) or (endpoint.weight and not previous.weight):
             state.new_s = now
 
     def checked(self, node: Node, finding: Finding, now: float) -> bool:
@@ -122,7 +122,9 @@ class Trust:
 
     def outpaced(self, node: Node, began_s: float, now: float, *, trial: bool) -> bool:
         state: _State = node.health
-        return self.ejection.outpace(state.record, began_s, now, trial=trial, random=state.random)
+        return self.ejection.outpace(
+            state.record, self._everybody, began_s, now, trial=trial, random=state.random
+        )
 
     def ended(
         self,

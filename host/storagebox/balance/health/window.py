@@ -31,6 +31,17 @@ class Window:
             self._failed[at % BUCKETS] += 1
             self.failed += 1
 
+    def without(self, part: "Window") -> None:
+        """Forget requests that another window counts, too: of the same length, and of no more."""
+        if self._at is None or part._at is None:
+            return
+        for at in range(max(part._at, self._at) - BUCKETS + 1, part._at + 1):
+            i = at % BUCKETS
+            self._ended[i] -= part._ended[i]
+            self._failed[i] -= part._failed[i]
+            self.ended -= part._ended[i]
+            self.failed -= part._failed[i]
+
     def _advance(self, at: int) -> None:
         since = BUCKETS if self._at is None else min(BUCKETS, at - self._at)
         for old in range(at - since + 1, at + 1):

@@ -13,7 +13,7 @@ from storagebox.balance.load.in_flight import InFlight
 from storagebox.balance.node import Node
 from storagebox.balance.picker import Measure, Picker
 from storagebox.balance.picker.power_of_two import Only, WeightedTwo
-from storagebox.balance.picker.weights import relative
+from storagebox.balance.picker.weights import relative, weighing
 
 _DIGITS = 9
 """Shares that differ beyond these are equal: sums of floats."""
@@ -52,9 +52,9 @@ class DeterministicAperture:
     def picker(
         self, nodes: Sequence[Node], previous: Picker | None, random: Random, now: float
     ) -> Picker:
-        portions = aperture(relative(nodes), self.client, self.clients, self.size)
-        used = [node for node, portion in zip(nodes, portions, strict=True) if portion > 0]
-        portions = [portion for portion in portions if portion > 0]
+        used, portions = weighing(
+            nodes, aperture(relative(nodes), self.client, self.clients, self.size)
+        )
         if len(used) == 1:
             return Only(used[0])
         return WeightedTwo(used, portions, random, self.measure.load)

@@ -9,7 +9,7 @@ from storagebox.balance.load.in_flight import InFlight
 from storagebox.balance.node import Node
 from storagebox.balance.picker import Measure, Picker
 from storagebox.balance.picker.power_of_two import Only
-from storagebox.balance.picker.weights import alike, relative
+from storagebox.balance.picker.weights import alike, relative, weighing
 
 _MAX_CHOICES = 10
 """gRPC A48 allows 2 to 10."""
@@ -49,9 +49,7 @@ class LeastRequest:
     def picker(
         self, nodes: Sequence[Node], previous: Picker | None, random: Random, now: float
     ) -> Picker:
-        weights = relative(nodes)
-        nodes = [node for node, weight in zip(nodes, weights, strict=True) if weight > 0]
-        weights = [weight for weight in weights if weight > 0]
+        nodes, weights = weighing(nodes, relative(nodes))
         if len(nodes) == 1:
             return Only(nodes[0])
         if not alike(weights):

@@ -13,7 +13,7 @@ from storagebox.balance.load.in_flight import InFlight
 from storagebox.balance.node import Node
 from storagebox.balance.picker import Measure, Picker
 from storagebox.balance.picker.alias import AliasTable
-from storagebox.balance.picker.weights import alike, relative
+from storagebox.balance.picker.weights import alike, relative, weighing
 
 _DRAWS = 5
 """How often a second, different server is drawn by weight before the first is taken (Finagle)."""
@@ -37,9 +37,7 @@ class PowerOfTwo:
     def picker(
         self, nodes: Sequence[Node], previous: Picker | None, random: Random, now: float
     ) -> Picker:
-        weights = relative(nodes)
-        nodes = [node for node, weight in zip(nodes, weights, strict=True) if weight > 0]
-        weights = [weight for weight in weights if weight > 0]
+        nodes, weights = weighing(nodes, relative(nodes))
         if len(nodes) == 1:
             return Only(nodes[0])
         if alike(weights):

@@ -24,7 +24,7 @@ from storagebox.balance.load.in_flight import InFlight, in_flight
 from storagebox.balance.node import Node
 from storagebox.balance.picker import Picker
 from storagebox.balance.picker.power_of_two import PowerOfTwo
-from storagebox.balance.picker.weights import relative
+from storagebox.balance.picker.weights import relative, weighing
 
 _SLOTS = 1 << 16
 """Kept rankings at most; keys of one slot share theirs."""
@@ -54,10 +54,9 @@ class BoundedRendezvous:
     def picker(
         self, nodes: Sequence[Node], previous: Picker | None, random: Random, now: float
     ) -> Picker:
-        weights = relative(nodes)
         keyless = PowerOfTwo(self.measure).picker(nodes, None, random, now)
-        able = [node for node, weight in zip(nodes, weights, strict=True) if weight > 0]
-        return _Ranked(able, [weight for weight in weights if weight > 0], self, keyless)
+        able, weights = weighing(nodes, relative(nodes))
+        return _Ranked(able, weights, self, keyless)
 
 
 class _Ranked:

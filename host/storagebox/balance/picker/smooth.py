@@ -19,7 +19,7 @@ from random import Random
 
 from storagebox.balance.node import Node
 from storagebox.balance.picker import Picker
-from storagebox.balance.picker.weights import alike, relative
+from storagebox.balance.picker.weights import alike, relative, weighing
 
 _MAX_DISTINCT = 32
 """With more distinct weights than this, a pick would cost more than `Deadlines`' does."""
@@ -45,13 +45,9 @@ class SmoothWeightedRoundRobin:
     def picker(
         self, nodes: Sequence[Node], previous: Picker | None, random: Random, now: float
     ) -> Picker:
-        pairs = [
-            (node, weight)
-            for node, weight in zip(nodes, relative(nodes), strict=True)
-            if weight > 0
-        ]
-        random.shuffle(pairs)
-        able, weights = [node for node, _ in pairs], [weight for _, weight in pairs]
+        order = list(nodes)
+        random.shuffle(order)
+        able, weights = weighing(order, relative(order))
         if len(set(weights)) > _MAX_DISTINCT:
             return Deadlines(able, weights, random)
         picker = Credits(able, weights)

@@ -10,8 +10,8 @@ from random import Random
 
 from storagebox.balance.node import Node
 from storagebox.balance.picker import Picker
-from storagebox.balance.picker.round_robin import RoundRobin
-from storagebox.balance.picker.weights import alike, relative
+from storagebox.balance.picker.round_robin import Turns
+from storagebox.balance.picker.weights import alike, relative, weighing
 
 _FULL = 0xFFFF
 """What the heaviest weighs: it is never skipped."""
@@ -51,10 +51,9 @@ def strides(
     is mostly the heaviest, which is never skipped. Clients of few requests between two pickers
     would overload it.
     """
-    able = [node for node, weight in zip(nodes, weights, strict=True) if weight > 0]
-    weights = [weight for weight in weights if weight > 0]
+    able, weights = weighing(nodes, weights)
     if alike(weights):
-        return RoundRobin().picker(able, None, random, 0.0)
+        return Turns(able, random)
     heaviest = max(weights)
     scaled = [max(1, round(_FULL * weight / heaviest)) for weight in weights]
     if isinstance(previous, Strides) and previous.nodes == able:

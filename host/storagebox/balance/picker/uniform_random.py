@@ -6,11 +6,15 @@ from random import Random
 
 from storagebox.balance.node import Node
 from storagebox.balance.picker import Picker
+from storagebox.balance.picker.alias import AliasTable
+from storagebox.balance.picker.weighted_random import Drawn
+from storagebox.balance.picker.weights import alike, shares
 
 
 @dataclass(frozen=True, slots=True)
 class UniformRandom:
-    """Each pick is drawn from all servers alike, whatever they weigh.
+    """Each pick is drawn from all servers alike, whatever they weigh, but for who is to be spared
+    (slow start, overload, degraded).
 
     Of N requests a server gets a binomial count, mean N/n, where round robin gives exact ones.
     Unlike there, a dead server's load doesn't fall on one neighbour.
@@ -22,7 +26,10 @@ class UniformRandom:
     def picker(
         self, nodes: Sequence[Node], previous: Picker | None, random: Random, now: float
     ) -> Picker:
-        return _Anyone(nodes, random)
+        left = shares(nodes)
+        if alike(left):
+            return _Anyone(nodes, random)
+        return Drawn(nodes, AliasTable(left, random.random))
 
 
 class _Anyone:

@@ -20,10 +20,12 @@ class WeightedRandom:
     def picker(
         self, nodes: Sequence[Node], previous: Picker | None, random: Random, now: float
     ) -> Picker:
-        return _Drawn(nodes, AliasTable(relative(nodes), random.random))
+        return Drawn(nodes, AliasTable(relative(nodes), random.random))
 
 
-class _Drawn:
+class Drawn:
+    """Draws by an alias table of the nodes."""
+
     __slots__ = ("_draw", "_nodes")
 
     def __init__(self, nodes: Sequence[Node], table: AliasTable) -> None:

@@ -22,6 +22,12 @@ def relative(nodes: Sequence[Node]) -> list[float]:
     ]
 
 
+def weighing(nodes: Sequence[Node], weights: Sequence[float]) -> tuple[list[Node], list[float]]:
+    """The nodes that weigh anything, and what; weights are 0 or more."""
+    pairs = [(node, weight) for node, weight in zip(nodes, weights, strict=True) if weight > 0]
+    return [node for node, _ in pairs], [weight for _, weight in pairs]
+
+
 def alike(weights: Sequence[float]) -> bool:
     """Whether weights make no difference."""
     return min(weights) == max(weights)

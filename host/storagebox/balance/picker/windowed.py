@@ -10,6 +10,8 @@ from random import Random
 
 from storagebox.balance.node import Node
 from storagebox.balance.picker import Picker
+from storagebox.balance.picker.round_robin import Passing
+from storagebox.balance.picker.weights import alike, shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,8 @@ class WindowedRoundRobin:
 
     The window starts at (offset + ⌊now / period_s⌋) mod n. The offset is the client's own, drawn
     once as a share of the whole order, so that a membership change moves the window little.
+
+    Who is to be spared (slow start, overload, degraded) is passed over as often as that says.
 
     Args:
         size: servers in the window; all, if there are fewer.
@@ -42,11 +46,14 @@ class WindowedRoundRobin:
     ) -> Picker:
         offset = previous.offset if isinstance(previous, _Window) else random.random()
         size = min(self.size, len(nodes))
-        return _Window(nodes, size, self.period_s, offset, random.randrange(size))
+        turn = random.randrange(size)
+        left = shares(nodes)
+        passing = None if alike(left) else Passing(left, random)
+        return _Window(nodes, size, self.period_s, offset, turn, passing)
 
 
 class _Window:
-    __slots__ = ("_nodes", "_period_s", "_size", "_turn", "offset")
+    __slots__ = ("_nodes", "_passing", "_period_s", "_size", "_turn", "offset")
 
     def __init__(
         self,
@@ -55,11 +62,13 @@ class _Window:
         period_s: float | None,
         offset: float,
         turn: int,
+        passing: Passing | None,
     ) -> None:
         self._nodes = nodes
         self._size = size
         self._period_s = period_s
         self._turn = turn
+        self._passing = passing
         self.offset = offset
 
     def pick(self, now: float, key: bytes | None) -> Node:
@@ -67,6 +76,9 @@ class _Window:
         start = int(self.offset * len(nodes))
         if self._period_s is not None:
             start += int(now // self._period_s)
-        turn = self._turn
-        self._turn = turn + 1 if turn + 1 < self._size else 0
-        return nodes[(start + turn) % len(nodes)]
+        while True:
+            turn = self._turn
+            self._turn = turn + 1 if turn + 1 < self._size else 0
+            at = (start + turn) % len(nodes)
+            if self._passing is None or self._passing.takes(at):
+                return nodes[at]

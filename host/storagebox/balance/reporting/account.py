@@ -60,14 +60,16 @@ class Account:
                 self._rates = (used, self._ended / elapsed_s, self._failed / elapsed_s)
                 self._began_s, self._cpu_s, self._ended, self._failed = now, cpu_s, 0, 0
 
-    def report(self) -> LoadReport:
-        """What an answer or a probe is told now."""
+    def report(self, answered: int = 0) -> LoadReport:
+        """What is told now: to a probe, or with the answer to `answered` requests of those that
+        are in flight, which then count no longer."""
         with self._lock:
+            in_flight = max(0, self._in_flight - answered)
             used, requests, errors = self._rates or (None, None, None)
             return LoadReport(
                 utilisation=used,
                 requests_per_s=requests,
                 errors_per_s=errors,
-                in_flight=self._in_flight,
-                latency_s=self._latency.now_s(self._in_flight),
+                in_flight=in_flight,
+                latency_s=self._latency.now_s(in_flight),
             )

@@ -63,7 +63,7 @@ class Reporting:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), self._header()]
+                message["headers"] = [*message.get("headers", ()), self._header(answered=1)]
             await send(message)
 
         try:
@@ -75,5 +75,5 @@ class Reporting:
         await send({"type": "http.response.start", "status": 204, "headers": [self._header()]})
         await send({"type": "http.response.body", "body": b""})
 
-    def _header(self) -> tuple[bytes, bytes]:
-        return HEADER.encode(), as_text(self._account.report()).encode()
+    def _header(self, answered: int = 0) -> tuple[bytes, bytes]:
+        return HEADER.encode(), as_text(self._account.report(answered)).encode()

@@ -79,7 +79,7 @@ class Pools(Generic[P]):
         Raises:
             RuntimeError: the transport has been closed.
         """
-        address = (endpoint.host, endpoint.port)
+        address = _address(endpoint)
         with self._lock:
             if self.closed:
                 raise RuntimeError("the transport has been closed: make another")
@@ -111,8 +111,9 @@ class Pools(Generic[P]):
         """These have left the membership: their connections go once nobody uses them."""
         with self._lock:
             for node in gone:
-                pool = self._pools.pop(node.endpoint.id, None)
-                if pool is not None:
+                pool = self._pools.get(node.endpoint.id)
+                if pool is not None and pool.address == _address(node.endpoint):
+                    del self._pools[node.endpoint.id]
                     self._retire(pool)
 
     def to_close(self) -> Iterator[P]:
@@ -136,3 +137,7 @@ class Pools(Generic[P]):
         pool.retired = True
         if pool.users == 0:
             self.idle.append(pool.connections)
+
+
+def _address(endpoint: Endpoint) -> tuple[str, int]:
+    return endpoint.host, endpoint.port
