@@ -14,6 +14,7 @@ import consul
 import consul.aio
 import pytest
 
+from tests.interop.consul_agent import agent
 from tests.interop.consul_conversation import converse
 from tests.registry import PATIENCE_S, Registry, registry
 
@@ -30,6 +31,11 @@ def served() -> Iterator[Registry]:
 
 def test_py_consul_has_a_whole_conversation(served: Registry) -> None:
     converse(consul, consul.Consul(port=served.http))
+
+
+def test_py_consul_has_the_same_with_consuls_own_agent(tmp_path: Path) -> None:
+    with agent(tmp_path, "own") as ports:
+        converse(consul, consul.Consul(port=ports["http"]))
 
 
 def test_python_consul2_has_the_same(served: Registry) -> None:

@@ -1,12 +1,8 @@
-"""Servers are found by a Consul agent: by this project's own, and by Consul's where installed."""
+"""Servers are found by a Consul agent: by this project's own, and by Consul's."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
-import socket
-import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,42 +15,16 @@ from storagebox.balance.resolver.backoff import Backoff
 from storagebox.balance.resolver.consul import Consul
 from storagebox.balance.resolver.dns import DnsSettings, Services
 from tests.balance.resolver.published import watching
+from tests.interop.consul_agent import agent
 
 TIMED = False
 
 
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
-
-
 @asynccontextmanager
-async def agent(tmp_path: Path) -> AsyncGenerator[tuple[str, int]]:
-    """Consul's own: its URL, and its DNS port."""
-    program = shutil.which("consul")
-    if program is None:
-        pytest.skip("Consul isn't installed, and no current Debian has it")
-    names = ("http", "dns", "server", "serf_lan", "serf_wan")
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
-    settings = tmp_path / "consul.json"
-    settings.write_text(
-        json.dumps({"disable_update_check": True, "ports": {**ports, "grpc": -1}}), "utf-8"
-    )
-    command = [program, "agent", "-dev", "-bind=127.0.0.1", "-client=127.0.0.1"]
-    log = (tmp_path / "consul.log").open("wb")
-    with log:
-        process = subprocess.Popen([*command, f"-config-file={settings}"], stdout=log, stderr=log)
-    try:
+async def consuls(tmp_path: Path) -> AsyncGenerator[tuple[str, int]]:
+    """Consul's own agent: its URL, and its DNS port."""
+    with agent(tmp_path, "n1") as ports:
         yield f"http://127.0.0.1:{ports['http']}", ports["dns"]
-    finally:
-        process.kill()
-        process.wait()
 
 
 @asynccontextmanager
@@ -75,17 +45,6 @@ class Registry:
     def __init__(self, url: str) -> None:
         self._client = httpx.AsyncClient(base_url=url)
 
-    async def ready(self) -> None:
-        for _ in range(600):
-            try:
-                known = (await self._client.get("/v1/health/state/any")).json()
-                if (await self._client.get("/v1/status/leader")).json() and known:
-                    return
-            except (httpx.HTTPError, ValueError):
-                pass
-            await asyncio.sleep(0.05)
-        pytest.fail("the agent isn't ready within 30 s")
-
     async def put(self, path: str, **said: Any) -> None:
         (await self._client.put(f"/v1/agent/{path}", **said)).raise_for_status()
 
@@ -99,12 +58,11 @@ class Registry:
         await self._client.aclose()
 
 
-@pytest.mark.parametrize("serve", [agent, own])
+@pytest.mark.parametrize("serve", [consuls, own])
 def test_every_change_of_a_service_is_found(serve: Any, tmp_path: Path) -> None:
     async def main() -> None:
         async with serve(tmp_path) as (url, dns_port):
             registry = Registry(url)
-            await registry.ready()
             await registry.register("w1", 8001)
             await registry.register("w2", 8002)
             await follow(registry, url, dns_port)
