@@ -95,6 +95,11 @@ def test_many_devices_are_counted_and_few_are_named(capsys: pytest.CaptureFixtur
     assert cells[1] == ["nobody", "e", "does not know the time yet"]
 
 
+def test_one_that_is_to_be_chosen_soon_says_so(capsys: pytest.CaptureFixture[str]):
+    answer = {**status(), "chosen": [choice("time", "box-0", [], LOWEST)], "services": []}
+    assert shown(capsys, answer)[1] == f"time  box-0   nobody yet  {LOWEST}"
+
+
 def test_where_nothing_was_chosen_nothing_is_shown(capsys: pytest.CaptureFixture[str]):
     alone = choice("time", "box-1a2b3c4d", [], "the only box that keeps time")
     assert shown(capsys, {**house(), "chosen": [alone], "services": []}) == []

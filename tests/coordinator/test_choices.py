@@ -53,9 +53,9 @@ def test_who_chose_another_than_the_rest_comes_after_them():
     }
     assert time([BOX_A, BOX_B], **asking) == [
         ("box-a", ("bath", "attic"), "lowest id of 2 boxes that keep time"),
-        ("box-b", ("kitchen",), "it was chosen before box-a came, or does not hear that one"),
+        ("box-b", ("kitchen",), "chosen before box-a came, or does not hear it"),
         ("10.0.0.9", ("cellar",), "a box named that address"),
-        ("box-0", ("shed",), "it kept time when it was chosen"),
+        ("box-0", ("shed",), "kept time when it was chosen"),
     ]
 
 

@@ -49,6 +49,8 @@ def _box(identity: str | None, me: str | None, style: str) -> Text:
 
 def _askers(by: Sequence[str], me: str | None, of: int) -> str:
     """Few are named, more are counted; all are told to be all."""
+    if not by:
+        return "nobody yet"
     devices = [name for name in by if name != me]
     parts = ["this box"] if len(devices) < len(by) else []
     if len(devices) == of > 1:

@@ -26,7 +26,7 @@ UNSYNCED = "does not know the time yet"
 ALONE = "keeps time itself; asks nobody"
 CARRIES_ON = "goes on by what it knew; asks nobody"
 NAMED = "a box named that address"
-FORMER = "it kept time when it was chosen"
+FORMER = "kept time when it was chosen"
 
 
 class Peer(Protocol):
@@ -163,7 +163,7 @@ def _because(told: Asking, ranked: Sequence[Keeper]) -> str:
     if told.server == best:
         return _lowest(ranked)
     if any(keeper.id == told.server for keeper in ranked):
-        return f"it was chosen before {best} came, or does not hear that one"
+        return f"chosen before {best} came, or does not hear it"
     return NAMED if _is_address(told.server) else FORMER
 
 
