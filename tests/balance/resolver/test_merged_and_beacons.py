@@ -107,9 +107,11 @@ def test_who_has_only_begun_to_listen_does_not_say_that_nobody_is_there():
             assert published.silent
             house.now(Peer("board", services={}))
             house.now(Peer("box-1"))
-            assert set(await published.next()) == {"box-1"}
+            await asyncio.sleep(0)
+            house.now(Peer("box-1"), Peer("box-2"))
+            assert set(await published.next()) == {"box-1", "box-2"}, "told of at once"
             house.now()
-            assert await published.next() == {}, "it was there, and has gone"
+            assert await published.next() == {}, "they were there, and have gone"
 
     asyncio.run(main())
 

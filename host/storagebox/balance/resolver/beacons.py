@@ -10,6 +10,9 @@ from storagebox.balance.endpoint import Endpoint
 from storagebox.balance.resolver import Publish
 from storagebox.balance.resolver.faults import Faults
 
+GATHER_S = 0.1
+"""In a small house most have answered a question to everybody within this."""
+
 
 class Peer(Protocol):
     """Another device, as far as it matters here."""
@@ -52,8 +55,10 @@ class Beacons:
     Args:
         registrar: used within the event loop that runs `watch`.
         service: its name in beacons, such as `search`.
-        patience_s: for so long, at first, it isn't said that nobody is there: a registrar that
-            has just been started hasn't heard anybody yet.
+        patience_s: for so long, at first, it isn't said that nobody is there, for a registrar
+            that has just been started hasn't heard anybody yet. Once it has, the others have as
+            long again as the first took, and `GATHER_S` at least: who is told of later would
+            count as one that has just started.
     """
 
     registrar: Registrar
@@ -66,18 +71,20 @@ class Beacons:
         faults = Faults(f"beacons of {self.service}")
         published: list[Endpoint] | None = None
         now = asyncio.get_running_loop().time
-        patient_until_s = now() + self.patience_s
+        patience = _Patience(self.patience_s, now())
         end = self.registrar.subscribe(lambda *_: changed.set())
         try:
             while True:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout_at(patient_until_s if published is None else None):
+                    async with asyncio.timeout_at(patience.until_s if published is None else None):
                         await changed.wait()
                 changed.clear()
                 endpoints, dropped = self._read()
                 faults.dropped(dropped)
-                patient = published is None and not endpoints and now() < patient_until_s
-                if endpoints != published and not patient:
+                if endpoints:
+                    patience.met(now())
+                waits = published is None and now() < patience.until_s
+                if endpoints != published and not waits:
                     published = endpoints
                     publish(endpoints)
         finally:
@@ -93,3 +100,19 @@ class Beacons:
             except ValueError as fault:
                 dropped.append(f"{peer.id}: {fault}")
         return endpoints, dropped
+
+
+class _Patience:
+    """How long nothing is said at first; times are the loop's."""
+
+    def __init__(self, patience_s: float, now: float) -> None:
+        self._began_s = now
+        self._met = False
+        self.until_s = now + patience_s
+
+    def met(self, now: float) -> None:
+        """Somebody is there. Only the first time counts."""
+        if not self._met:
+            self._met = True
+            took_s = now - self._began_s
+            self.until_s = min(self.until_s, now + max(took_s, GATHER_S))
