@@ -1,6 +1,7 @@
 """pytest's side of the portable tests (see portable.py), and MicroPython's names for CPython."""
 
 import ast
+import gc
 import os
 import re
 import shutil
@@ -66,6 +67,13 @@ def _micropython() -> str:
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(lanes.Worker())
+
+
+def pytest_collection_finish() -> None:
+    # Thousands of tests live as long as this process: when a device of these tests collects its
+    # garbage, as firmware often does, it isn't to look through all of them.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)  # there is none where xdist is switched off

@@ -7,7 +7,6 @@ sleeps. What a version does is told by `nature`; nothing is compiled or executed
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,15 +46,11 @@ def bundle_of(folder: Path, version: str = NEW_VERSION, **head: str) -> Bundle:
 
 @contextmanager
 def lives() -> Generator[None]:
-    """Where boards live: no chip keeps their counts of attempts, and the garbage that they collect
-    is not looked for in the whole of the test run."""
+    """Where boards live: no chip keeps their counts of attempts."""
     keep, loader._keep = loader._keep, id
-    gc.collect()
-    gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
         loader._keep = keep
 
 
