@@ -1,13 +1,17 @@
 """What a scrape of a balancer's metrics shows."""
 
+import asyncio
+import gc
 import threading
 from random import Random
 
+import httpx
 from prometheus_client import CollectorRegistry, generate_latest
 
 from storagebox.balance import Balancer, Endpoint, Outcome
 from storagebox.balance.metrics import Metrics
 from storagebox.balance.picker.round_robin import RoundRobin
+from storagebox.balance.transport import AsyncBalancedTransport, BalancedTransport
 
 TWO = [Endpoint("10.0.0.1", 80, weight=2), Endpoint("10.0.0.2", 80)]
 
@@ -86,6 +90,87 @@ def test_who_has_gone_is_told_of_until_its_last_request_has_ended():
     shown = generate_latest(registry)
     assert b"10.0.0.2" not in shown
     assert b"10.0.0.1" in shown
+
+
+def told(registry: CollectorRegistry) -> list[str]:
+    """The series that a scrape shows."""
+    shown = generate_latest(registry).decode().splitlines()
+    return [line for line in shown if not line.startswith("#")]
+
+
+def test_of_a_balancer_that_is_closed_nothing_is_told_once_its_requests_have_ended():
+    registry = CollectorRegistry()
+    made = watched(registry)
+    for _ in TWO:
+        made.pick(0.0).done(Outcome.SUCCESS, 0.1)
+    still = made.pick(0.0)
+    assert told(registry)
+    made.closed()
+    assert not [line for line in told(registry) if "active" in line or "hash" in line]
+    assert {still.endpoint.id in line for line in told(registry)} == {True}
+    still.done(Outcome.SUCCESS, 1.0)
+    assert told(registry) == []
+    made.closed()
+
+
+def test_a_transport_that_is_closed_takes_its_metrics_along():
+    registry = CollectorRegistry()
+
+    def ok(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200)
+
+    async def main() -> None:
+        metrics = Metrics("search", registry)
+        made = AsyncBalancedTransport(
+            TWO, connect=lambda _: httpx.MockTransport(ok), observer=metrics
+        )
+        metrics.watch(made.balancer)
+        async with httpx.AsyncClient(transport=made, base_url="http://search") as search:
+            await search.get("/")
+            assert told(registry)
+
+    asyncio.run(main())
+    assert told(registry) == []
+    metrics = Metrics("search", registry)
+    made = BalancedTransport(TWO, connect=lambda _: httpx.MockTransport(ok), observer=metrics)
+    metrics.watch(made.balancer)
+    with httpx.Client(transport=made, base_url="http://search") as search:
+        search.get("/")
+        assert told(registry)
+    assert told(registry) == []
+
+
+def test_who_watches_no_more_keeps_the_counts():
+    registry = CollectorRegistry()
+    metrics = Metrics("search", registry)
+    made = Balancer(RoundRobin(), random=Random(1), observer=metrics)
+    made.update(TWO, 0.0)
+    metrics.watch(made)
+    made.pick(0.0)
+    metrics.unwatch()
+    metrics.unwatch()
+    assert {line.partition("{")[0] for line in told(registry)} == {
+        "balance_picks_total",
+        "balance_picks_created",
+    }
+
+
+def test_closing_one_takes_nothing_from_another_that_is_watched_under_its_name():
+    registry = CollectorRegistry()
+    first, second = watched(registry), watched(registry)
+    first.closed()
+    assert value(registry, "balance_endpoint_weight", endpoint="10.0.0.1:80") == 2
+    second.closed()
+    assert told(registry) == []
+
+
+def test_a_balancer_that_its_program_has_forgotten_is_told_of_no_more():
+    registry = CollectorRegistry()
+    made = watched(registry)
+    assert told(registry)
+    del made
+    gc.collect()
+    assert told(registry) == []
 
 
 def test_scrapes_and_requests_may_come_while_servers_come_and_go():

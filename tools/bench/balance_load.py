@@ -87,6 +87,8 @@ class Seen:
 
     def membership(self, nodes: Sequence[Node], gone: Sequence[Node]) -> None: ...
 
+    def closed(self) -> None: ...
+
     def picked(self, node: Node, reason: str) -> None:
         self.picks.append((time.monotonic(), node.endpoint.id, reason))
 

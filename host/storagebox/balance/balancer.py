@@ -147,6 +147,10 @@ class Balancer:
             self._assess(now)
         self._observer.membership(tuple(nodes.values()), tuple(gone))
 
+    def closed(self) -> None:
+        """Nobody will use it any more: its observer may forget it."""
+        self._observer.closed()
+
     @property
     def size(self) -> int:
         """How many servers the membership has."""

@@ -4,6 +4,9 @@
     transport = BalancedTransport(servers, observer=metrics)
     metrics.watch(transport.balancer)
 
+A transport that is closed takes all of it off again; whoever uses a balancer without one calls
+`Balancer.closed`, or `unwatch`.
+
 | metric | after | |
 |---|---|---|
 | `http_client_request_duration_seconds` | OpenTelemetry | an attempt, to its answer's head |
@@ -21,6 +24,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from weakref import ref
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -34,6 +38,9 @@ BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.
 """As OpenTelemetry's conventions advise for the durations of HTTP requests."""
 
 _ENDPOINT = ("server_address", "endpoint")
+
+Standings = Callable[[], list[Standing] | None]
+"""How servers stand now; `None`: there is no such balancer any more."""
 
 
 class Metrics:
@@ -50,12 +57,34 @@ class Metrics:
         self._members: dict[str, Node] = {}
         self._durations: dict[str, dict[Outcome, Histogram]] = {}
         self._picks: dict[str, dict[str, Counter]] = {}
+        self._standings: Standings | None = None
         self._lock = threading.Lock()
         """Held while a series comes or goes, and not to count."""
 
     def watch(self, balancer: Balancer, clock: Callable[[], float] = time.monotonic) -> None:
-        """Tell how this balancer's servers stand, too, each time somebody scrapes."""
-        self._shared.watched[self._address] = lambda: balancer.standings(clock())
+        """Tell how this balancer's servers stand, too, each time somebody scrapes; until it is
+        closed, forgotten by its program, or another is watched under the same name."""
+        known = ref(balancer)  # a registry lives as long as the process
+
+        def standings() -> list[Standing] | None:
+            still = known()
+            return None if still is None else still.standings(clock())
+
+        self._standings = standings
+        self._shared.watched[self._address] = standings
+
+    def unwatch(self) -> None:
+        """Tell no more of what `watch` was given. Another's metrics of that name stay."""
+        if self._standings is not None:
+            watched = self._shared.watched
+            if watched.get(self._address) is self._standings:
+                del watched[self._address]
+            self._standings = None
+
+    def closed(self) -> None:
+        """Nothing more is to come: what was counted goes, too, once its requests have ended."""
+        self.unwatch()
+        self.membership((), tuple(self._members.values()))
 
     def membership(self, nodes: Sequence[Node], gone: Sequence[Node]) -> None:
         """Forget who has gone: each server that ever was would be told for ever."""
@@ -115,7 +144,7 @@ class _Shared(Collector):
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry  # so that no other takes its id
-        self.watched: dict[str, Callable[[], list[Standing]]] = {}
+        self.watched: dict[str, Standings] = {}
         self.durations = Histogram(
             "http_client_request_duration_seconds",
             "How long an attempt took until its answer's head.",
@@ -138,6 +167,10 @@ class _Shared(Collector):
         gauges = _gauges()
         for address, standings in list(self.watched.items()):
             now = standings()
+            if now is None:
+                if self.watched.get(address) is standings:
+                    del self.watched[address]
+                continue
             seen = zlib.crc32("\n".join(standing.endpoint.address for standing in now).encode())
             gauges["hash"].add_metric((address,), seen)
             for standing in now:

@@ -25,6 +25,11 @@ class Observer(Protocol):
         """It has ended, `latency_s` after it was picked."""
         ...
 
+    def closed(self) -> None:
+        """Whoever used the balancer has been closed. Requests that are under way may still end,
+        and nothing else follows."""
+        ...
+
 
 class _Silent:
     def membership(self, nodes: Sequence[Node], gone: Sequence[Node]) -> None: ...
@@ -32,6 +37,8 @@ class _Silent:
     def picked(self, node: Node, reason: str) -> None: ...
 
     def done(self, node: Node, reason: str, outcome: Outcome, latency_s: float) -> None: ...
+
+    def closed(self) -> None: ...
 
 
 SILENT: Observer = _Silent()

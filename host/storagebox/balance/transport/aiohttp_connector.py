@@ -3,9 +3,12 @@
     connector = BalancedConnector(["10.0.0.1:80", "10.0.0.2:80"])
     session = aiohttp.ClientSession(connector=connector, middlewares=[connector.trying])
 
-The connector alone balances. What an answer's status says of its server, and another attempt, need
-the middleware, which sees answers. The request keeps its URL: it is copied for the connection
-only, so redirects and cookies stay with the logical name. Hedges are left to the httpx transports.
+The connector alone balances. What an answer's status says of its server, another attempt, hedges
+and the deadline need the middleware, which sees answers. The request keeps its URL: it is copied
+for the connection only, so redirects and cookies stay with the logical name.
+
+A deadline bounds attempts until the answer's head; how long a body may take is aiohttp's own
+`ClientTimeout`.
 
 Needs the extra `aiohttp`.
 """
@@ -15,6 +18,7 @@ import copy
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -36,6 +40,7 @@ from storagebox.balance.retry.rules import outcome_of
 from storagebox.balance.running import NotReady, Running, running
 from storagebox.balance.servers import Servers, resolver_of
 from storagebox.balance.transport.attempts import Attempts, Settings
+from storagebox.balance.transport.hedges import Hedges
 
 _UNSENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _SERVERS = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
@@ -43,7 +48,7 @@ _COURSE = "_balanced"
 
 
 class _Course:
-    """A request's way through the connector: who was picked last, and what that one answered.
+    """An attempt's way through the connector: who was picked, and what that one answered.
 
     A short answer has come whole, and its connection is free, before the middleware sees its head;
     `watched` says that there is a middleware to wait for.
@@ -62,13 +67,13 @@ class _Course:
         self._outcome, self._report, self._free = None, None, False
         return self.pick
 
-    def answered(self, response: ClientResponse) -> None:
+    def answered(self, response: ClientResponse, now: float) -> None:
         """The middleware has seen the answer's head."""
         self._outcome, self._report = said_by(response.status, response.raw_headers)
         if self.pick is not None:
-            self.pick.answered(time.monotonic())
+            self.pick.answered(now)
             if self._free:
-                self.pick.done(self._outcome, time.monotonic(), self._report)
+                self.pick.done(self._outcome, now, self._report)
 
     def released(self, pick: Pick, connection: Connection) -> None:
         """The connection is free, or broken: the body has been read or dropped."""
@@ -79,6 +84,29 @@ class _Course:
             pick.done(self._outcome or Outcome.SUCCESS, time.monotonic(), self._report)
         else:
             self._free = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How an attempt ended, headers and all: with a response, or with an error."""
+
+    course: _Course
+    by: ClientResponse | Exception
+
+    @property
+    def outcome(self) -> Outcome:
+        if isinstance(self.by, ClientResponse):
+            return outcome_of(self.by.status)
+        return _outcome_of_error(self.by)
+
+    @property
+    def status(self) -> int | None:
+        return self.by.status if isinstance(self.by, ClientResponse) else None
+
+    def drop(self) -> None:
+        """Nobody wants its answer."""
+        if isinstance(self.by, ClientResponse):
+            self.by.release()
 
 
 class BalancedConnector(aiohttp.TCPConnector):
@@ -108,6 +136,7 @@ class BalancedConnector(aiohttp.TCPConnector):
             policy or defaults.POLICY, health=health, random=random, observer=observer
         )
         self._settings = settings or Settings()
+        self._hedges = Hedges(self.balancer, self._settings.hedging)
         self._servers = resolver_of(servers)
         self._checks = checks
         self._ready_s = ready_s
@@ -150,46 +179,74 @@ class BalancedConnector(aiohttp.TCPConnector):
     async def _try(
         self, req: ClientRequest, handler: ClientHandlerType, told: Mapping[str, Any]
     ) -> ClientResponse:
-        course = _Course(self._attempts(req, told), watched=True)
-        setattr(req, _COURSE, course)
+        attempts = self._attempts(req, told)
         while True:
-            ended = await self._attempt(req, handler, course)
-            if course.pick is None or not self._again(course, ended):
+            after_s = self._hedges.after_s(attempts, time.monotonic())
+            ended = (
+                await self._attempt(req, handler, attempts)
+                if after_s is None
+                else await self._hedged(req, handler, attempts, after_s)
+            )
+            if not self._again(ended, attempts):
                 break
-            if isinstance(ended, ClientResponse):
-                ended.release()
+            ended.drop()
             await req.close()  # what is still being written of the last attempt
-            await asyncio.sleep(course.attempts.pause_s())
-        if isinstance(ended, ClientResponse):
-            return ended
-        if course.attempts.said:
-            ended.add_note(course.attempts.note())
-        raise ended
+            await asyncio.sleep(attempts.pause_s())
+        if isinstance(ended.by, ClientResponse):
+            return ended.by
+        if attempts.said:
+            ended.by.add_note(attempts.note())
+        raise ended.by
+
+    async def _hedged(
+        self, req: ClientRequest, handler: ClientHandlerType, attempts: Attempts, after_s: float
+    ) -> _Ended:
+        """One attempt, and another beside it if that takes long; the first good one counts."""
+        one, other = copy.copy(req), copy.copy(req)  # while nothing of it has been sent
+        running = {asyncio.create_task(self._attempt(one, handler, attempts))}
+        done: set[asyncio.Task[_Ended]] = set()
+        try:
+            done, running = await asyncio.wait(running, timeout=after_s)
+            if not done and self._hedges.may_now(time.monotonic()):
+                running.add(asyncio.create_task(self._attempt(other, handler, attempts)))
+            while running and not any(_good(task) for task in done):
+                ended, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                done |= ended
+            best = min(done, key=lambda task: not _good(task))
+            if _good(best) and (pick := best.result().course.pick) is not None:
+                attempts.outpacing(pick, time.monotonic())
+            await _drop((done | running) - {best})
+        except BaseException:
+            await _drop(done | running)
+            raise
+        return best.result()
 
     async def _attempt(
-        self, req: ClientRequest, handler: ClientHandlerType, course: _Course
-    ) -> ClientResponse | Exception:
-        course.pick = None
+        self, req: ClientRequest, handler: ClientHandlerType, attempts: Attempts
+    ) -> _Ended:
+        course = _Course(attempts, watched=True)
+        setattr(req, _COURSE, course)
         try:
-            response = await handler(req)
+            async with asyncio.timeout(_left_s(attempts)):
+                response = await handler(req)
         except BaseException as error:
             if course.pick is not None:
                 course.pick.done(_outcome_of_error(error), time.monotonic())
             if isinstance(error, aiohttp.ClientError | TimeoutError):
-                return error
+                return _Ended(course, error)
             raise
-        course.answered(response)
-        return response
+        now = time.monotonic()
+        course.answered(response, now)
+        if course.pick is not None:
+            self._hedges.answered(course.pick, now)
+        return _Ended(course, response)
 
-    def _again(self, course: _Course, ended: ClientResponse | Exception) -> bool:
-        if isinstance(ended, ClientResponse):
-            status, outcome = ended.status, outcome_of(ended.status)
-        else:
-            status, outcome = None, _outcome_of_error(ended)
-        if outcome is Outcome.SUCCESS or course.pick is None:
+    def _again(self, ended: _Ended, attempts: Attempts) -> bool:
+        outcome, pick = ended.outcome, ended.course.pick
+        if outcome is Outcome.SUCCESS or pick is None:
             return False
-        what = str(status) if status is not None else type(ended).__name__
-        return course.attempts.again(course.pick, outcome, status, what, time.monotonic())
+        what = type(ended.by).__name__ if ended.status is None else str(ended.status)
+        return attempts.again(pick, outcome, ended.status, what, time.monotonic())
 
     def _attempts(self, req: ClientRequest, told: Mapping[str, Any]) -> Attempts:
         return Attempts(
@@ -215,12 +272,35 @@ class BalancedConnector(aiohttp.TCPConnector):
     def close(self, **options: Any) -> Any:
         """As `TCPConnector.close`, and the resolver ends."""
         closing = super().close(**options)
+        self.balancer.closed()
 
         async def both() -> None:
             await self._runs.aclose()
             await closing
 
         return both()
+
+
+def _left_s(attempts: Attempts) -> float | None:
+    deadline_at_s = attempts.deadline_at_s
+    return None if deadline_at_s is None else deadline_at_s - time.monotonic()
+
+
+def _good(attempt: "asyncio.Task[_Ended]") -> bool:
+    return (
+        not attempt.cancelled()
+        and attempt.exception() is None
+        and attempt.result().outcome is Outcome.SUCCESS
+    )
+
+
+async def _drop(attempts: "set[asyncio.Task[_Ended]]") -> None:
+    """Cancel what is still under way, and be rid of what has come too late or was no good."""
+    for task in attempts:
+        task.cancel()
+    for ended in await asyncio.gather(*attempts, return_exceptions=True):
+        if isinstance(ended, _Ended):
+            ended.drop()
 
 
 def _routed(req: ClientRequest, pick: Pick) -> ClientRequest:

@@ -189,6 +189,7 @@ class AsyncBalancedTransport(httpx.AsyncBaseTransport):
         await self._probing.aclose()
         await self._runs.aclose()
         await _close(self._balanced.pools.close())
+        self.balancer.closed()
 
 
 async def _close(channels: Iterator[AsyncChannel]) -> None:

@@ -18,13 +18,13 @@ from storagebox.balance.outcome import LoadReport, Outcome
 from storagebox.balance.picker import Policy
 from storagebox.balance.resolver import Resolver
 from storagebox.balance.resolver.static import Static
-from storagebox.balance.retry.hedging import Latencies
 from storagebox.balance.retry.pushback import said_by
 from storagebox.balance.retry.rules import outcome_of
 from storagebox.balance.transport.attempts import Attempts, Settings
 from storagebox.balance.transport.bodies import Check, is_small
 from storagebox.balance.transport.channels import Answer
 from storagebox.balance.transport.faults import as_httpx, outcome_of_error
+from storagebox.balance.transport.hedges import Hedges
 from storagebox.balance.transport.outgoing import extensions_of
 from storagebox.balance.transport.pools import Pool, Pools
 
@@ -97,7 +97,7 @@ class Balanced(Generic[C]):
         )
         self._key = key
         self._owner: object = None
-        self._latencies = Latencies() if settings.hedging is not None else None
+        self.hedges = Hedges(self.balancer, settings.hedging)
 
     def belongs_to(self, owner: object) -> None:
         """Note, at the first request, the process or event loop that sends it.
@@ -192,8 +192,7 @@ class Balanced(Generic[C]):
         """What the program gets. The request is done once it has closed the response's stream."""
         now = self.clock()
         pick.answered(now)
-        if self._latencies is not None and not pick.overtaken:  # or hedges would wait for the slow
-            self._latencies.add(now - pick.began_s, now)
+        self.hedges.answered(pick, now)
         counted, report = said_by(answer.status, answer.headers)
 
         def end(outcome: Outcome | None) -> None:
@@ -222,22 +221,11 @@ class Balanced(Generic[C]):
 
     def hedge_after_s(self, attempts: Attempts) -> float | None:
         """How long to wait before another endpoint is asked besides; `None`: for ever."""
-        hedging = self.settings.hedging
-        if hedging is None or self._latencies is None or not attempts.may_hedge():
-            return None
-        delay_s = self._latencies.quantile(hedging.quantile, self.clock(), enough=hedging.enough)
-        if delay_s is None:
-            return None
-        return min(hedging.max_delay_s, max(hedging.min_delay_s, delay_s))
+        return self.hedges.after_s(attempts, self.clock())
 
     def may_hedge_now(self) -> bool:
         """Whether the budget has a hedge left; takes it."""
-        hedging = self.settings.hedging
-        return (
-            hedging is not None
-            and self.balancer.size > 1
-            and hedging.budget.withdraw(self.clock())
-        )
+        return self.hedges.may_now(self.clock())
 
     def error(self, error: Exception, attempts: Attempts) -> BaseException:
         """What the program gets to see of the last attempt's error."""
@@ -257,6 +245,7 @@ class _Also:
         self._left = left
         self.picked = observer.picked
         self.done = observer.done
+        self.closed = observer.closed
 
     def membership(self, nodes: Sequence[Node], gone: Sequence[Node]) -> None:
         self._left(gone)

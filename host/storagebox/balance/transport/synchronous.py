@@ -180,6 +180,7 @@ class BalancedTransport(httpx.BaseTransport):
         if self._background is not None:
             self._background.close()
         _close(self._balanced.pools.close())
+        self.balancer.closed()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
