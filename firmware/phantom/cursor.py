@@ -13,7 +13,8 @@ with one unknown for the life of the I2S object. Each attempt to write bounds it
 
 (the free queue holds N-1 descriptors: ESP-IDF esp_driver_i2s/i2s_common.c). The tightest bounds
 close in on the boundary far below the polling interval. An underrun moves the origin by whole
-periods and nothing else.
+periods and nothing else. By how many is plain where the write began and ended within one period;
+where the board was held up in between, it is plain once the ring has filled up again.
 
 Times are board ticks in microseconds; inside, thirds of a microsecond relative to a moving
 reference, so that every number stays a 31-bit small integer.
@@ -51,6 +52,7 @@ class Cursor:
         self._high = _FAR
         self._conflicts = 0  # bounds that contradicted each other since the last rebase
         self.locked = False  # both bounds are known
+        self.doubtful = False  # an underrun may have been a period longer than is believed
 
     def width_us(self):
         """How far apart the bounds are: the cursor's own uncertainty. -1 before it is known."""
@@ -80,11 +82,11 @@ class Cursor:
             self._low = low
             self.locked = self._high != _FAR
 
-    def took(self, now):
-        """One more block was accepted; `now` was read after the call."""
+    def took(self, before, now):
+        """One more block was accepted; `before` was read before the call, `now` after it."""
         block = self.accepted
         self.accepted = block + 1
-        age = self._age(block, now)
+        age = self._age(block, before)
         if self.locked and age > self._high:
             # Its own turn has passed: the ring ran dry and the block plays at the next boundary.
             blocks = (age - self._high - 1) // _PERIOD + 1
@@ -93,7 +95,12 @@ class Cursor:
             self.underruns += blocks
             if self._vague():
                 self._begin(age)
+        age = self._age(block, now)
+        if self.locked and age > self._high:
+            self.doubtful = True  # or its turn passed just now
         high = age + self._depth * _PERIOD
+        if high < self._low + _PERIOD:
+            self.doubtful = False
         if self._low - _NOISE < high <= self._low:
             self._low = high - 1
         elif high <= self._low:

@@ -31,6 +31,10 @@ class Output:
         """When block `number` is heard, thirds of a microsecond after the ticks `since`."""
         return self.cursor.start_x3(number, since) + self._delay_x3
 
+    def sure(self):
+        """Whether that is known: after an underrun it may not be, until the ring is full."""
+        return not self.cursor.doubtful
+
     def pump(self):
         """Write until the ring is full. True if it took anything."""
         cursor = self.cursor
@@ -49,6 +53,6 @@ class Output:
             if not self._i2s.write(block):
                 cursor.refused(now)
                 return taken > 0
-            cursor.took(ticks_us())
+            cursor.took(now, ticks_us())
             self._pending = False
         return True

@@ -204,6 +204,8 @@ class Renderer:
         here = (self.chunk - self._anchor_chunk) * _BLOCK_MF + self._offset * _FRAME_MF
         lead = here - due  # how far ahead of this block's start the reader's frame is due
         dsp.silence(block, 0, CHUNK_FRAMES * 2)
+        if not self._output.sure():
+            return
         if lead >= _BLOCK_MF - _FRAME_MF // 2:
             if self.state == SYNCING:
                 self.state = WAITING

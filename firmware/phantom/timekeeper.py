@@ -26,7 +26,8 @@ ASK = const(1)  # ask `server` from now on
 ALONE = const(2)  # ask nobody: carry on from what is believed
 FOUND = const(3)  # begin a timeline
 
-# A better server must stay for this long before it is asked, twice as long after each change.
+# A better server must stay for this long before it is asked, twice as long after each change from
+# one to another. Who asks nobody has nothing to lose by asking, and drifts as long as it doesn't.
 _HOLD_MS = const(5000)
 _HOLD_MOST_MS = const(80000)
 # With no change for this long the house is calm again.
@@ -125,7 +126,8 @@ class Timekeeper:
                 self._better = better
                 self._better_since = now_ms
                 self._changed = now_ms
-            if ticks_diff(now_ms, self._better_since) < self._hold_ms:
+            hold_ms = _HOLD_MS if alone else self._hold_ms
+            if ticks_diff(now_ms, self._better_since) < hold_ms:
                 self.server = asked
                 return NOTHING
         return self._ask(best, ASK if best is not None else ALONE, now_ms)

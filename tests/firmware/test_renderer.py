@@ -32,6 +32,10 @@ class FakeOutput:
     def __init__(self):
         self.now = 0
         self.shift_x3 = 0
+        self.certain = True
+
+    def sure(self):
+        return self.certain
 
     def sounds_x3(self, number, since):
         return (number + 10) * _BLOCK_X3 + self.shift_x3 - 3 * since
@@ -412,5 +416,23 @@ def test_a_dry_output_is_counted_and_realigned():
     bench.play(10)
     assert bench.renderer.underruns == 1
     at = 15 * CHUNK_FRAMES
+    due = at + 2 * CHUNK_FRAMES
+    assert [left for left, _ in bench.frames[at : at + 256]] == _SOURCE[due : due + 256]
+
+
+def test_while_nobody_knows_when_a_block_will_sound_it_is_silent():
+    bench = Bench()
+    bench.open()
+    bench.feed(0, 40)
+    bench.play(10)
+    bench.renderer.missed()
+    bench.output.certain = False
+    bench.play(5)
+    assert not any(left for left, _ in bench.frames[10 * CHUNK_FRAMES :])
+    bench.output.certain = True
+    bench.output.shift_x3 = 2 * _BLOCK_X3
+    bench.play(5)
+    assert bench.renderer.trims == 0
+    at = 18 * CHUNK_FRAMES
     due = at + 2 * CHUNK_FRAMES
     assert [left for left, _ in bench.frames[at : at + 256]] == _SOURCE[due : due + 256]

@@ -140,6 +140,15 @@ def test_a_flapping_peer_is_not_followed_each_time_it_comes():
     assert seat.asks() == "b"
 
 
+def test_one_that_asks_nobody_asks_soon_however_often_its_server_went_away():
+    box = Peer("z-box", role=mux.ROLE_BOX)
+    seat = follower(box, "a")
+    for _ in range(6):
+        assert seat.turn([Peer("b")], 12) == [ALONE]
+        assert seat.turn([box, Peer("b")], 6) == [ASK]
+        assert seat.asks() == "z-box"
+
+
 def test_a_house_that_was_calm_for_long_changes_soon_again():
     seat = follower(Peer("b"))
     for _ in range(5):
