@@ -11,14 +11,15 @@ import pytest
 from boards.emulated.interpreter import state_folder
 from tests.conftest import require_micropython
 from tests.house.eight import Eight
+from tests.house.truth import now_us
 from tests.networks import require_network
 
 # Of the box's log, when a row has failed: what happened in it, and in the one before.
 _LOG_LINES = 150
 
 
-# Whether a row itself failed; it may be reported only after its teardown (tests/stalls.py).
-_FAILED = pytest.StashKey[bool]()
+# How a row itself failed; it may be reported only after its teardown (tests/stalls.py).
+_FAILED = pytest.StashKey[str]()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -27,8 +28,13 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.when != "teardown":
-        item.stash[_FAILED] = report.failed
+        item.stash[_FAILED] = _why(report) if report.failed else ""
     return report
+
+
+def _why(report: pytest.TestReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return crash.message if crash else report.longreprtext
 
 
 class _Shared:
@@ -74,9 +80,11 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Shared]:
 def eight(_shared: _Shared, request: pytest.FixtureRequest) -> Iterator[Eight]:
     house = _shared.take()
     house.measured = {}
+    begun = now_us()
     yield house
     _shared.figures[request.node.name] = house.measured
-    if request.node.stash[_FAILED]:
+    if failure := request.node.stash[_FAILED]:
+        print(house.said(failure, begun))
         print(house.box_log(_LOG_LINES))
         _shared.end()
     elif not house.is_well():

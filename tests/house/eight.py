@@ -17,6 +17,7 @@ from boards.emulated.board import EmulatedBoard
 from boards.emulated.network.house import Station, VirtualNetwork
 from phantom.wire.audio import BOTH, LEFT, MONO, RIGHT
 from tests.house.truth import Song, Truth, now_us, song
+from tests.house.witness import Witness, stood_still
 from tools.demo.house import House
 from tools.demo.plan import CRYSTAL_PPM, NETWORK, BoardPlan, placed
 
@@ -54,6 +55,7 @@ class Eight:
         self._house = House(plan, workdir, "wifi", seed)
         self._songs: list[Song] = []
         self._strangers: list[EmulatedBoard] = []
+        self._witness: Witness | None = None
         # libfaketime's: what the box's wall clock is off by.
         self._shift = workdir / "wall-clock"
 
@@ -70,10 +72,13 @@ class Eight:
             }
         self._songs = [song(self._workdir, SONG_S, seed) for seed in (1, 2, 3)]
         self._house.__enter__()
+        self._witness = Witness(self._house.control_path)
         self._house.wait_synchronised(3.0)
 
     def close(self) -> None:
         """End everything."""
+        if self._witness is not None:
+            self._witness.close()
         for board in self._strangers:
             board.stop()
         self._house.close()
@@ -234,6 +239,15 @@ class Eight:
     def box_log(self, lines: int) -> str:
         """The last lines of what the box has told."""
         return "\n".join(self._house.box_log.read_text().splitlines()[-lines:])
+
+    def said(self, named: str, since_us: int) -> str:
+        """What the boards that a text names have said of themselves since an instant."""
+        assert self._witness is not None
+        boards = [self.board(plan.id) for plan in self.plan if plan.id in named]
+        lines = [
+            line for board in boards for line in self._witness.told(board, since_us, now_us())
+        ]
+        return "\n".join([*lines, *stood_still(since_us)])
 
     def is_well(self) -> bool:
         """Whether the house is as it was before: every board there and in no trouble."""

@@ -111,10 +111,7 @@ class Truth:
         widest = float(np.diff(edges).max())
         if widest > _SILENCE_NS:
             found.append(f"{board.name}: nothing for {widest / 1e6:.0f} ms")
-        worst = float(np.abs(played.error_us).max())
-        if worst > IN_TIME_US:
-            found.append(f"{board.name}: {worst:.0f} us off")
-        return found
+        return found + _out_of_time(played, since_us)
 
     def _between(self, side: Played, mix: Played) -> list[float]:
         """When blocks left the DAC that fade from a side into the mono mix, or back.
@@ -172,6 +169,22 @@ class Truth:
             if good[stretch].all() and np.diff(times[stretch]).max() < _SILENCE_NS:
                 return round((float(times[first]) - since_us * 1e3) / 1e9, 2)
         return None
+
+
+def _out_of_time(played: Played, since_us: int) -> list[str]:
+    """How far off at most, and from when to when."""
+    error_us = played.error_us
+    off = np.flatnonzero(np.abs(error_us) > IN_TIME_US)
+    if not len(off):
+        return []
+    worst = int(np.abs(error_us).argmax())
+    first, at, last = (played.time_ns[[off[0], worst, off[-1]]] - since_us * 1e3) / 1e9
+    side = "late" if error_us[worst] > 0 else "early"
+    over = f"{len(off)} of {len(error_us)} blocks over {IN_TIME_US:.0f} us"
+    span = f"from {first:.2f} to {last:.2f} s"
+    return [
+        f"{played.board}: {abs(error_us[worst]):.0f} us off, {side}, at {at:.2f} s; {over}, {span}"
+    ]
 
 
 def until_back(
