@@ -13,6 +13,7 @@ from typing import Any
 from storagebox.balance.experiment.experiment import Experiment
 from storagebox.balance.experiment.experiments import EXPERIMENTS
 from storagebox.balance.experiment.plots import plot
+from storagebox.balance.experiment.running import processes
 from storagebox.balance.experiment.running import run as run_experiment
 from tools.bench import balance_cost, results
 from tools.bench.balance_goals import goals
@@ -69,7 +70,7 @@ def run(
     chosen = [_experiment(name) for name in only or EXPERIMENTS]
     done: list[dict[str, Any]] = []
     plots: list[str] = []
-    with Steps() as steps:
+    with Steps() as steps, processes() as pool:
         for experiment in chosen:
             steps.next(experiment.name)
             done.append(
@@ -78,6 +79,7 @@ def run(
                     seeds,
                     requests or experiment.full_requests,
                     lambda at, of, what: steps.say(f"{at} of {of}  {what}"),
+                    pool,
                 )
             )
             path = results.folder() / f"balance-{experiment.name}.png"

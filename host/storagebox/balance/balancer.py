@@ -111,6 +111,7 @@ class Balancer:
         self._picker: Picker | None = None
         self._prober: Prober | None = None
         self._drawn: tuple[tuple[Node, float | None], ...] = ()
+        self._assess_s = inf
         self._again_s = inf
         self._latest_s = -inf
 
@@ -182,7 +183,7 @@ class Balancer:
         with self._lock:
             now = self._monotonic(now)
             if now >= self._again_s:
-                self._assess(now)
+                self._renew(now)
             node, reason = self._choose(now, key, tried, safe)
             node.in_flight += 1
             node.picked += 1
@@ -258,9 +259,10 @@ class Balancer:
             self.policy.measure.ended(node, latency_s, outcome, report, now)
         trial = pick.reason == "probation"
         assess_s = self._health.ended(node, outcome, pick.began_s, now, trial=trial, report=report)
+        self._assess_s = min(self._assess_s, assess_s)
         self._again_s = min(self._again_s, assess_s)
         if now >= self._again_s:
-            self._assess(now)
+            self._renew(now)
 
     # Load probes, which some policies want
 
@@ -298,20 +300,31 @@ class Balancer:
         with self._lock:
             self._assess(self._monotonic(now))
 
+    def _renew(self, now: float) -> None:
+        """Something is due: what is known of the servers' health has aged, or the picker has."""
+        if now >= self._assess_s:
+            self._assess(now)
+        else:
+            self._draw(now)
+
     def _assess(self, now: float) -> None:
         self._assessment = self._health.assess(tuple(self._nodes.values()), now)
+        self._assess_s = self._assessment.again_s
         drawn = tuple((node, node.weight) for node in self._assessment.eligible)
-        refresh_s = self.policy.refresh_s
-        if drawn != self._drawn or refresh_s is not None:
+        if drawn != self._drawn or self.policy.refresh_s is not None:
             self._drawn = drawn
-            eligible = self._assessment.eligible
-            self._picker = (
-                self.policy.picker(eligible, self._picker, self._random, now) if eligible else None
-            )
-            self._prober = self._picker if isinstance(self._picker, Prober) else None
-        self._again_s = min(
-            self._assessment.again_s, inf if refresh_s is None else now + refresh_s
+            self._draw(now)
+        else:
+            self._again_s = self._assess_s
+
+    def _draw(self, now: float) -> None:
+        """A new picker of the same servers, or of others."""
+        eligible, refresh_s = self._assessment.eligible, self.policy.refresh_s
+        self._picker = (
+            self.policy.picker(eligible, self._picker, self._random, now) if eligible else None
         )
+        self._prober = self._picker if isinstance(self._picker, Prober) else None
+        self._again_s = min(self._assess_s, inf if refresh_s is None else now + refresh_s)
 
     def _monotonic(self, now: float) -> float:
         """Time as the policies see it: a clock that goes back stands still, and what is no

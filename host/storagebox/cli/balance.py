@@ -10,6 +10,8 @@ import typer
 from .app import TRY, Commands, Json, app, fail
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from storagebox.balance.experiment.experiment import Experiment
 
 balance_app = typer.Typer(
@@ -47,13 +49,17 @@ def experiment(
 ) -> None:
     """Compare ways to balance: who is overloaded, how long requests take, what is lost."""
     from storagebox.balance.experiment.experiments import EXPERIMENTS
+    from storagebox.balance.experiment.running import processes
 
     if name != _ALL and name not in EXPERIMENTS:
         fail(f"no experiment {name!r}: choose {', '.join(EXPERIMENTS)} or {_ALL}")
     if plot is not None and name != _ALL and plot.suffix.lower() != ".png":
         fail(f"--plot {plot}: only PNG can be drawn: give a name that ends in .png")
     chosen = list(EXPERIMENTS.values()) if name == _ALL else [EXPERIMENTS[name]]
-    results = [_run(each, seeds, requests, as_json, _path(plot, name, each)) for each in chosen]
+    with processes() as pool:
+        results = [
+            _run(each, seeds, requests, pool, as_json, _path(plot, name, each)) for each in chosen
+        ]
     if as_json:
         from .ask import show_json
 
@@ -65,14 +71,19 @@ def _path(plot: Path | None, name: str, one: Experiment) -> Path | None:
 
 
 def _run(
-    one: Experiment, seeds: int, requests: int | None, as_json: bool, path: Path | None
+    one: Experiment,
+    seeds: int,
+    requests: int | None,
+    pool: Executor | None,
+    as_json: bool,
+    path: Path | None,
 ) -> dict[str, Any]:
     from storagebox.balance.experiment.running import run
 
     from .experiment_progress import progress
 
     with progress(one.name) as tell:
-        result = run(one, seeds, requests or one.requests, tell)
+        result = run(one, seeds, requests or one.requests, tell, pool)
     if path is not None:
         from storagebox.balance.experiment.plots import plot
 

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from storagebox.balance.experiment import contenders as by
 from storagebox.balance.experiment.experiment import Case, Column, Experiment, Simulated
-from storagebox.balance.experiment.experiments import EXPERIMENTS, LOADS
+from storagebox.balance.experiment.experiments import EXPERIMENTS
+from storagebox.balance.experiment.neighbours import LOADS
 from storagebox.balance.experiment.plots import plot
 from storagebox.balance.experiment.running import run
 from storagebox.balance.experiment.scenario import Scenario

@@ -82,7 +82,7 @@ class Experiment:
     panels: Sequence[str] = ("max_over_mean", "p99")
     ramp: Sequence[float] = ()
     requests: int = 30_000
-    full_requests: int = 60_000
+    full_requests: int = 40_000
     alone: bool = False
 
 

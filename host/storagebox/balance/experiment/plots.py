@@ -94,7 +94,8 @@ def ramp(experiment: Experiment, result: Json) -> Figure:
         axes.set_xlabel("load, share of the allocation", color=INK)
         axes.set_ylabel(_PANELS[name], color=INK)
         dress(axes, grid="y")
-    panels[-1].legend(loc="upper left", frameon=False, fontsize=10)
+    lines, policies = panels[0].get_legend_handles_labels()
+    figure.legend(lines, policies, loc="outside lower center", ncols=4, frameon=False, fontsize=10)
     return figure
 
 
@@ -146,6 +147,7 @@ def _scale(axes: Axes, values: Sequence[float], name: str) -> None:
     elif min(values) > 0 and max(values) > _WIDE * min(values):
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(FuncFormatter(_two_or_five))
     elif max(values) > _MANY and min(values) == 0:
         axes.set_xscale("symlog", linthresh=1.0)
         axes.set_xlim(left=0.0)
@@ -153,6 +155,11 @@ def _scale(axes: Axes, values: Sequence[float], name: str) -> None:
     else:
         axes.set_xlim(left=0.0)
     axes.margins(x=0.12)
+
+
+def _two_or_five(value: float, _: int) -> str:
+    """Of the ticks between powers of ten, the two that have room for a label."""
+    return f"{value:g}" if f"{value:e}"[0] in "25" else ""
 
 
 def _means(case: Json, name: str) -> list[float]:

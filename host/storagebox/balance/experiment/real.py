@@ -11,7 +11,6 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from random import Random
 from typing import Any
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from storagebox.balance.endpoint import Endpoint
 from storagebox.balance.experiment import stage
-from storagebox.balance.experiment.real_server import RealServer
+from storagebox.balance.experiment.real_server import RealServer, forking
 from storagebox.balance.experiment.scenario import Contender, Scenario
 from storagebox.balance.experiment.summary import summarise
 from storagebox.balance.experiment.trace import End, Trace
@@ -69,7 +68,7 @@ class Real:
         return figures
 
     async def _run(self, scenario: Scenario, contender: Contender, seed: int) -> Trace:
-        context = get_context("spawn")
+        context = forking()
         with ExitStack() as started:
             servers = [
                 started.enter_context(RealServer(context, scenario.workers, speed))

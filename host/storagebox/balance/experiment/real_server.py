@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 
 from storagebox.balance.endpoint import Endpoint
 from storagebox.balance.experiment.reports import Reporter
@@ -19,6 +20,13 @@ from storagebox.balance.orca import HEADER, as_text
 _LOOPBACK = "127.0.0.1"
 _START_S = 30.0
 _WINDOW_S = 0.5
+
+
+def forking() -> ForkServerContext:
+    """Makes processes that have this module imported already: a server starts at once."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 class RealServer:
@@ -33,7 +41,7 @@ class RealServer:
 
     def __init__(
         self,
-        context: SpawnContext,
+        context: ForkServerContext,
         workers: int = 1,
         speed: float = 1.0,
         behind: tuple[int, ...] = (),
@@ -42,7 +50,7 @@ class RealServer:
         self._arguments = (workers, speed, behind)
         self.port = 0
         self._told: Connection
-        self._process: SpawnProcess | None = None
+        self._process: ForkServerProcess | None = None
 
     def __enter__(self) -> RealServer:
         """Starts the process; `wait` until it listens. So several start at the same time."""

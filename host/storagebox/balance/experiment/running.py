@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children
 from typing import Any
 
 from storagebox.balance.experiment.experiment import Experiment
+from storagebox.balance.experiment.real_server import forking
 from storagebox.balance.experiment.summary import over_seeds
 
 Progress = Callable[[int, int, str], None]
@@ -30,8 +32,35 @@ def silent(done: int, total: int, what: str) -> None:
     """Tells nobody."""
 
 
+@contextmanager
+def processes() -> Generator[Executor | None]:
+    """One for each processor, to run one experiment after another in; none if there is but one."""
+    count = len(os.sched_getaffinity(0))
+    if count == 1:
+        yield None
+        return
+    before = set(active_children())
+    with ProcessPoolExecutor(
+        count,
+        mp_context=forking(),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_DFL),  # ends without a word
+    ) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in set(active_children()) - before:
+                child.terminate()
+            raise
+
+
 def run(
-    experiment: Experiment, seeds: int, requests: int, progress: Progress = silent
+    experiment: Experiment,
+    seeds: int,
+    requests: int,
+    progress: Progress = silent,
+    pool: Executor | None = None,
 ) -> dict[str, Any]:
     """All figures of an experiment, as one JSON object.
 
@@ -40,6 +69,7 @@ def run(
         seeds: how many, from 1.
         requests: of each run.
         progress: is told after each run.
+        pool: where runs go that may go beside each other; `None`: one after the other, here.
     """
     runs = [
         _Run(experiment.name, case, contender, seed, requests)
@@ -48,7 +78,7 @@ def run(
         for seed in range(1, seeds + 1)
     ]
     figures: dict[_Run, dict[str, float]] = {}
-    for one, measured in _measured(experiment, runs):
+    for one, measured in _measured(runs, None if experiment.alone else pool):
         figures[one] = measured
         case = experiment.cases[one.case]
         progress(len(figures), len(runs), case.measured.names[one.contender])
@@ -80,29 +110,15 @@ def run(
 
 
 def _measured(
-    experiment: Experiment, runs: Iterable[_Run]
+    runs: Iterable[_Run], pool: Executor | None
 ) -> Iterator[tuple[_Run, dict[str, float]]]:
-    processors = len(os.sched_getaffinity(0))
-    if experiment.alone or processors == 1:
+    if pool is None:
         for one in runs:
             yield one, _measure(one)
         return
-    before = set(active_children())
-    with ProcessPoolExecutor(
-        processors,
-        mp_context=get_context("forkserver"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_DFL),  # ends without a word
-    ) as pool:
-        pending = {pool.submit(_measure, one): one for one in runs}
-        try:
-            for future in as_completed(pending):
-                yield pending[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in set(active_children()) - before:
-                child.terminate()
-            raise
+    pending = {pool.submit(_measure, one): one for one in runs}
+    for future in as_completed(pending):
+        yield pending[future], future.result()
 
 
 def _measure(one: _Run) -> dict[str, float]:
