@@ -30,19 +30,12 @@ class Outcome(Enum):
     CLIENT_FAULT = "client_fault"
     """It failed on this side: no free connection, a malformed request."""
 
-    @property
-    def blames_server(self) -> bool:
+    def __init__(self, told: str) -> None:
+        # Every request asks for these, and a set of members would call Python to hash them.
+        self.blames_server = told in ("failure", "unreachable", "overloaded")
         """Whether it is a reason to trust the endpoint less."""
-        return self in _BLAMING
-
-    @property
-    def unsent(self) -> bool:
+        self.unsent = told in ("unreachable", "client_fault")
         """Whether the server certainly did nothing, so that even a POST may go elsewhere."""
-        return self in _UNSENT
-
-
-_BLAMING = frozenset({Outcome.FAILURE, Outcome.UNREACHABLE, Outcome.OVERLOADED})
-_UNSENT = frozenset({Outcome.UNREACHABLE, Outcome.CLIENT_FAULT})
 
 
 @dataclass(frozen=True, slots=True)
