@@ -348,3 +348,65 @@ def pick_of(made: Seen, host: str) -> Pick:
     while (pick := made.pick(safe=False)).endpoint.host != host:
         made.end(pick, Outcome.SUCCESS)
     return pick
+
+
+def test_of_few_requests_of_the_others_nothing_follows():
+    made = Seen(2, Trust(EXACT))
+    for n in range(60):
+        pick = made.balancer.pick(made.now, tried=[f"{B}:80"], safe=False)
+        made.end(pick, Outcome.FAILURE if n % 2 else Outcome.SUCCESS)
+    assert made.chosen() == {A, B}, "B may be as ill, as far as anybody knows"
+
+
+def test_requests_that_a_server_answered_another_one_beside_count_together_for_nothing():
+    made = seen()
+    made.now = 1.0
+    slow = [pick_of(made, A) for _ in range(9)]
+    quick = pick_of(made, A)
+    made.now = 1.1
+    made.end(quick, Outcome.SUCCESS)
+    for pick in slow:
+        pick.outpaced(1.2)
+    assert made.chosen() == {A, B, C}
+
+
+def test_requests_from_before_a_check_brought_it_back_do_not_eject_it_again():
+    made = Seen(3, Trust(EXACT, checks_reinstate=True))
+    made.now = 0.5
+    early = [pick_of(made, A) for _ in range(9)]
+    made.now = 0.6
+    made.fail(A)
+    made.now = 2.0
+    made.balancer.checked(f"{A}:80", Finding(Verdict.WELL), made.now)
+    assert made.chosen() == {A, B, C}
+    for pick in early:
+        pick.outpaced(made.now)
+        made.end(pick, Outcome.FAILURE)
+    assert made.chosen() == {A, B, C}
+
+
+def test_a_check_that_passes_late_does_not_make_anybody_wait_longer():
+    made = seen()
+    made.fail(A)
+    made.now = 10.0
+    made.balancer.checked(f"{A}:80", Finding(Verdict.FAILING), made.now)
+    made.balancer.checked(f"{A}:80", Finding(Verdict.WELL), made.now)
+    made.now = 11.0
+    assert made.pick(safe=False).reason == "probation", "10 s after its time was over, at 1 s"
+
+
+def test_who_failed_first_stays_out_and_a_failed_trial_is_no_new_failure():
+    made = seen(9)
+    first = [f"10.0.0.{n}" for n in range(1, 7)]
+    for host in first:
+        made.now += 0.01
+        made.fail(host)
+    made.now = 0.5
+    made.fail("10.0.0.7", "10.0.0.8")
+    assert made.chosen() == {"10.0.0.7", "10.0.0.8", "10.0.0.9"}
+    made.now = 2.0
+    for _ in first:
+        trial = made.pick()
+        assert trial.reason == "probation"
+        made.end(trial, Outcome.FAILURE)
+    assert made.chosen() == {"10.0.0.7", "10.0.0.8", "10.0.0.9"}

@@ -91,3 +91,13 @@ def test_a_trial_turned_away_waits_again_and_not_for_longer():
     assert made.chosen() == {B, C}
     made.now = 2.0
     assert made.pick().reason == "probation"
+
+
+def test_a_trial_turned_away_is_not_followed_by_the_next_at_once():
+    made = Seen(3)
+    made.fail(A)
+    made.now = 1.0
+    made.end(made.pick(), Outcome.OVERLOADED)
+    assert {made.pick().reason for _ in range(10)} == {"policy"}
+    made.now = 1.7
+    assert {made.pick().reason for _ in range(10)} == {"policy"}

@@ -110,3 +110,8 @@ def test_trust_takes_a_window_of_its_own():
     made = Seen(endpoints(2, weight=1), Trust(slow_start=SlowStart(window_s=0)))
     made.update([*made.members, LATE])
     assert made.weight(LATE.host) == 2
+
+
+def test_the_first_second_counts_as_one_that_has_passed():
+    share, _ = SlowStart(window_s=60, aggression=2).share(5.0, 5.0)
+    assert share == pytest.approx((1 / 60) ** 0.5)

@@ -135,3 +135,30 @@ def test_a_server_that_fails_at_once_loses_its_traffic(policy: Policy, n: int):
 def test_waits_with_parameters_out_of_range_are_refused(wrong: dict[str, float]):
     with pytest.raises(ValueError, match="least expected wait"):
         LeastExpectedWait(**wrong)  # pyright: ignore[reportArgumentType]
+
+
+def test_failing_is_no_work_and_makes_nobody_look_capable():
+    servers, policy = told_lew([0, 1, 1], [0.01, 0.5, 0.5])  # 10,000 and 200 a second
+    begun = servers[0]
+    begun.in_flight += 1
+    begun.picked += 1
+    end(policy, begun, 0.1, outcome=Outcome.FAILURE)
+    picker = policy.picker(servers, None, Random(1), 0.1)
+    begin(picker, 0.1)
+    assert {picker.pick(0.1, None) for _ in range(20)} != {servers[0]}
+
+
+def test_who_looked_busy_half_a_minute_ago_is_compared_by_one_s_own_count():
+    servers, policy = told_lew([50, 0, 0], [None, None, None])
+    picker = policy.picker(servers, None, Random(1), 0.0)
+    assert servers[0] not in {picker.pick(29.0, None) for _ in range(60)}
+    assert servers[0] in {picker.pick(31.0, None) for _ in range(60)}
+
+
+def test_a_report_from_before_one_s_own_requests_arrived_makes_nobody_idle():
+    servers, policy = told_lew([0, 0, 0], [None, None, None], probes=1)
+    picker = policy.picker(servers, None, Random(1), 0.0)
+    assert isinstance(picker, Prober)
+    servers[0].in_flight = servers[0].picked = 3
+    picker.probed(servers[0], LoadReport(in_flight=0), 0.1)
+    assert servers[0] not in {picker.pick(0.1, None) for _ in range(60)}

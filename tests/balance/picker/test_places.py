@@ -14,6 +14,7 @@ from storagebox.balance.picker.aperture import DeterministicAperture, aperture
 from storagebox.balance.picker.power_of_two import PowerOfTwo
 from storagebox.balance.picker.rendezvous_bounded import BoundedRendezvous
 from storagebox.balance.picker.round_robin import RoundRobin
+from storagebox.balance.picker.windowed import WindowedRoundRobin
 from storagebox.balance.picker.zone_first import ZoneFirst
 from tests.balance.served import begin, counts, fresh, nodes
 
@@ -181,3 +182,33 @@ def test_few_servers_or_none_nearby_are_used_as_if_there_were_no_zones(
     picker, servers = zoned(ZoneFirst("a", RoundRobin()), *zones)
     each = 6000 / len(servers)
     assert counts(picker, servers, 6000) == pytest.approx([each] * len(servers), abs=1)
+
+
+def test_six_servers_are_enough_for_zones_and_five_are_too_few():
+    for near, zones in ((2, {"near"}), (1, {"near", "far"})):
+        policy = ZoneFirst("near", RoundRobin(), clients=(("near", 0.1), ("far", 0.9)))
+        picker, servers = zoned(policy, ("near", near), ("far", 4))
+        assert set(by_zone(picker, servers)) == zones
+
+
+def test_what_an_inner_policy_has_settled_on_outlives_a_change_of_membership():
+    policy = ZoneFirst("near", WindowedRoundRobin(2))
+    picker, servers = zoned(policy, ("near", 20), ("far", 3))
+    before = {picker.pick(0.0, None) for _ in range(10)}
+    for seed in range(8):
+        picker = policy.picker(servers, picker, Random(seed), 0.0)
+        assert {picker.pick(0.0, None) for _ in range(10)} == before
+
+
+def test_a_key_s_requests_stay_while_there_is_room_and_go_on_when_there_is_none():
+    picker, servers = fresh(BoundedRendezvous(1.25), 3)
+    picked = [servers.index(begin(picker, key=b"a")) for _ in range(9)]
+    first, second = picked[:2]
+    third = 3 - first - second
+    # room: 1.25 · requests in flight, this one included, / 3
+    assert picked == [first, second, first, second, first, second, third, first, second]
+
+
+def test_a_key_that_fills_its_first_servers_goes_on_to_all_others():
+    picker, _ = fresh(BoundedRendezvous(1.01), 10)
+    assert len({begin(picker, key=b"a") for _ in range(9)}) == 9

@@ -319,3 +319,12 @@ def test_strides_are_never_far_from_their_shares(weights: list[int], seed: int):
     assert counts(picker, servers, 5 * cycle) == pytest.approx(
         [5 * cycle * weight / sum(weights) for weight in weights], abs=len(weights)
     )
+
+
+def test_clients_break_ties_each_in_an_order_of_its_own():
+    following: set[str] = set()
+    for seed in range(30):
+        picker, servers = fresh(SmoothWeightedRoundRobin(), [1, 1, 1, 1], seed)
+        picked = named([picker.pick(0.0, None) for _ in range(8)], servers)
+        following.add(picked[picked.index("a") + 1])
+    assert following == {"b", "c", "d"}, "or all would go from a on to b"

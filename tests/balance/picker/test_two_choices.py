@@ -1,6 +1,7 @@
 """Choosing by load: the better of two, the least of a few or of all."""
 
 from collections import Counter
+from math import exp
 from random import Random
 
 import pytest
@@ -228,3 +229,55 @@ def test_a_load_is_never_nan(latencies: list[int], measure: Measure):
         node.in_flight += 1
         end(policy, node, i, latency_s, Outcome.FAILURE, LoadReport(latency_s=NAN))
         assert measure.load(node, i + 1) >= 0
+
+
+@given(st.lists(st.sampled_from([0.0, 0.1, 0.3, 1.1, 7.7]), min_size=2, max_size=30).filter(any))
+def test_what_weighs_nothing_is_never_drawn_however_weights_are_rounded(weights: list[float]):
+    x = 0.0
+    table = AliasTable(weights, lambda: x)
+    for i in range(len(weights)):
+        for within in (0.01, 0.5, 0.99):
+            x = (i + within) / len(weights)
+            assert weights[table.draw()] > 0
+
+
+def test_nor_where_the_sum_of_weights_is_beyond_all_numbers():
+    random = Random(1)
+    table = AliasTable([1e308, 1e308, 0.0], random.random)
+    assert {table.draw() for _ in range(100)} == {0, 1}
+
+
+def test_more_choices_than_servers_are_all_servers():
+    policy = LeastRequest(choices=7)
+    picker, servers = fresh(policy, 5)
+    for node in servers[1:]:
+        node.in_flight = 1
+    assert {picker.pick(0.0, None) for _ in range(20)} == {servers[0]}
+
+
+def test_who_gave_up_early_says_nothing():
+    policy = PowerOfTwo(PeakEwma(fading_s=10.0))
+    _, servers = fresh(policy, 1)
+    servers[0].in_flight = 3
+    end(policy, servers[0], 0.0, latency_s=1.0)
+    for now in (0.1, 0.2):
+        end(policy, servers[0], now, latency_s=0.001, outcome=Outcome.CANCELLED)
+    assert policy.measure.load(servers[0], 0.2) == pytest.approx(exp(-0.02))
+
+
+def test_a_server_that_fails_fast_is_no_faster_than_it_was():
+    policy = PowerOfTwo(PeakEwma(fading_s=10.0, failure_s=1.0))
+    _, servers = fresh(policy, 1)
+    servers[0].in_flight = 2
+    end(policy, servers[0], 0.0, latency_s=5.0)
+    end(policy, servers[0], 2.0, latency_s=0.001, outcome=Outcome.FAILURE)
+    assert policy.measure.load(servers[0], 2.0) == pytest.approx(5.0)
+
+
+def test_one_s_own_requests_are_there_whatever_an_early_report_says():
+    policy = PowerOfTwo(ReportedInFlight())
+    picker, servers = fresh(policy, 1)
+    for _ in range(4):
+        begin(picker)
+    end(policy, servers[0], 0.1, report=LoadReport(in_flight=0))
+    assert policy.measure.load(servers[0], 0.1) == 3

@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storagebox.balance import Balancer, Endpoint, LoadReport
+from storagebox.balance.load.capacity import Capacity
 from storagebox.balance.node import Node
 from storagebox.balance.picker import Prober
 from storagebox.balance.picker.least_expected_wait import LeastExpectedWait
 from storagebox.balance.picker.prequal import EveryReplica, Pooled, Prequal, threshold
 from storagebox.balance.picker.probe_responses import coldest
 from storagebox.balance.picker.reported_weights import ReportedWeights
+from storagebox.balance.picker.weights import shares
 from tests.balance.served import counts, endpoints, fresh, nodes, tell
 
 NAN = float("nan")
@@ -308,3 +310,19 @@ def test_a_policy_that_probes_nobody_has_nobody_to_probe():
     made.pick(0.0)
     assert made.probes(0.0) == []
     made.probed(endpoints(3)[0], LoadReport(in_flight=3), 0.0)
+
+
+def test_a_capacity_is_at_first_the_mean_of_its_reports_and_then_their_moving_one():
+    capacity = Capacity()
+    for now, per_s in ((0.0, 100), (1.0, 200), (2.0, 300)):
+        capacity.take(LoadReport(utilisation=1.0, requests_per_s=per_s), 1.0, now, 5.0)
+    assert capacity.per_s == pytest.approx(250), "each counts for the time before it"
+    capacity.take(LoadReport(utilisation=1.0, requests_per_s=850), 1.0, 102.0, 5.0)
+    assert capacity.per_s == pytest.approx(250 + 600 * 100 / 102, rel=0.03)
+
+
+def test_what_slow_start_leaves_of_unknown_weights_is_of_the_mean_of_those_known():
+    servers = nodes(ReportedWeights(), [None, 4.0, 4.0])
+    for node, weight in zip(servers, (0.4, 4.0, 2.0), strict=True):
+        node.weight = weight
+    assert shares(servers) == pytest.approx([0.1, 1.0, 0.5])

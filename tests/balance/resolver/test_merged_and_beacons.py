@@ -13,6 +13,7 @@ from storagebox.balance.resolver.static import Static
 from storagebox.registrar import Registrar as HouseRegistrar
 from tests.balance.resolver.house import House, Peer
 from tests.balance.resolver.published import watching
+from tests.balance.skipped_time import now, run
 
 A, B = Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80)
 
@@ -120,3 +121,51 @@ def test_the_houses_registrar_is_one():
     asked: type[Registrar] = HouseRegistrar
     assert callable(asked.find)
     assert callable(asked.subscribe)
+
+
+class Later:
+    """Publishes memberships at their times, in a loop whose time is skipped."""
+
+    def __init__(self, *says: tuple[float, list[Endpoint]]) -> None:
+        self.says = says
+
+    async def watch(self, publish: Publish) -> None:
+        for at_s, endpoints in self.says:
+            await asyncio.sleep(at_s - now())
+            publish(endpoints)
+        await asyncio.Event().wait()
+
+
+def heard(resolvers: list[Later], for_s: float = 10.0) -> list[tuple[float, list[str]]]:
+    """When the resolvers together published whom."""
+    told: list[tuple[float, list[str]]] = []
+
+    async def main() -> None:
+        merged = Merged(resolvers, patience_s=2.0)
+        watching = asyncio.create_task(
+            merged.watch(lambda them: told.append((now(), [each.host for each in them])))
+        )
+        await asyncio.sleep(for_s)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await asyncio.sleep(100.0)
+
+    run(main())
+    return told
+
+
+def test_a_list_that_is_there_at_once_waits_for_the_registry_that_is_preferred():
+    assert heard([Later((1.0, [A])), Later((0.0, [B]))]) == [(1.0, [A.host])]
+
+
+def test_and_no_longer_than_its_patience():
+    assert heard([Later((5.0, [A])), Later((0.0, [B]))]) == [(2.0, [B.host]), (5.0, [A.host])]
+
+
+def test_once_somebody_was_known_nobody_is_waited_for_any_more():
+    registry, silent, written = Later((0.5, [A]), (1.0, [])), Later(), Later((0.0, [B]))
+    assert heard([registry, silent, written]) == [(0.5, [A.host]), (1.0, [B.host])]
+
+
+def test_who_watches_no_more_is_told_nothing():
+    assert heard([Later(), Later((0.0, [B]))], for_s=1.0) == []

@@ -17,7 +17,7 @@ from storagebox.balance.picker.round_robin import RoundRobin
 from storagebox.balance.picker.subsetting import Subsetting
 from storagebox.balance.resolver import Publish
 from storagebox.balance.subset import Subset, members
-from storagebox.balance.subset.agreed import van_der_corput
+from storagebox.balance.subset.agreed import numbered, van_der_corput
 from storagebox.balance.subset.deterministic import DeterministicSubset
 from storagebox.balance.subset.random_subset import RandomSubset
 from storagebox.balance.subset.rendezvous import Rendezvous
@@ -252,3 +252,15 @@ def test_one_that_drains_is_replaced_but_stays_known():
 
 def test_a_membership_of_nobody_is_published_as_such():
     assert published([[], endpoints(1), []], IndexWindow(3, 2)) == [[], endpoints(1), []]
+
+
+def test_numbers_may_have_gaps_but_no_abysses():
+    def told(*numbers: int) -> list[Endpoint]:
+        return [
+            replace(endpoint, meta={"number": str(number)})
+            for endpoint, number in zip(endpoints(len(numbers)), numbers, strict=True)
+        ]
+
+    assert list(numbered(told(0, 5, 47))) == [0, 5, 47]
+    assert list(numbered(told(0, 5, 48))) == [0, 1, 2], "16 times as many as servers, and more"
+    assert list(numbered(told(0, 5, 5))) == [0, 1, 2], "told twice"
