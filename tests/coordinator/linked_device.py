@@ -62,7 +62,7 @@ class LinkedDevice:
         self.rpc = Conversation(self._to_it)
         self._far = Conversation(self.rpc.receive)
         self._far.serve("device.info", lambda: self.info)
-        for method in ("renderer.open", "renderer.close", "update.reject"):
+        for method in ("renderer.open", "renderer.close", "renderer.level", "update.reject"):
             self._far.serve(method, self._answer(method))
         self.properties = Properties()
         for name, value in properties.items():

@@ -127,6 +127,7 @@ class Device:
         self.mute = False
         self._wanted: dict[str, Any] = {}  # the level it is to have in any boot
         self._telling = 0  # levels on their way to it
+        self._untold = False  # there is one that was wanted while it was away
         self._readings = Readings()
         self._met: tuple[int, DeviceInfo] | None = None  # the boot it was last met in
         self._journal = journal
@@ -198,12 +199,20 @@ class Device:
         if mute is not None:
             self.mute = self._wanted["mute"] = mute
         self._listener.changed(self)
+        self._untold = True
         if self.ready:
-            self._telling += 1
-            try:
-                await self.link.call("renderer.level", {**self._wanted, "ramp_ms": ramp_ms})
-            finally:
-                self._telling -= 1
+            await self._tell_level(ramp_ms)
+
+    async def _tell_level(self, ramp_ms: int) -> None:
+        self._telling += 1
+        try:
+            await self.link.call("renderer.level", {**self._wanted, "ramp_ms": ramp_ms})
+            self._untold = False
+        except RpcError as fault:
+            self._untold = fault.code in (TIMED_OUT, CLOSED)
+            raise
+        finally:
+            self._telling -= 1
 
     def _property(self, name: str, value: Any) -> None:
         self._listener.told(self, name, value)
@@ -224,7 +233,7 @@ class Device:
         Until it has answered, what it says is of before it was told. One that has restarted says
         what it begins with, which won't last if it is to have another.
         """
-        if self._telling:
+        if self._telling or self._untold:
             return False
         return level not in self._wanted or self.ready or not self.restarted
 
@@ -278,6 +287,8 @@ class Device:
         self.restarted = self._met is None or self._met[0] != hello.boot
         if self._met and not self.restarted:
             self._present(self._met[1])  # it only changed connections: lose no round trip
+            if self._untold:
+                self._greeting = asyncio.ensure_future(self._catch_up())
         else:
             self._greeting = asyncio.ensure_future(self._greet(hello.boot))
 
@@ -303,7 +314,7 @@ class Device:
         try:
             calls = [self.link.call("device.info", {}), self._snapshot()]
             if self._wanted:
-                calls.append(self._level_again(self._wanted))
+                calls.append(self._level_again())
             body, *_ = await asyncio.gather(*calls)
             self._met = (boot, DeviceInfo.parse(body))
             self._present(self._met[1])
@@ -312,9 +323,13 @@ class Device:
             self._journal.emit("device.unusable", device=self.id, reason=str(fault))
             self.link.disconnect("no answer" if lost else "unusable")
 
-    async def _level_again(self, wanted: dict[str, Any]) -> None:
+    async def _catch_up(self) -> None:
+        with suppress(RpcError):  # the next time it comes
+            await self._level_again()
+
+    async def _level_again(self) -> None:
         try:
-            await self.link.call("renderer.level", {**wanted, "ramp_ms": 0})
+            await self._tell_level(0)
         except RpcError as fault:
             if fault.code != REFUSED:  # it has no sound: in safe mode, say, and can be helped
                 raise
