@@ -158,7 +158,9 @@ class Home:
             rows = self._coordinator.updates.job.rows
             return bool(rows) and rows[0].state == "waiting" and rows[0].done == rows[0].of > 0
 
-        await until(there, "the update is on the board")
+        async with asyncio.timeout(PATIENCE_S):
+            while not there():
+                await asyncio.sleep(0.01)
         return self._coordinator.updates.job.rows[0].of
 
     # The music
