@@ -13,7 +13,8 @@ from storagebox.balance.health.slow_start import SlowStart
 from storagebox.balance.health.trust import Trust
 from storagebox.balance.load.peak_ewma import PeakEwma
 from storagebox.balance.node import Node
-from storagebox.balance.picker.power_of_two import PowerOfTwo
+from storagebox.balance.picker import Picker
+from storagebox.balance.picker.power_of_two import Only, PowerOfTwo
 from storagebox.balance.picker.round_robin import RoundRobin
 
 THREE = [Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80), Endpoint("10.0.0.3", 80)]
@@ -264,3 +265,39 @@ def test_no_answer_comes_before_its_request(answered: float):
     pick.answered(answered)
     pick.done(Outcome.SUCCESS, 2.0)
     assert seen == [0.0]
+
+
+def test_who_has_answered_is_outpaced_by_nobody():
+    made = balancer()
+    pick = made.pick(0.0)
+    pick.answered(1.0)
+    pick.outpaced(2.0)
+    assert not pick.overtaken
+
+
+def test_a_request_that_failed_once_tries_nobody_on_probation():
+    made = balancer(failures=1)
+    fail(made, "10.0.0.1", 1, 0.0)
+    pick = made.pick(1.0, tried=["10.0.0.2:80"])
+    assert (pick.endpoint.host, pick.reason) == ("10.0.0.3", "retry")
+    assert made.pick(1.0).reason == "probation", "the next may"
+
+
+class _First:
+    """Always picks the first server."""
+
+    measure = None
+    refresh_s = None
+
+    def picker(
+        self, nodes: Sequence[Node], previous: Picker | None, random: Random, now: float
+    ) -> Picker:
+        return Only(nodes[0])
+
+
+def test_a_retry_goes_to_who_has_least_for_its_weight():
+    made = Balancer(_First(), random=Random(1))
+    made.update([THREE[0], THREE[1].weighing(1), THREE[2].weighing(9)], 0.0)
+    hosts_ = [made.pick(0.0, tried=["10.0.0.1:80"]).endpoint.host for _ in range(20)]
+    assert hosts_.count("10.0.0.2") == 2
+    assert hosts_.count("10.0.0.3") == 18

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from storagebox.balance import Endpoint
-from storagebox.balance.health.checkers import Http, Tcp
+from storagebox.balance.health.checkers import Http, Tcp, _serving
 from storagebox.balance.health.checks import Result
 
 
@@ -82,3 +82,18 @@ def test_tcp_asks_whether_a_connection_can_be_made():
 def test_a_check_that_can_not_be_is_refused(wrong: dict[str, str]):
     with pytest.raises(ValueError, match="the path begins with /"):
         Http(**wrong)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"\0\0\0\0\2\x08\1", 1),
+        (b"\0\0\0\0\2\x08\2", 2),
+        (b"\0\0\0\0\0", 0),
+        (b"\1\0\0\0\2\x08\1", None),
+        (b"\0\0\0\0", None),
+        (b"\0\0\0\0\2\x10\1", None),
+    ],
+)
+def test_an_answer_of_grpcs_is_one_message_that_is_not_compressed(body: bytes, status: int | None):
+    assert _serving(body) == status

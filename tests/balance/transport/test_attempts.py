@@ -14,6 +14,7 @@ from storagebox.balance.retry.hedging import Hedging
 from storagebox.balance.retry.rules import Retries
 from storagebox.balance.transport.asynchronous import AsyncBalancedTransport
 from storagebox.balance.transport.attempts import Attempts, Settings
+from storagebox.balance.transport.bodies import is_small
 from storagebox.balance.transport.synchronous import BalancedTransport
 from tests.balance.seen import endpoints
 
@@ -172,3 +173,28 @@ def test_and_on_asyncio(read_s: float | None):
 
     asyncio.run(main())
     assert told == _first_and_second(read_s)
+
+
+def test_an_answer_outpaces_what_was_sent_before_it_and_nothing_else():
+    made = attempts(3, Settings())
+    first, second, third = (made.pick(now) for now in (0.0, 1.0, 2.0))
+    second.answered(3.0)
+    made.outpacing(second, 3.0)
+    assert [pick.overtaken for pick in (first, second, third)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("headers", "small"),
+    [
+        ([(b"Content-Length", b"0")], True),
+        ([(b"content-length", b"65536")], True),
+        ([(b"content-length", b"65537")], False),
+        ([(b"content-length", b"99999999999999")], False),
+        ([(b"content-length", b"-1")], False),
+        ([(b"content-type", b"text/plain")], False),
+    ],
+)
+def test_only_what_says_that_it_is_short_is_read_ahead(
+    headers: list[tuple[bytes, bytes]], small: bool
+):
+    assert is_small(headers) is small
