@@ -277,7 +277,8 @@ def summary(result: Mapping[str, Any]) -> str:
     for kind, cost in result["overhead"].items():
         lines.append(
             f"overhead of the {kind} transport: {cost['median']:+.1%}"
-            f" ({cost['least']:+.1%} to {cost['most']:+.1%} of {cost['rounds']} rounds)"
+            f" ({cost['least']:+.1%} to {cost['most']:+.1%} of {cost['rounds']} rounds),"
+            f" {cost['processor']:+.1%} of processor time"
         )
     return "\n".join(lines)
 
