@@ -66,7 +66,10 @@ def _run(options: Mapping[str, Any]) -> dict[str, Any]:
 def run(
     seeds: int, requests: int | None = None, only: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """All figures; `only` these experiments, if given. Eight to eleven minutes on two busy processors."""
+    """All figures; `only` these experiments, if given.
+
+    Eight to eleven minutes on two busy processors.
+    """
     chosen = [_experiment(name) for name in only or EXPERIMENTS]
     done: list[dict[str, Any]] = []
     plots: list[str] = []
