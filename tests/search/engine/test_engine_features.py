@@ -7,6 +7,8 @@ import pytest
 from storagebox.search.engine.changes import Meta, Put
 from storagebox.search.language.errors import LanguageError
 from storagebox.search.language.filters import Facet
+from storagebox.search.language.query import Query
+from storagebox.search.language.settings import Settings
 
 
 def test_facets_are_counted_in_what_matches(music: Any) -> None:
@@ -47,6 +49,19 @@ def test_values_of_a_facet_are_searched_with_prefixes_and_typos(filled: Any) -> 
 def test_a_facet_that_is_not_searchable_is_refused(music: Any) -> None:
     with pytest.raises(LanguageError, match="searchable"):
         music.index.facet_search("artist", "x", music.query())
+
+
+def test_settings_that_the_tables_do_not_know_yet_find_what_there_is(filled: Any) -> None:
+    bench = filled({"a": {"text": "x", "kind": "k"}, "b": {"text": "x", "kind": "k"}})
+    newer = Settings.from_json(
+        {"attributeForDistinct": "kind", "attributesForFaceting": ["searchable(kind)"]}
+    )
+    query = Query.parse({"query": "x", "distinct": 1, "facets": ["*"]}, newer)
+    answer = bench.index.search(query)
+    assert [hit.object_id for hit in answer.hits] == ["a", "b"]
+    assert answer.facets == {}
+    with pytest.raises(LanguageError, match="kind"):
+        bench.index.facet_search("kind", "k", query)
 
 
 def test_distinct_shows_the_best_of_each_group(filled: Any) -> None:

@@ -140,13 +140,18 @@ class Index:
 
         Raises LanguageError if `facet` isn't `searchable(...)` in attributesForFaceting.
         """
+        snapshot = self._snapshot
         declared = query.settings.faceted(facet)
-        if declared is None or not declared.searchable:
+        if (
+            declared is None
+            or not declared.searchable
+            # Settings may be newer than the tables, or a virtual replica's.
+            or facet not in snapshot.layout.facets
+        ):
             raise LanguageError(
                 f"Cannot search in `{facet}` attribute, you need to add `searchable({facet})`"
                 " to attributesForFaceting."
             )
-        snapshot = self._snapshot
         rows = match(snapshot, query, words_of(snapshot, query)).rows
         most = query.max_facet_hits or query.settings.max_facet_hits
         return facet_search(snapshot, facet, facet_query, query, rows, most)

@@ -51,7 +51,8 @@ def search(
     attribute = query.settings.attribute_for_distinct
     heads: Rows | None = None
     sequence: Rows | None = None
-    if query.distinct and attribute:
+    # Settings may be newer than the tables, or a virtual replica's: nothing is known then.
+    if query.distinct and attribute in snapshot.layout.facets:
         grouped = distinct.grouped(snapshot, query, matches, attribute, first, end, budget)
         ranked, sequence, heads = grouped.ranked, grouped.sequence, grouped.heads
         nb_hits = len(heads) + ranked.added
