@@ -81,8 +81,8 @@ class Tenant:
         self._quota_file = QuotaFile(application.folder, share.quota)
         self.hourly = HourlyCounts()
         self.recent = Recent()
-        # How long a search of an index took of late, in seconds.
-        self.took_s: Latest[str, float] = Latest(_INDICES_CACHED)
+        # How much of the processor a search of an index took of late, in seconds.
+        self.worked_s: Latest[str, float] = Latest(_INDICES_CACHED)
         self._secured: Latest[str, tuple[object, Grant]] = Latest(_KEYS_CACHED)
         self._grants: Latest[str, tuple[object, Grant]] = Latest(_KEYS_CACHED)
         self._settings: Latest[tuple[str, bool], tuple[Any, Settings]] = Latest(_INDICES_CACHED)
