@@ -3,7 +3,8 @@
 A burst on joining, then some a second. The loop looks at the socket too seldom to stamp arrivals
 well, so right after asking the exchange waits on the spot, for as long as fast replies take: it is
 the fast ones that the clock lives on. The socket is connected, so a read allocates nothing; a read
-of no bytes has wedged it (micropython-lib #736), and it is made anew.
+of no bytes has wedged it (micropython-lib #736), and it is made anew. So it is where no answer
+comes for long: it may still send from an address that this device had before.
 """
 
 import socket
@@ -26,6 +27,8 @@ _WAIT_MOST_US = const(4000)
 _LOOK_US = const(20)
 # A socket is made anew at most this often, whatever the network does.
 _REOPEN_US = const(500000)
+# Well before the election passes a mute server over for a minute.
+_SILENT_US = const(1500000)
 
 
 class Exchange:
@@ -44,6 +47,7 @@ class Exchange:
         self._sent = 0
         self._next = 0
         self._opened = 0
+        self._heard = 0
         self.fed = 0  # samples that the clock took
         self.refused = 0  # datagrams that were no reply of ours
 
@@ -54,6 +58,7 @@ class Exchange:
         self._asking = True
         self._sent = 0
         self._next = now
+        self._heard = now
         self._open(now)
 
     def stop(self):
@@ -86,6 +91,9 @@ class Exchange:
                 self._open(now)
             return False
         fed = self._read()
+        if ticks_diff(now, self._heard) > _SILENT_US:
+            self._heard = now
+            self._open(now)
         if ticks_diff(now, self._next) >= 0 and self._socket is not None:
             self._ask(now)
             fed = self._wait() or fed
@@ -124,6 +132,7 @@ class Exchange:
         if reply is None or reply[1] != self._token:
             self.refused += 1
             return False
+        self._heard = t4
         _, _, t1, generation, t2, hold = reply
         if not self._clock.sample(t1 & 0x3FFFFFFF, t4, t2, hold, generation):
             self.refused += 1

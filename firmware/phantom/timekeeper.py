@@ -27,7 +27,8 @@ ALONE = const(2)  # ask nobody: carry on from what is believed
 FOUND = const(3)  # begin a timeline
 
 # A better server must stay for this long before it is asked, twice as long after each change from
-# one to another. Who asks nobody has nothing to lose by asking, and drifts as long as it doesn't.
+# one to another. Who asks nobody has nothing to lose by asking, and drifts as long as it doesn't;
+# and a device tells the time less well than a box: requests wait until its loop comes round.
 _HOLD_MS = const(5000)
 _HOLD_MOST_MS = const(80000)
 # With no change for this long the house is calm again.
@@ -126,7 +127,8 @@ class Timekeeper:
                 self._better = better
                 self._better_since = now_ms
                 self._changed = now_ms
-            hold_ms = _HOLD_MS if alone else self._hold_ms
+            worse = asked is not None and best is not None and _rank(best)[0] != _rank(asked)[0]
+            hold_ms = _HOLD_MS if alone or worse else self._hold_ms
             if ticks_diff(now_ms, self._better_since) < hold_ms:
                 self.server = asked
                 return NOTHING

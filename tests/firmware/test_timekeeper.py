@@ -149,6 +149,16 @@ def test_one_that_asks_nobody_asks_soon_however_often_its_server_went_away():
         assert seat.asks() == "z-box"
 
 
+def test_a_box_is_preferred_to_a_device_soon_however_often_it_went_away():
+    box = Peer("z-box", role=mux.ROLE_BOX)
+    seat = follower(box)
+    for _ in range(6):
+        assert seat.turn([Peer("b")], 12) == [ASK]
+        assert seat.asks() == "b"
+        assert seat.turn([box, Peer("b")], 6) == [ASK]
+        assert seat.asks() == "z-box"
+
+
 def test_a_house_that_was_calm_for_long_changes_soon_again():
     seat = follower(Peer("b"))
     for _ in range(5):
