@@ -14,7 +14,8 @@ from boards.emulated.board import STALLS, EmulatedBoard
 from tests.boards.driver import wait_for
 
 _HELD_NS = 400_000_000
-_PIECE_S = 0.015
+_PIECE_S = 0.02
+_BETWEEN_S = 0.005
 _MAIN = """
 import select, time
 time.sleep_ms(600)
@@ -37,9 +38,9 @@ def test_time_that_others_took_is_told_and_its_own_sleep_is_not(
     assert pid is not None
     assert all(ns < _HELD_NS for _, ns in _told(stalls)), "it has slept for longer by itself"
     told = len(_told(stalls))
-    for _ in range(12):
+    for _ in range(20):
         _hold(pid, _PIECE_S)
-        time.sleep(_PIECE_S)
+        time.sleep(_BETWEEN_S)
     wait_for("it says so of what it lost in pieces", lambda: len(_told(stalls)) > told)
     told = len(_told(stalls))
     _hold(pid, _HELD_NS / 1e9)
