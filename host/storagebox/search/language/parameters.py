@@ -248,7 +248,12 @@ PARAMETERS: tuple[Parameter, ...] = (
         note="with `proximity` before `attribute` in `ranking`, `best` means `minProximity`",
     ),
     Parameter("distinct", _BOTH, kinds.DISTINCT, 0),
-    Parameter("attributeForDistinct", _SETTINGS, TEXT),
+    Parameter(
+        "attributeForDistinct",
+        _SETTINGS,
+        TEXT,
+        note="in a virtual replica where its primary has it among its facets, or groups by it, too",
+    ),
     Parameter("replicas", _SETTINGS, attributes.REPLICAS, ()),
     # Places.
     Parameter("aroundLatLng", _FILTER, geo.POINT),
