@@ -252,7 +252,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "attributeForDistinct",
         _SETTINGS,
         TEXT,
-        note="in a virtual replica where its primary has it among its facets, or groups by it, too",
+        note="in a virtual replica if its primary counts or groups by it, too",
     ),
     Parameter("replicas", _SETTINGS, attributes.REPLICAS, ()),
     # Places.
