@@ -161,6 +161,7 @@ def test_who_reads_slowly_is_waited_for(impatient: None) -> None:
         b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: -5\r\n\r\n",
         b"GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n",
         b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"CONNECT x HTTP/1.1\r\nhost: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * (HEAD_BYTES + 1),
         b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * (HEAD_BYTES + 1) + b"\r\n\r\n",
@@ -199,6 +200,17 @@ def test_a_long_body_counts_for_no_header() -> None:
             connection.data_received(head[:20])
             connection.data_received(head[20:] + body[:10])
             connection.data_received(body[10:])
+        await until(lambda: wire.sent.count(b"200 OK") == 2)
+
+    with_client(work)
+
+
+def test_a_head_that_begins_behind_a_long_body_is_not_taken_for_long() -> None:
+    async def work(connection: Connection, wire: Wire) -> None:
+        body = b"x" * (HEAD_BYTES + 1)
+        head = QUERY.replace(b"length: 2", b"length: %d" % len(body))
+        connection.data_received(head + body + QUERY[:20])
+        connection.data_received(QUERY[20:] + b"{}")
         await until(lambda: wire.sent.count(b"200 OK") == 2)
 
     with_client(work)

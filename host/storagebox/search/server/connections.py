@@ -44,6 +44,7 @@ class Connection(HttpToolsProtocol):
     _part = _Part.HEAD
     _begun = False  # has a byte of it come?
     _head_bytes = 0  # that came while its headers had no end
+    _chunk_bytes = 0  # of what was just received, as far as they may all be of one head
     _arriving: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
     _expected = _Part.NOTHING  # what the time is set for
@@ -56,7 +57,7 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """A part of a request, or several requests."""
         self._unset_keepalive_if_required()
-        rest = data
+        rest, self._chunk_bytes = data, len(data)
         while rest:
             try:
                 self.parser.feed_data(rest)
@@ -67,7 +68,7 @@ class Connection(HttpToolsProtocol):
                 self.send_400_response("This is no request.")
                 return
         if self._part is _Part.HEAD and self._begun:
-            self._head_bytes += len(data)
+            self._head_bytes += self._chunk_bytes
             if self._head_bytes > HEAD_BYTES:
                 self.send_400_response("The headers are too long.")
                 return
@@ -87,6 +88,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """All of it has come."""
+        self._chunk_bytes = 0  # how much of it is the next one's isn't known
         if not self.parser.should_upgrade():
             self._part, self._begun = _Part.NOTHING, False
             super().on_message_complete()
