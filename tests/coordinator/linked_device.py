@@ -114,6 +114,10 @@ class LinkedDevice:
         self.properties.set(name, value)
         self.properties.chore(0)
 
+    def report(self, **fields: Any) -> None:
+        """It says how it fares."""
+        self._far.notify("renderer.report", fields)
+
     # As storagebox.streamer.link.Link
 
     async def call(self, method: str, params: Mapping[str, Any]) -> Any:

@@ -97,6 +97,7 @@ class LivingBoard:
         self.id = identity
         self.nature: dict[str, str] = {}
         self.music = False
+        self.holds_much = True  # of the music
         self.says_idle = False  # whatever it plays
         self.plugged_in = True  # to the network
         self.boot = 0
@@ -141,6 +142,10 @@ class LivingBoard:
     @property
     def idle(self) -> bool:
         return self.connected and (self.says_idle or not self.music)
+
+    @property
+    def unhurried(self) -> bool:
+        return self.idle or (self.connected and self.holds_much)
 
     @property
     def update(self) -> dict[str, Any]:

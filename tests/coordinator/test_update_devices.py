@@ -81,6 +81,31 @@ def test_it_is_idle_while_nothing_plays_nor_is_about_to(state: str):
     asyncio.run(story())
 
 
+class Playing:
+    """Stands where the session would: it plays on."""
+
+    draining = False
+
+
+def test_one_that_plays_is_unhurried_while_it_holds_half_a_second():
+    async def story() -> None:
+        found = await linked(**SAYS)
+        board = seen(found)
+        assert board.unhurried
+        found.device.session = cast("Session", Playing())
+        found.tell("renderer.state", "playing")
+        assert not board.unhurried  # it has not reported yet
+        for held_ms, calm in ((192, False), (499, False), (500, True), (0, False)):
+            found.report(state="playing", buffer_ms=held_ms)
+            assert board.unhurried is calm
+        found.report(state="playing", buffer_ms=900)
+        assert board.unhurried
+        found.go()
+        assert not board.unhurried
+
+    asyncio.run(story())
+
+
 def test_one_that_has_gone_is_known_as_it_was():
     async def story() -> None:
         found = await linked(**SAYS)
@@ -101,6 +126,7 @@ def test_one_of_the_topology_that_was_never_found_is_away():
         board = DeviceCandidate("den", None, "Den", lambda _: "never seen: is it switched on?")
         assert not board.connected
         assert not board.idle
+        assert not board.unhurried
         assert (board.boot, board.version, board.slot, board.failed) == (0, "", "", [])
         with pytest.raises(RpcError, match="den is away: never seen: is it switched on"):
             await board.upload(b"", "update", lambda: False)

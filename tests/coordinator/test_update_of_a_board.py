@@ -113,6 +113,36 @@ def test_nothing_is_written_while_music_plays_however_long(update: Update):
     assert board.version == NEW_VERSION
 
 
+def test_a_board_that_holds_little_of_its_music_is_left_alone_until_it_holds_more(update: Update):
+    board, clock = update.board, update.clock
+    board.music, board.holds_much = True, False
+    clock.after(20, lambda: setattr(board, "holds_much", True))
+    early: list[list[str]] = []
+    clock.after(19, lambda: early.append(list(board.calls)))
+    clock.after(40, lambda: setattr(board, "music", False))
+    assert 40 < update.run() < 50
+    assert early == [[]]
+    assert update.states()[:3] == ["asking", "waiting", "receiving"]
+
+
+def test_live_music_of_which_a_board_never_holds_much_is_waited_out(update: Update):
+    board, clock = update.board, update.clock
+    board.music, board.holds_much = True, False
+    clock.after(900, lambda: setattr(board, "music", False))
+    assert 900 < update.run() < 910
+
+
+def test_a_board_that_is_lost_while_its_music_is_waited_for_is_tried_again(update: Update):
+    board, clock = update.board, update.clock
+    board.music, board.holds_much = True, False
+    clock.after(5, lambda: setattr(board, "plugged_in", False))
+    clock.after(10, lambda: setattr(board, "plugged_in", True))
+    clock.after(15, lambda: setattr(board, "holds_much", True))
+    clock.after(30, lambda: setattr(board, "music", False))
+    assert 30 < update.run() < 40
+    assert "lost" in update.states()
+
+
 def test_what_a_small_board_can_not_hold_waits_here_while_music_plays(update: Update):
     board, clock = update.board, update.clock
     files = {"phantom/device.mpy": bytes(40_000)}

@@ -127,6 +127,7 @@ class BoardUpdate:
     async def _send(self) -> None:
         board, bundle = self._board, self._bundle
         self._told("asking", 0, 0)
+        await self._when(lambda: board.unhurried)
         nonce = _fields(await board.call("update.begin", {})).get("nonce")
         if not isinstance(nonce, str):
             raise _senseless("update.begin")
@@ -176,12 +177,9 @@ class BoardUpdate:
         board = self._board
         refused_s: float | None = None  # since when, though it seems to be idle
         while True:
-            while not board.idle:
-                if not board.connected:
-                    raise RpcError(CLOSED, "the link was lost")
-                self._told("waiting", 0, 0)
+            if not board.idle:
                 refused_s = None
-                await self._sleep(_POLL_S)
+                await self._when(lambda: board.idle)
             self._asked_in = board.boot
             try:
                 await board.call("update.apply", {})
@@ -195,6 +193,14 @@ class BoardUpdate:
                 if now_s - refused_s > LAG_S:
                     raise
             await self._sleep(_POLL_S)  # music has begun a moment before
+
+    async def _when(self, ready: Callable[[], bool]) -> None:
+        """Wait for what is played there, however long. Raises RpcError where the link is lost."""
+        while not ready():
+            if not self._board.connected:
+                raise RpcError(CLOSED, "the link was lost")
+            self._told("waiting", 0, 0)
+            await self._sleep(_POLL_S)
 
     # The trial
 

@@ -65,6 +65,12 @@ class Candidate(Protocol):
         ...
 
     @property
+    def unhurried(self) -> bool:
+        """Nobody hears it if its loop is held up for a while: nothing plays there, or it holds
+        enough of what does."""
+        ...
+
+    @property
     def update(self) -> Mapping[str, Any]:
         """Its property update.state (see phantom.updates); empty if it has none."""
         ...

@@ -14,6 +14,10 @@ from storagebox.streamer.transfer import Patience, upload
 
 from .candidate import Candidate
 
+# A board loads code for what it is sent, 120 ms in which it takes no chunk, two or three times
+# over (emulated; docs/hardware-checklist.md). A stream begins with 240 ms of sound there.
+_HELD_MS = 500
+
 
 class DeviceCandidate:
     """See `Candidate`. `device` is None for one of the topology that was never found."""
@@ -88,6 +92,12 @@ class DeviceCandidate:
         if self._device is None or not self._device.ready or self._device.session is not None:
             return False
         return self._value("renderer.state") in ("idle", None)
+
+    @property
+    def unhurried(self) -> bool:
+        """Nobody hears it if its loop is held up for a while."""
+        held_ms = self._device.window.buffer_ms if self._device else None
+        return self.idle or (held_ms is not None and held_ms >= _HELD_MS)
 
     @property
     def update(self) -> Mapping[str, Any]:
