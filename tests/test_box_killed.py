@@ -14,6 +14,7 @@ from typing import Any
 
 from phantom.wire import CHUNK_FRAMES, audio
 from storagebox.control import ControlClient
+from tests import loopback
 from tests.running_box import PATIENCE_S, write_music
 from tests.standins import Standins, standins, until
 
@@ -53,9 +54,9 @@ class BoxProcess:
 
 
 @asynccontextmanager
-async def house(tmp_path: Path, address: str) -> AsyncIterator[tuple[BoxProcess, Standins]]:
+async def house(tmp_path: Path) -> AsyncIterator[tuple[BoxProcess, Standins]]:
     async with standins(FIVE) as devices:
-        box = BoxProcess(devices.admit(tmp_path), address)
+        box = BoxProcess(devices.admit(tmp_path), loopback.address())
         try:
             box.start()
             await box.call("wait", what="devices", timeout_s=PATIENCE_S, count=len(FIVE))
@@ -83,7 +84,7 @@ def shape(status: dict[str, Any]) -> dict[str, Any]:
 
 def test_three_groups_go_on_where_they_were(tmp_path: Path):
     async def story():
-        async with house(tmp_path, "127.77.96.1") as (box, devices):
+        async with house(tmp_path) as (box, devices):
             got = record(devices)
             music: dict[str, bytes] = {}
             for seed, rooms in enumerate((["kitchen", "bath"], ["attic"], ["den"]), 1):
@@ -134,7 +135,7 @@ def test_three_groups_go_on_where_they_were(tmp_path: Path):
 
 def test_groups_that_are_silent_and_music_that_is_held_are_remembered_too(tmp_path: Path):
     async def story():
-        async with house(tmp_path, "127.77.96.3") as (box, devices):
+        async with house(tmp_path) as (box, devices):
             got = record(devices)
             music = write_music(tmp_path / "a.wav", 8.0).tobytes()
             held = ["kitchen", "bath"]
@@ -172,7 +173,7 @@ def test_groups_that_are_silent_and_music_that_is_held_are_remembered_too(tmp_pa
 
 def test_a_device_that_slept_through_the_end_is_told_that_its_session_is_over(tmp_path: Path):
     async def story():
-        async with house(tmp_path, "127.77.96.2") as (box, devices):
+        async with house(tmp_path) as (box, devices):
             got = record(devices)
             write_music(tmp_path / "a.wav", 30.0)
             await box.call("play", paths=[str(tmp_path / "a.wav")], rooms=["kitchen", "bath"])

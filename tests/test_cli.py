@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from storagebox.control import ControlClient
+from tests import loopback
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {
@@ -52,7 +53,7 @@ def test_bad_input_is_one_line_and_exit_status_2(tmp_path: Path):
     file.write_text("")
     assert_refused(phantom("box", "--state", file), "--state")
     (tmp_path / "state" / "installation.json").write_text("{")
-    assert_refused(phantom("box", *state, "--address", "127.77.99.3"), "installation.json")
+    assert_refused(phantom("box", *state, "--address", loopback.address()), "installation.json")
 
 
 def test_no_box_has_an_exit_status_of_its_own(tmp_path: Path):
@@ -65,15 +66,15 @@ def test_no_box_has_an_exit_status_of_its_own(tmp_path: Path):
 
 def test_a_busy_port_is_one_line_and_exit_status_2(tmp_path: Path):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as busy:
-        busy.bind(("127.77.99.2", 4771))
-        arguments = ("--state", tmp_path, "--address", "127.77.99.2")
+        address = loopback.address()
+        busy.bind((address, 4771))
+        arguments = ("--state", tmp_path, "--address", address)
         assert_refused(phantom("box", *arguments), "port 4771", "busy")
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "quit"])
 def test_a_box_ends_in_good_order(how: str, tmp_path: Path):
-    address = f"127.77.98.{len(how)}"  # of its own: tests may run side by side
-    arguments = ["--state", tmp_path, "--address", address]
+    arguments = ["--state", tmp_path, "--address", loopback.address()]
     process = subprocess.Popen(
         [sys.executable, "-m", "storagebox.cli", "box", *map(str, arguments)],
         stderr=subprocess.PIPE,

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from phantom.wire import CHUNK_FRAMES, RATE
 from storagebox import installation
 from storagebox.control import ControlClient
+from tests import loopback
 from tests.ipv6_only import ipv6_only
 from tests.networks import open_network
 from tests.running_box import PATIENCE_S, write_music
@@ -145,8 +146,9 @@ def _assert_same(output: NDArray[np.int16], song: NDArray[np.int16], trims: int)
 
 
 def test_a_pc_plays_in_time_over_ipv4(tmp_path: Path) -> None:
-    house = House(tmp_path, (subprocess.Popen, "127.77.97.1"), (subprocess.Popen, "127.77.97.2"))
-    assert _plays_in_time(house, tmp_path)["address"] == "127.77.97.2"
+    box, pc = loopback.address(), loopback.address()
+    house = House(tmp_path, (subprocess.Popen, box), (subprocess.Popen, pc))
+    assert _plays_in_time(house, tmp_path)["address"] == pc
 
 
 def test_a_pc_plays_in_time_over_ipv6_link_local_alone(tmp_path: Path) -> None:

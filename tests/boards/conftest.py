@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,11 +10,9 @@ from typing import Any
 import pytest
 
 from boards.emulated.board import EmulatedBoard
+from tests import loopback
 from tests.boards.driver import ClockServer
 from tools.demo.plan import INSTALLATION
-
-# Addresses of this process: parallel test runs must not meet.
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -29,13 +26,11 @@ def make_board(
     tmp_path: Path, micropython: str, compiled: Path
 ) -> Iterator[Callable[..., EmulatedBoard]]:
     boards: list[EmulatedBoard] = []
-    process = os.getpid()
 
     def make(name: str = "kitchen", **options: Any) -> EmulatedBoard:
-        address = f"127.{100 + process // 250 % 100}.{process % 250}.{next(_numbers)}"
         os.environ["PHANTOM_MICROPYTHON"] = micropython
         options = {"installation": INSTALLATION, "compiled": compiled} | options
-        board = EmulatedBoard(name, workdir=tmp_path, address=address, **options)
+        board = EmulatedBoard(name, workdir=tmp_path, address=loopback.address(), **options)
         boards.append(board)
         return board
 

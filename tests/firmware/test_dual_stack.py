@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from phantom.port.dual_stack import Select, Sockets, plain
+from tests import loopback
 
 
 def _listener(local: str = "0.0.0.0"):
@@ -38,11 +39,12 @@ def test_whoever_comes_by_ipv6_reaches_the_same_socket() -> None:
 
 
 def test_a_local_address_is_all_that_is_listened_on() -> None:
-    listener, port = _listener("127.77.98.1")
+    own, other = loopback.address(), loopback.address()
+    listener, port = _listener(own)
     with listener:
-        socket.create_connection(("127.77.98.1", port)).close()
+        socket.create_connection((own, port)).close()
         with pytest.raises(OSError, match="refused"):
-            socket.create_connection(("127.77.98.2", port))
+            socket.create_connection((other, port))
 
 
 def test_a_read_and_a_write_that_would_block_return_none_as_on_a_board() -> None:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests import loopback
 from tools.bench import music, results, start, sync
 from tools.measure.counter import counter
 
 TIMED = True
 
-SUBNET = "127.77.202"  # not the demo's: one may be running
+SUBNET = loopback.subnet()  # not the demo's: one may be running
 DISTRIBUTION = {"p50", "p95", "p99", "max"}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from phantom.wire import LINK_PORT
+from tests import loopback
 from tools.bench import music
 from tools.demo import main
 from tools.demo.house import House, HouseError
@@ -15,7 +16,7 @@ from tools.demo.plan import home
 
 TIMED = True
 
-SUBNET = "127.77.201"  # not the demo's: one may be running
+SUBNET = loopback.subnet()  # not the demo's: one may be running
 
 
 @pytest.mark.usefixtures("micropython")
