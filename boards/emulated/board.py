@@ -244,6 +244,7 @@ class EmulatedBoard:
             "mac": self._mac.hex(),
             "capture": str(self.captures[-1]),
             "wedge": str(self._wedge.absolute()),
+            "log": str(self.log_path.absolute()),
             "stalls": os.environ.get(STALLS, ""),
             "retained": str(self.retained.path),
             "flash": str(self._image),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
+import tty
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +51,45 @@ def test_time_that_others_took_is_told_and_its_own_sleep_is_not(
     assert lost_ns > _HELD_NS - 50e6
     assert ended_ns <= time.monotonic_ns()
     assert "kept from running for" in board.log()
+
+
+_COUNTS = """
+import select
+n, poll = 0, select.poll()
+while True:
+    print("counts to", n)
+    poll.poll(10)
+    n += 1
+"""
+_TOLD = "[emulator] kept from running for"
+
+
+def test_what_is_told_of_a_board_is_in_its_log_and_not_on_its_serial_line(
+    make_board: Callable[..., EmulatedBoard],
+) -> None:
+    board = make_board(serial=True, files={"main.py": _COUNTS})
+    board.start()
+    port = os.open(board.port, os.O_RDWR | os.O_NOCTTY)
+    try:
+        tty.setraw(port)
+        _heard(port, b"counts to")
+        pid = board.pid
+        assert pid is not None
+        told = board.log().count(_TOLD)
+        _hold(pid, _HELD_NS / 1e9)
+        wait_for("it says so", lambda: board.log().count(_TOLD) > told)
+        last = int(re.findall(r"counts to (\d+)\n", board.log())[-1])
+        assert b"emulator" not in _heard(port, b"counts to %d\r\n" % (last + 1))
+    finally:
+        os.close(port)
+
+
+def _heard(port: int, wanted: bytes) -> bytes:
+    """What comes until something has come."""
+    came = b""
+    while wanted not in came:
+        came += os.read(port, 4096)
+    return came
 
 
 def _hold(pid: int, seconds: float) -> None:

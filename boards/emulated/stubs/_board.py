@@ -23,6 +23,7 @@ _processor_us = _libc.func("l", "clock", "")
 _STALL_US = 25000
 _SPARE = 4
 _PIECE_US = 2000  # less is how exactly this machine sleeps
+_log = None
 _stalls = None  # the file that whoever judges this board reads of it, if it is one
 _woken_us: int = 0
 _worked_us = 0  # processor time until then
@@ -31,10 +32,11 @@ _owed_us = 0  # lost in pieces and not yet made up for
 
 def start(board):
     """Take the facts (a dict from JSON) and let the crystal run."""
-    global _origin_us, _ticks_start, _ppb, _stalls
+    global _origin_us, _ticks_start, _ppb, _log, _stalls
     facts.update(board)
+    _log = open(board["log"], "a")  # noqa: SIM115 (for all its life)
     if board.get("stalls"):
-        _stalls = open(board["stalls"], "a")  # noqa: SIM115 (for all its life)
+        _stalls = open(board["stalls"], "a")  # noqa: SIM115 (likewise)
     _origin_us = machine_us()
     rested()
     _ticks_start = board["ticks_start"]
@@ -88,8 +90,11 @@ def rested():
 
 
 def event(text):
-    """A line in the board's log for whoever supervises it; the firmware can't see it."""
-    print("[emulator] " + text)
+    """A line in the board's log for whoever supervises it; neither the firmware nor whoever has
+    the serial port open sees it."""
+    if _log is not None:
+        _log.write("[emulator] " + text + "\n")
+        _log.flush()
 
 
 def at_end(function):
