@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from typing import Any
 
@@ -250,6 +251,38 @@ def test_a_server_answers_by_udp_and_tcp_and_survives_garbage():
         writer.close()
         await server.close()
         assert not faults
+
+    asyncio.run(test())
+
+
+def test_any_port_is_one_that_is_free_for_tcp_as_well(monkeypatch: pytest.MonkeyPatch):
+    async def test() -> None:
+        listen, tried = asyncio.start_server, []
+
+        async def other_has_it(connected: Any, host: str, port: int) -> asyncio.Server:
+            tried.append(port)
+            if len(tried) < 3:
+                raise OSError(errno.EADDRINUSE, "it is taken")
+            return await listen(connected, host, port)
+
+        monkeypatch.setattr(asyncio, "start_server", other_has_it)
+        server = DnsServer(crowd(1), print)
+        port = await server.start("127.0.0.1", 0)
+        assert tried[2:] == [port]
+        for left in set(tried) - {port}:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                udp.bind(("127.0.0.1", left))  # it was let go of
+        await server.close()
+
+    asyncio.run(test())
+
+
+def test_a_port_that_is_asked_for_and_taken_is_an_error():
+    async def test() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            server = DnsServer(crowd(1), print)
+            with pytest.raises(OSError, match="in use"):
+                await server.start("127.0.0.1", other.getsockname()[1])
 
     asyncio.run(test())
 

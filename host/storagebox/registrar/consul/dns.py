@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import socket
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from .catalog import Catalog
 _IDLE_S: Final = 10.0
 _MAX_CONNECTIONS: Final = 32
 _MAX_QUESTION_BYTES: Final = 4096
+# Of ports that the kernel gives for one protocol, this many may be somebody's for the other.
+_TRIALS: Final = 16
 
 
 class DnsServer:
@@ -32,18 +35,24 @@ class DnsServer:
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; the port, which is any free one for 0. Raises OSError."""
+        """Listen; the port, which for 0 is any that is free for both protocols. Raises OSError."""
+        for _ in range(_TRIALS):
+            try:
+                return await self._listen(host, port)
+            except OSError as fault:
+                await self.close()
+                if port or fault.errno != errno.EADDRINUSE:
+                    raise
+        raise OSError(errno.EADDRINUSE, f"{host} has no port that is free for UDP and TCP")
+
+    async def _listen(self, host: str, port: int) -> int:
         loop = asyncio.get_running_loop()
-        try:
-            transport, _ = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(self._answer), local_addr=(host, port)
-            )
-            self._udp = transport
-            port = transport.get_extra_info("sockname")[1]
-            self._tcp = await asyncio.start_server(self._connected, host, port)
-        except OSError:
-            await self.close()
-            raise
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Datagrams(self._answer), local_addr=(host, port)
+        )
+        self._udp = transport
+        port = transport.get_extra_info("sockname")[1]
+        self._tcp = await asyncio.start_server(self._connected, host, port)
         return port
 
     async def close(self) -> None:
