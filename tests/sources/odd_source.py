@@ -34,6 +34,9 @@ class OddSource(Source):
         marker = os.environ.get("ODD_SOURCE_FAILS_TO_START")
         if marker and Path(marker).exists():
             raise RuntimeError("no sound card")
+        marker = os.environ.get("ODD_SOURCE_STARTS_SLOWLY")
+        if marker and Path(marker).exists():
+            time.sleep(float(Path(marker).read_text()))
 
     def expand(self, requested: Sequence[str]) -> Iterable[str | Skipped]:
         if requested == ["nothing"]:

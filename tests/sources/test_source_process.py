@@ -23,6 +23,8 @@ from tools.album.encoding import encode
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ODD = "tests.sources.odd_source"
+# No frame for so long is a hang: long enough that a source on a busy machine has none by itself.
+HANG_S = 1.0
 
 
 @pytest.fixture(autouse=True)
@@ -199,12 +201,30 @@ async def test_an_item_that_crashes_the_source_twice_is_skipped_and_the_music_go
 
 @run_async
 async def test_a_source_that_hangs_is_restarted_and_the_item_skipped():
-    async with running(stall_s=0.4) as source:
+    async with running(stall_s=HANG_S) as source:
         await source.play(["tone:1000", "hang:500", "tone:2000"])
         got = await hear(source)
         events = await said(source)
     assert len(got) == 3500
     assert Skipped("hang:500", "the decoder fails on it (SIGKILL)") in events
+
+
+@run_async
+async def test_a_source_that_takes_long_to_start_anew_is_not_taken_for_one_that_hangs(
+    tmp_path, monkeypatch
+):
+    marker = tmp_path / "marker"
+    monkeypatch.setenv("ODD_SOURCE_STARTS_SLOWLY", str(marker))
+    async with running(ring_s=0.02, stall_s=HANG_S) as source:
+        await source.play(["tone:9000"])
+        got = [await hear(source, 100)]
+        marker.write_text(str(HANG_S + 0.7))  # the watch looks every 0.25 s
+        assert source.pid is not None
+        os.kill(source.pid, signal.SIGKILL)
+        got.append(await hear(source))
+        events = await said(source)
+    assert np.array_equal(np.concatenate(got), counting(0, 9000))
+    assert events[-1] == Ended(9000)
 
 
 @run_async

@@ -319,10 +319,15 @@ class SourceProcess:
         while True:
             await asyncio.sleep(_WATCH_S)
             session = self._session
-            now = (session and session.generation, session and self._next_frame(session))
+            ready = self._is_ready
+            frame = session and self._next_frame(session)
+            now = (session and session.generation, frame, ready)
             idle = session is None or session.ended or not session.accepted.done()
             if idle or now != progress or self.ring.room < self.ring.capacity // 4:
                 progress, since = now, loop.time()
+            elif not ready:  # it was started anew
+                if loop.time() - since > START_S:
+                    self._kill(f"was not ready within {START_S:g} s")
             elif loop.time() - since > self._stall_s:
                 self._kill(f"produced nothing for {self._stall_s:g} s")
 
