@@ -60,3 +60,16 @@ def test_own_plurals_make_words_one() -> None:
 def test_words_are_compared_as_those_of_an_index_are(language: str) -> None:
     entries: dict[str, dict[str, Any]] = {"1": {"language": language, "word": "B\u00c5DE"}}
     assert "bade" in Dictionaries(entries, fold=Tokenizer().fold).stop_words((language,))
+
+
+def test_own_compounds_have_the_parts_that_they_are_given() -> None:
+    entries: dict[str, dict[str, Any]] = {
+        "1": {"language": "de", "word": "Kopfsalat", "decomposition": ["Kopf", "Salat"]},
+        "2": {"language": "de", "word": "Hochzeit", "decomposition": []},
+        "3": {"language": "nl", "word": "eettafel", "decomposition": "no list"},
+        "4": {"language": "de", "word": "two words", "decomposition": ["two"]},
+    }
+    mine = Dictionaries(compounds=entries, without={"compounds": {"de": True}})
+    assert mine.compounds(["de"]) == {"kopfsalat": ("kopf", "salat"), "hochzeit": ()}
+    assert mine.compounds(["nl", "sv"]) == {"eettafel": ()}
+    assert mine.compound_languages(["de", "nl"]) == ("nl",)

@@ -79,6 +79,7 @@ def test_an_attribute_that_is_not_for_faceting_filters_nothing_in(corpus: Build)
         ([["kind:Book", "kind:Film"], "genre:Crime"], "a"),
         (["kind:-Book"], "bc"),  # a dash negates
         ([["kind:-Book", "genre:Crime"]], "abc"),
+        ('[["kind:Book", "kind:Film"], "genre:Crime"]', "a"),  # JSON may come as a string
     ],
 )
 def test_lists_of_facet_filters_are_ands_of_ors(

@@ -118,6 +118,16 @@ def test_the_answer_tells_the_query_as_it_was_typed(phones: Corpus) -> None:
     assert [each["objectID"] for each in found["appliedRules"]] == ["rule0"]
 
 
+def test_the_answer_tells_an_empty_query_that_a_rule_replaced(phones: Corpus) -> None:
+    phones.rule(
+        {
+            "conditions": [{"pattern": "", "anchoring": "is"}],
+            "consequence": {"params": {"query": "phone"}},
+        }
+    )
+    assert phones.json("")["query"] == ""
+
+
 def test_a_whole_query_can_be_replaced(phones: Corpus) -> None:
     phones.rule(_on("telephone", "is", params={"query": "phone"}))
     assert phones.ids("telephone") == ["blue", "red", "case"]

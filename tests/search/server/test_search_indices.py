@@ -219,6 +219,43 @@ def test_own_stop_words_and_plurals_count_in_the_next_search(api: Api) -> None:
     assert found("foo octopus") == ["o"]
 
 
+def test_own_compounds_count_in_queries_and_records(api: Api) -> None:
+    settings = {
+        "searchableAttributes": ["text"],
+        "queryLanguages": ["de"],
+        "decompoundedAttributes": {"de": ["text"]},
+        "typoTolerance": False,
+    }
+    api.done("PUT", "/1/indexes/salads/settings", settings)
+    texts = {
+        "head": "Kopfsalat",
+        "parts": "Salat mit Kopf",
+        "tide": "Hochzeit",
+        "two": "hoch Zeit",
+    }
+    api.save("salads", [{"objectID": each, "text": text} for each, text in texts.items()])
+    assert sorted(api.found("salads", "salat")) == ["head", "parts"]
+    # A wedding is no high time.
+    assert sorted(api.found("salads", "hochzeit")) == ["tide", "two"]
+    own = {"Hochzeit": [], "Kopfsalat": ["Kopf", "Sala"]}
+    requests = [
+        {
+            "action": "addEntry",
+            "body": {"objectID": word, "language": "de", "word": word, "decomposition": parts},
+        }
+        for word, parts in own.items()
+    ]
+    api.done("POST", "/1/dictionaries/compounds/batch", {"requests": requests})
+    assert api.found("salads", "hochzeit") == ["tide"]
+    assert api.found("salads", "zeit") == ["two"]
+    assert sorted(api.found("salads", "sala")) == ["head", "parts"]
+    assert api.found("salads", "salat") == ["parts"]
+    english = {"decompoundedAttributes": {"en": ["text"]}}
+    status, message = api.refused("PUT", "/1/indexes/salads/settings", english)
+    assert status == 400
+    assert message.endswith("of the languages da, de, fi, nb, nl, no, sv")
+
+
 def test_logs_tell_the_latest_requests_without_keys(api: Api) -> None:
     api.save("logged")
     api.found("logged", "heroes")

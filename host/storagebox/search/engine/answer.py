@@ -112,7 +112,7 @@ class Answer:
         body["exhaustiveNbHits"] = self.exhaustive_hits
         if self.exhaustive_typo is not None:
             body["exhaustiveTypo"] = self.exhaustive_typo
-        body["query"] = query.query_before_rules or query.query
+        body["query"] = query.query_before_rules
         if self.query_after_removal is not None:
             body["queryAfterRemoval"] = self.query_after_removal
         if self.automatic_radius is not None:

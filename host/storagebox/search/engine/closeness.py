@@ -170,11 +170,13 @@ def _hits(
 def _alone(owner: Rows, codes: NDArray[np.uint16], hits: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether tokens are the only words of their attribute, or of their element of an array."""
     place = codes[hits].astype(np.int64)
-    behind = np.minimum(hits + 1, len(codes) - 1)
     before = np.maximum(hits - 1, 0)
-    followed = (owner[behind] == owner[hits]) & (codes[behind] == place + 1)
-    preceded = (owner[before] == owner[hits]) & (codes[before] == place - 1)
-    return ~(followed | preceded)
+    has_neighbour = (owner[before] == owner[hits]) & (codes[before] == place - 1)
+    # The next token may be the same word once more, as a compound.
+    for step in (1, 2):
+        behind = np.minimum(hits + step, len(codes) - 1)
+        has_neighbour |= (owner[behind] == owner[hits]) & (codes[behind] == place + 1)
+    return ~has_neighbour
 
 
 def _distance(

@@ -18,6 +18,7 @@ import orjson
 
 from storagebox.search.engine.text import Tokenizer, camel_parts
 from storagebox.search.language.attributes import Searchable, Sort
+from storagebox.search.language.compounds import MIN_PART
 from storagebox.search.language.settings import Settings
 
 POSITION_BITS: Final = 10
@@ -28,6 +29,9 @@ GAP: Final = 8
 OBJECT_ID: Final = "objectID"
 TAGS: Final = "_tags"
 GEO: Final = "_geoloc"
+COMPOUND: Final = "\U000f0000"
+"""Stands before a word that may be a compound to be taken apart. No text's word holds it."""
+_MIN_COMPOUND: Final = 2 * MIN_PART
 _NOT_TEXT: Final = frozenset({OBJECT_ID, TAGS, GEO})
 _MAX_SORTED: Final = 50  # characters that order strings: Algolia's limit
 
@@ -71,6 +75,14 @@ class Layout:
         )
         self._numeric = {each.name for each in settings.numeric_attributes_for_filtering}
         self._camel = frozenset(settings.camel_case_attributes)
+        listed = settings.decompounded_attributes
+        names = {name for each in listed.values() for name in each}
+        self._compounded = frozenset(names.intersection(each.name for each in self.searchable))
+        self.compound_languages: tuple[str, ...] = (
+            tuple(sorted(code for code, each in listed.items() if each))
+            if self._compounded
+            else ()
+        )
         # Without searchableAttributes, a record's own attributes are numbered as they turn up, and
         # what is nested in one has its number.
         self.learnt: list[str] = list(learnt)
@@ -87,6 +99,7 @@ class Layout:
                 [[each.attribute, each.descending] for each in self.sorts],
                 sorted(self._numeric),
                 sorted(self._camel),
+                sorted(self._compounded),
                 settings.separators_to_index,
                 settings.keep_diacritics_on_characters,
                 _normalization(settings),
@@ -104,10 +117,13 @@ class Layout:
             shared = 0
             for number, attribute in enumerate(self.searchable):
                 value = at_path(record, attribute.name)
+                before = len(row.words)
                 if number < MAX_ATTRIBUTE:
                     self._add_text(row, number, attribute.name, value)
                 else:
                     shared = self._add_text(row, number, attribute.name, value, shared)
+                if attribute.name in self._compounded:
+                    _add_compounds(row, before)
         else:
             self._add_all_text(row, record)
         if not self.searchable or len(self.searchable) > MAX_ATTRIBUTE:
@@ -174,6 +190,16 @@ class Layout:
                         )
                     else:
                         self._add_numbers(found, {name: each}, above)
+
+
+def _add_compounds(row: Row, first: int) -> None:
+    """Keep what may be a compound once more, behind itself; of the words from `first` on."""
+    pairs = list(zip(row.words[first:], row.codes[first:], strict=True))
+    del row.words[first:], row.codes[first:]
+    for word, code in pairs:
+        kept = (word, COMPOUND + word) if len(word) >= _MIN_COMPOUND else (word,)
+        row.words += kept
+        row.codes += [code] * len(kept)
 
 
 def _in_order(row: Row) -> None:

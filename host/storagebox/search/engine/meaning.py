@@ -2,8 +2,9 @@
 
 The plain reading is its words one by one, the last (or all, or none) as a beginning. Others join
 neighbouring words ("spider man" as "spiderman") or split one ("spiderman" as "spider man") if the
-index knows the result, at the cost of a typo each, or put synonyms of several words in place. A
-record matches if it matches any reading, and counts by the one that ranks it best.
+index knows the result, at the cost of a typo each, take compounds apart, or put synonyms of
+several words in place. A record matches if it matches any reading, and counts by the one that
+ranks it best.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from storagebox.search.engine.budget import Budget
+from storagebox.search.engine.compounds import Compounds
 from storagebox.search.engine.grades import BEGINS, EXACT, grade
 from storagebox.search.engine.phrases import Spoken
 from storagebox.search.engine.slots import Meant, Wanted
@@ -78,6 +80,7 @@ class Reader:
         self._spoken = spoken
         self._words = _looked_for(spoken.words)
         self._plurals = query.plural_languages
+        self._compounds = Compounds(snapshot, query, budget)
         self._wanted: dict[int, Wanted] = {}
 
     def kept(self) -> list[int]:
@@ -112,6 +115,7 @@ class Reader:
         found = [Reading(tuple(plain))]
         if self._synonyms and self._query.synonyms:
             found += self._with_synonyms(plain)
+        found += self._decompounded(plain)
         if self._query.typo_tolerance != "false":
             found += self._joined(plain)
             found += self._split(plain)
@@ -141,7 +145,7 @@ class Reader:
                     at,
                     old=snapshot.base.words.near(word, edits, prefix=prefix),
                     new=snapshot.new_words[0].near(word, edits, prefix=prefix),
-                    others=self._others(word),
+                    others=self._with_compounds(word, self._others(word), prefix=prefix),
                 )
             self._wanted[at] = known
         return replace(known, optional=True) if optional else known
@@ -167,6 +171,16 @@ class Reader:
             if other not in others or how < others[other][0]:
                 others[other] = how, len(other)
         return others
+
+    def _with_compounds(
+        self, word: str, others: dict[str, Meant], *, prefix: bool
+    ) -> dict[str, Meant]:
+        """What does for a word, and the compounds that hold it or what is as good as it."""
+        found = self._compounds.holding(word, prefix=prefix)
+        for other, (how, _) in others.items():
+            if how <= BEGINS:
+                found |= self._compounds.holding(other, prefix=False)
+        return {each: (BEGINS, len(each)) for each in found} | others
 
     def _edits(self, word: str) -> int:
         """How many typos the query forgives in a word."""
@@ -203,6 +217,37 @@ class Reader:
                     longer = len(instead.words) - len(said)
                     found.append(Reading(words, instead.cost, longer=longer, exact=exact))
         return found
+
+    def _decompounded(self, plain: Sequence[Wanted]) -> list[Reading]:
+        """Each compound as the words that it is made of, and all at once if there are several."""
+        instead: dict[int, tuple[Wanted, ...]] = {}
+        for place, wanted in enumerate(plain):
+            if self._spoken.in_phrase(wanted.at):
+                continue
+            parts = self._compounds.parts(wanted.text, prefix=wanted.prefix)
+            if parts:
+                instead[place] = tuple(
+                    self._part(part, wanted, prefix=wanted.prefix and number == len(parts))
+                    for number, part in enumerate(parts, 1)
+                )
+        at_once = [[place] for place in instead]
+        if len(instead) > 1:
+            at_once.insert(0, [*instead])
+        return [
+            Reading(
+                tuple(
+                    word
+                    for place, wanted in enumerate(plain)
+                    for word in (instead[place] if place in chosen else (wanted,))
+                ),
+                longer=sum(len(instead[place]) - 1 for place in chosen),
+            )
+            for chosen in at_once
+        ]
+
+    def _part(self, part: str, of: Wanted, *, prefix: bool) -> Wanted:
+        others = self._with_compounds(part, {}, prefix=prefix)
+        return Wanted(part, prefix, of.at, of.span, own=BEGINS, others=others)
 
     def _joined(self, plain: Sequence[Wanted]) -> list[Reading]:
         spans = [(at, 2) for at in range(len(plain) - 1)]

@@ -17,6 +17,7 @@ from storagebox.search.engine.closeness import NOWHERE
 from storagebox.search.engine.geo import NOWHERE as FAR_AWAY
 from storagebox.search.engine.geo import precision_at
 from storagebox.search.engine.highlight import Marker
+from storagebox.search.engine.layout import COMPOUND
 from storagebox.search.engine.matching import Matches, match
 from storagebox.search.engine.ordering import best, explained
 from storagebox.search.engine.phrases import Spoken, spoken
@@ -204,7 +205,7 @@ def _words_that_match(
     found: set[int] = set()
     for slot in {id(slot): slot for each in matches.matched for slot in each.slots}.values():
         found.update(ids[slot.table[ids] != 0].tolist())
-    return frozenset(map(snapshot.word, found))
+    return frozenset(snapshot.word(each).removeprefix(COMPOUND) for each in found)
 
 
 def _snippet(marker: Marker, words: int, ellipsis: str) -> Show:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storagebox.search.engine.grades import BEGINS, EXACT
+from storagebox.search.engine.layout import COMPOUND
 from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.engine.vocabulary import NOTHING_NEAR, Near
 
@@ -25,8 +26,9 @@ class Wanted:
     """One word as a query means it.
 
     `own` is the grade of `text` itself, 0 if it won't do; if `prefix`, whatever begins with it
-    will. `old` and `new` are words of the base and of the tail with typos, `others` further ones.
-    `at` is the first word of the query it stands for and `span` how many it stands for.
+    will. `old` and `new` are words of the base and of the tail with typos, `others` further
+    ones, some of them behind COMPOUND. `at` is the first word of the query it stands for and
+    `span` how many it stands for.
     """
 
     text: str
@@ -44,8 +46,13 @@ class Wanted:
         if word == self.text and self.own:
             return self.own, len(word)
         best = (BEGINS, len(self.text)) if self.prefix and word.startswith(self.text) else (0, 0)
-        for meant in (self.others, self.old.meant, self.new.meant):
-            other = meant.get(word)
+        for meant, key in (
+            (self.others, word),
+            (self.others, COMPOUND + word),
+            (self.old.meant, word),
+            (self.new.meant, word),
+        ):
+            other = meant.get(key)
             if other is not None and (best[0] == 0 or other[0] < best[0]):
                 best = other
         return best

@@ -10,9 +10,10 @@ dictionary takes 0.7 s to make.)
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -52,6 +53,7 @@ class Words:
         self.words = words
         self._sieve = _Sieve(words)
         self._near: dict[tuple[str, int, bool], Near] = {}
+        self._joined: dict[str, tuple[str, list[int]]] = {}
 
     def __len__(self) -> int:
         return len(self.words)
@@ -77,9 +79,26 @@ class Words:
             self._near[query, edits, prefix] = known
         return known
 
+    def holding(self, text: str, beginning: str) -> Iterator[str]:
+        """The words that begin with `beginning` and have `text` somewhere behind it."""
+        low, high = self.beginning(beginning)
+        if low == high:
+            return
+        if beginning not in self._joined:
+            words = self.words[low:high]
+            starts = list(accumulate((len(word) + 1 for word in words), initial=0))
+            self._joined[beginning] = "\n".join(words), starts
+        joined, starts = self._joined[beginning]
+        at = joined.find(text)
+        while at >= 0:
+            place = bisect_right(starts, at) - 1
+            yield self.words[low + place]
+            at = joined.find(text, starts[place + 1])
+
     def forget(self) -> None:
         """Remember nothing of what was found."""
         self._near.clear()
+        self._joined.clear()
 
     def _look(self, query: str, edits: int, prefix: bool) -> Near:
         # What has another first letter takes two edits to be forgiven.

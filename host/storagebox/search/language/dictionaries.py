@@ -1,4 +1,4 @@
-"""Which words are stop words, and which are one in singular and plural: ours and an application's.
+"""Stop words, words that are one in singular and plural, compounds: ours and an application's.
 
 An application may add words of any language, take single stop words of ours away (an entry that is
 `disabled`), or leave out all of ours of a language (`disableStandardEntries`).
@@ -19,7 +19,8 @@ Entries = Mapping[str, Mapping[str, Any]]
 class Dictionaries:
     """Words by language. `fold` makes of a word what the words of an index are compared as.
 
-    stopwords: `{language, word, state}`; plurals: `{language, words}`, the forms of one word.
+    stopwords: `{language, word, state}`; plurals: `{language, words}`, the forms of one word;
+    compounds: `{language, word, decomposition}`, whose parts are none if it is to stay whole.
     `without`: by dictionary, the languages whose standard words are left out.
     Entries that are no such thing, or that hold several words in one, don't count.
     """
@@ -28,6 +29,7 @@ class Dictionaries:
         self,
         stopwords: Entries | None = None,
         plurals: Entries | None = None,
+        compounds: Entries | None = None,
         without: Mapping[str, Mapping[str, bool]] | None = None,
         fold: Callable[[str], str] = str.casefold,
     ) -> None:
@@ -45,9 +47,17 @@ class Dictionaries:
             of_word = self._forms.setdefault(str(entry.get("language")), {})
             for each in forms:
                 of_word[each] = of_word.get(each, frozenset()) | forms
+        self._parts: dict[str, dict[str, tuple[str, ...]]] = {}
+        for entry in (compounds or {}).values():
+            listed = entry.get("decomposition")
+            given = cast("list[object]", listed) if isinstance(listed, list) else []
+            of_language_parts = self._parts.setdefault(str(entry.get("language")), {})
+            for each in map(fold, _single([entry.get("word")])):
+                of_language_parts[each] = tuple(map(fold, _single(given)))
         without = without or {}
         self._without_stop_words = _on(without.get("stopwords"))
         self._without_plurals = _on(without.get("plurals"))
+        self._without_compounds = _on(without.get("compounds"))
         self.stop_word_languages: tuple[str, ...] = _sorted(words.STOP_WORD_LANGUAGES, self._added)
         self.plural_languages: tuple[str, ...] = _sorted(words.PLURAL_LANGUAGES, self._forms)
         self.stop_words = lru_cache(maxsize=64)(self._stop_words)
@@ -71,6 +81,18 @@ class Dictionaries:
         for language in chosen:
             found |= self._forms.get(language, {}).get(word, frozenset())
         return found - {word}
+
+    def compounds(self, languages: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+        """An application's own compounds of some languages, and the parts of each."""
+        return {
+            word: parts
+            for language in languages
+            for word, parts in self._parts.get(language, {}).items()
+        }
+
+    def compound_languages(self, languages: Iterable[str]) -> tuple[str, ...]:
+        """Of some languages those whose other compounds are taken apart by the words known."""
+        return tuple(each for each in languages if each not in self._without_compounds)
 
 
 def _single(given: Iterable[object]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from storagebox.search.language import kinds
 from storagebox.search.language.errors import LanguageError
 from storagebox.search.language.filters import (
     DEFAULT_SCORE,
@@ -92,6 +93,8 @@ def _parse(parameter: str, value: object, read: _Read) -> Node | None:
 
 def _groups(parameter: str, value: object) -> list[list[str]]:
     """The lists of alternatives that all have to be met; empty ones are dropped."""
+    if isinstance(value, str) and value.startswith("["):
+        value = kinds.json_or_text(value)
     if isinstance(value, str):
         groups = _groups_of_text(parameter, value)
     elif isinstance(value, Sequence):

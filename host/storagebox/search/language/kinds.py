@@ -12,6 +12,7 @@ from typing import NoReturn, cast
 
 import orjson
 
+from storagebox.search.language import compounds
 from storagebox.search.language.errors import LanguageError
 from storagebox.search.language.languages import LANGUAGES
 
@@ -32,7 +33,7 @@ def refuse(name: str, expected: str) -> NoReturn:
     raise LanguageError(f'Invalid value for "{name}" parameter, expected {expected}')
 
 
-def _json_or_text(text: str) -> object:
+def json_or_text(text: str) -> object:
     """What text in a query string stands for: JSON if it looks like it, else itself."""
     if text[:1] in ("[", "{"):
         try:
@@ -143,7 +144,7 @@ def _mode() -> Kind:
 def _strings_of(value: object) -> tuple[str, ...] | None:
     """A list of strings; a bare string is a list of what stands between its commas."""
     if isinstance(value, str):
-        loaded = _json_or_text(value)
+        loaded = json_or_text(value)
         if isinstance(loaded, str):
             return tuple(each for each in (part.strip() for part in loaded.split(",")) if each)
         value = loaded
@@ -163,7 +164,7 @@ def _strings() -> Kind:
         return found
 
     expected = "an array of strings"
-    return Kind(expected, check, _json_or_text)
+    return Kind(expected, check, json_or_text)
 
 
 def strings_as(parse: Callable[[Sequence[str]], object]) -> Kind:
@@ -172,7 +173,7 @@ def strings_as(parse: Callable[[Sequence[str]], object]) -> Kind:
     def check(name: str, value: object) -> object:
         return parse(cast("tuple[str, ...]", STRINGS.check(name, value)))
 
-    return Kind("an array of strings", check, _json_or_text)
+    return Kind("an array of strings", check, json_or_text)
 
 
 def choices(*values: str) -> Kind:
@@ -185,7 +186,7 @@ def choices(*values: str) -> Kind:
         return found
 
     expected = f"an array of {', '.join(values)}"
-    return Kind(expected, check, _json_or_text)
+    return Kind(expected, check, json_or_text)
 
 
 def _languages() -> Kind:
@@ -196,7 +197,7 @@ def _languages() -> Kind:
         return _known_languages(name, found)
 
     expected = "an array of language codes"
-    return Kind(expected, check, _json_or_text)
+    return Kind(expected, check, json_or_text)
 
 
 def _known_languages(name: str, codes: Sequence[str]) -> tuple[str, ...]:
@@ -218,7 +219,7 @@ def _languages_or_boolean() -> Kind:
         return _known_languages(name, found)
 
     expected = "a boolean or an array of language codes"
-    return Kind(expected, check, _json_or_text)
+    return Kind(expected, check, json_or_text)
 
 
 def _distinct() -> Kind:
@@ -250,7 +251,7 @@ def _words() -> Kind:
     """`optionalWords`: a list whose entries may hold several words each, or one string of them."""
 
     def check(name: str, value: object) -> tuple[str, ...]:
-        if isinstance(value, str) and isinstance(_json_or_text(value), str):
+        if isinstance(value, str) and isinstance(json_or_text(value), str):
             return (value,) if value.strip() else ()
         found = _strings_of(value)
         if found is None:
@@ -258,7 +259,7 @@ def _words() -> Kind:
         return found
 
     expected = "a string or an array of strings"
-    return Kind(expected, check, _json_or_text)
+    return Kind(expected, check, json_or_text)
 
 
 MAX_OBJECT_DEPTH = 32
@@ -295,7 +296,7 @@ def json_object(max_bytes: int) -> Kind:
         return cast(object, value)
 
     expected = "an object"
-    return Kind(expected, check, _json_or_text)
+    return Kind(expected, check, json_or_text)
 
 
 def any_json(max_bytes: int) -> Kind:
@@ -308,7 +309,7 @@ def any_json(max_bytes: int) -> Kind:
             refuse(name, f"at most {max_bytes} bytes")
         return value
 
-    return Kind("any value", check, _json_or_text)
+    return Kind("any value", check, json_or_text)
 
 
 def _filter_lists() -> Kind:
@@ -327,7 +328,7 @@ def _filter_lists() -> Kind:
         return value
 
     expected = "a string or an array of strings and arrays of strings"
-    return Kind(expected, check, _json_or_text)
+    return Kind(expected, check, json_or_text)
 
 
 def _normalization() -> Kind:
@@ -344,7 +345,26 @@ def _normalization() -> Kind:
         return cast(object, value)
 
     expected = 'an object such as {"default": {"ä": "ae"}}'
-    return Kind(expected, check, _json_or_text)
+    return Kind(expected, check, json_or_text)
+
+
+def _compounded() -> Kind:
+    """`decompoundedAttributes`: by language, attributes whose compounds are taken apart."""
+
+    def check(name: str, value: object) -> dict[str, tuple[str, ...]]:
+        if not isinstance(value, Mapping):
+            refuse(name, expected)
+        found: dict[str, tuple[str, ...]] = {}
+        for language, listed in cast("Mapping[str, object]", value).items():
+            names = _strings_of(listed)
+            if names is None or language.lower() not in compounds.LANGUAGES:
+                refuse(name, expected)
+            found[language.lower()] = names
+        return found
+
+    known = ", ".join(sorted(compounds.LANGUAGES))
+    expected = f'an object such as {{"de": ["name"]}}, of the languages {known}'
+    return Kind(expected, check, json_or_text)
 
 
 MODE = _mode()
@@ -358,3 +378,4 @@ TYPO_TOLERANCE = _typo_tolerance()
 WORDS = _words()
 FILTER_LISTS = _filter_lists()
 NORMALIZATION = _normalization()
+COMPOUNDED = _compounded()

@@ -86,7 +86,7 @@ _IGNORED = State.IGNORED
 _ANALYTICS = "there is no analytics service to tell"
 _PERSONAL = "there are no user profiles to personalise with"
 _RE_RANKING = "there is no click model to re-rank with"
-_COMPOUNDS = "words are not taken apart by language"
+_COMPOUNDS = "by words that the index knows, and the application's own dictionary"
 
 PARAMETERS: tuple[Parameter, ...] = (
     # What is searched for.
@@ -197,12 +197,12 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("queryLanguages", _BOTH, kinds.LANGUAGE_LIST, ()),
     Parameter("indexLanguages", _SETTINGS, kinds.LANGUAGE_LIST, ()),
     Parameter("naturalLanguages", _SEARCH, kinds.LANGUAGE_LIST, ()),
-    Parameter("decompoundQuery", _BOTH, BOOLEAN, True, _IGNORED, _COMPOUNDS),
+    Parameter("decompoundQuery", _BOTH, BOOLEAN, True, note=_COMPOUNDS),
     Parameter(
         "decompoundedAttributes",
         _SETTINGS,
-        kinds.json_object(MAX_USER_DATA_BYTES),
-        state=_IGNORED,
+        kinds.COMPOUNDED,
+        {},
         note=_COMPOUNDS,
     ),
     Parameter(

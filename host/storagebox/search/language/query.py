@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from storagebox.search.language import words
+from storagebox.search.language import compounds, words
 from storagebox.search.language.attributes import Criterion, Sort
 from storagebox.search.language.errors import LanguageError
 from storagebox.search.language.filter_lists import (
@@ -205,6 +205,13 @@ class Query(Shared):
         """The languages in which singular and plural are alike; none if that is off."""
         known = self.settings.dictionaries.plural_languages
         return words.chosen(self.ignore_plurals, self.query_languages, known)
+
+    @property
+    def compound_languages(self) -> tuple[str, ...]:
+        """The languages whose compounds are taken apart in the query; none if that is off."""
+        if not self.decompound_query:
+            return ()
+        return tuple(each for each in self.query_languages if each in compounds.LANGUAGES)
 
     def encoded(self) -> str:
         """The parameters as a URL-encoded string, as an answer's `params` repeats them."""

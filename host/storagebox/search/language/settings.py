@@ -101,7 +101,7 @@ class Settings(Shared):
     disable_typo_tolerance_on_words: tuple[str, ...]
     separators_to_index: str
     index_languages: tuple[str, ...]
-    decompounded_attributes: object
+    decompounded_attributes: Mapping[str, tuple[str, ...]]
     attributes_to_transliterate: tuple[str, ...]
     camel_case_attributes: tuple[str, ...]
     custom_normalization: Mapping[str, Mapping[str, str]] | None

@@ -149,13 +149,14 @@ class Tenant:
 
     @property
     def dictionaries(self) -> Dictionaries:
-        """The application's stop words and plurals, beside ours."""
+        """The application's stop words, plurals and compounds, beside ours."""
         app = self.application
         kept, settings = app.dictionaries, app.dictionary_settings
         if self._dictionaries[0] is not kept or self._dictionaries[1] is not settings:
             made = Dictionaries(
                 kept.get("stopwords"),
                 kept.get("plurals"),
+                kept.get("compounds"),
                 settings.get("disableStandardEntries"),
                 Tokenizer().fold,
             )
