@@ -46,7 +46,7 @@ from .streamer.house_keeper import HouseKeeper
 from .streamer.stream import TICK_US
 from .streamer.sweep import Sweep
 
-# A connection that is stuck is noticed within this; see streamer.tcp.STUCK_S.
+# A connection that is stuck is noticed within this; see streamer.overtaking.STUCK_S.
 HOUSEKEEPING_S = 0.05
 # Links to a house of a hundred devices, racers beside them, and everything else.
 DESCRIPTORS = 512

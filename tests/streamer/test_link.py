@@ -6,8 +6,6 @@ import asyncio
 import random
 import resource
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -15,75 +13,12 @@ import pytest
 from phantom.handshake import Handshake
 from phantom.rpc import CLOSED, METHOD_NOT_FOUND, RpcError
 from phantom.wire import PROTOCOL, audio, mux
-from storagebox.streamer import endings
-from storagebox.streamer import link as links
-from storagebox.streamer.channels import Hello
+from storagebox.streamer import endings, tcp
 from storagebox.streamer.endings import LinkCounters
-from storagebox.streamer.link import Link
 from storagebox.streamer.sweep import Sweep
-from storagebox.streamer.tcp import STUCK_S, Progress
 from tests.standins import standins, until
-from tools.bench.sink import Sink, member
-from tools.demo.plan import INSTALLATION
-
-
-class Linked:
-    """A running Link and what it told."""
-
-    def __init__(
-        self,
-        port: int,
-        sweep: Sweep,
-        address: str = "127.0.0.1",
-        belongs: Mapping[str, str] = INSTALLATION,
-    ) -> None:
-        self.ups: list[Hello] = []
-        self.downs: list[str] = []
-        self.faults: list[str] = []
-        self.link = Link(
-            address,
-            port,
-            membership=member("box", 1, belongs),
-            sweep=sweep,
-            rng=random.Random(1),
-            on_up=self.ups.append,
-            on_down=self.downs.append,
-            on_fault=lambda where, _: self.faults.append(where),
-        )
-
-    async def tick(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            self.link.tick(loop.time())
-            await asyncio.sleep(0.02)
-
-
-@asynccontextmanager
-async def linked(
-    port: int, address: str = "127.0.0.1", belongs: Mapping[str, str] = INSTALLATION
-) -> AsyncIterator[Linked]:
-    """A Link to a port of this machine."""
-    sweep = Sweep(asyncio.get_running_loop(), rest_s=0.0005)
-    made = Linked(port, sweep, address, belongs)
-    tasks = [asyncio.ensure_future(made.link.run()), asyncio.ensure_future(made.tick())]
-    try:
-        yield made
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        sweep.close()
-
-
-@asynccontextmanager
-async def pair() -> AsyncIterator[tuple[Linked, Sink]]:
-    """A Link and its device, connected."""
-    async with standins({"kitchen": audio.BOTH}) as devices:
-        sink = devices.sinks["kitchen"]
-        async with linked(sink.port, belongs=devices.installation) as made:
-            await until(lambda: made.link.up, "the link is up")
-            yield made, sink
-            assert made.faults == []
+from tests.streamer.linked import Linked, linked, pair
+from tools.bench.sink import member
 
 
 def test_both_ends_learn_who_the_other_is():
@@ -157,7 +92,7 @@ def test_an_attempt_to_connect_is_given_up_when_the_device_is_heard_of(
     async def story():
         async with standins({"kitchen": audio.BOTH}) as devices:
             sink = devices.sinks["kitchen"]
-            connect, attempts = links.tcp.connect, 0
+            connect, attempts = tcp.connect, 0
 
             async def lost_at_first(*where: Any) -> socket.socket:
                 nonlocal attempts
@@ -166,7 +101,7 @@ def test_an_attempt_to_connect_is_given_up_when_the_device_is_heard_of(
                     await asyncio.Event().wait()  # its SYN went nowhere
                 return await connect(*where)
 
-            monkeypatch.setattr(links.tcp, "connect", lost_at_first)
+            monkeypatch.setattr(tcp, "connect", lost_at_first)
             async with linked(sink.port, belongs=devices.installation) as made:
                 await until(lambda: attempts == 1, "it tries")
                 made.link.hurry()
@@ -182,7 +117,7 @@ def test_a_link_that_is_ended_while_it_connects_ends(monkeypatch: pytest.MonkeyP
             await asyncio.Event().wait()
             raise AssertionError
 
-        monkeypatch.setattr(links.tcp, "connect", never)
+        monkeypatch.setattr(tcp, "connect", never)
         sweep = Sweep(asyncio.get_running_loop())
         made = Linked(1, sweep)
         running = asyncio.ensure_future(made.link.run())
@@ -248,80 +183,6 @@ def test_a_device_of_another_protocol_is_refused_and_told_why():
     asyncio.run(story())
 
 
-def test_a_peer_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(links, "AUTH_S", 0.2)
-
-    async def story():
-        async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
-            await reader.read()
-            writer.close()
-
-        server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
-        async with linked(server.sockets[0].getsockname()[1]) as made:
-            await until(lambda: made.link.counters.closed["no hello"] > 1, "it is given up twice")
-        server.close()
-
-    asyncio.run(story())
-
-
-def test_a_link_without_traffic_is_kept_alive_by_pings(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(links, "DEAD_S", 0.5)
-    monkeypatch.setattr(links, "PING_AFTER_S", 0.05)
-
-    async def story():
-        sweep = Sweep(asyncio.get_running_loop())
-        sink = Sink("kitchen", sweep)  # reports nothing, only answers
-        async with linked(sink.port) as made:
-            await until(lambda: made.link.up, "the link is up")
-            await asyncio.sleep(1.2)
-            assert made.downs == []
-            assert made.link.counters.connections == 1
-        sink.close()
-        sweep.close()
-
-    asyncio.run(story())
-
-
-def test_amid_music_a_link_says_hello_and_nothing_more_until_it_is_proved():
-    async def story():
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            server.setblocking(False)
-            async with linked(server.getsockname()[1]) as made:
-                loop = asyncio.get_running_loop()
-                made.link._music_until = loop.time() + 60
-                device, _ = await loop.sock_accept(server)
-                await asyncio.sleep(0.3)
-                said = await loop.sock_recv(device, 4096)
-                hello = mux.HELLO_BYTES + len("box")
-                assert said[: mux.HEADER_BYTES + 1] == mux.frame(mux.LINK, said[4:])[:5]
-                assert len(said) == mux.HEADER_BYTES + hello
-                device.close()
-
-    asyncio.run(story())
-
-
-@pytest.mark.parametrize("outstanding", [1, 0])
-def test_a_call_without_music_behind_it_is_followed_by_pings_until_it_is_acknowledged(
-    outstanding: int, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(links, "PING_AFTER_S", 1e9)
-    monkeypatch.setattr(links.tcp, "unacknowledged", lambda _: outstanding)
-
-    async def story():
-        async with pair() as (made, _):
-            pings: list[int] = []
-            ping = mux.ping
-            monkeypatch.setattr(mux, "ping", lambda nonce: pings.append(nonce) or ping(nonce))
-            await made.link.call("device.info", {})
-            now_s = asyncio.get_running_loop().time()
-            for passed_s in (0.0, 0.05, links.URGED_S - 0.01, links.URGED_S + 0.01):
-                made.link.tick(now_s + passed_s)
-            assert len(pings) >= 3 * outstanding
-            assert outstanding or not pings
-
-    asyncio.run(story())
-
-
 def test_a_full_kernel_takes_little_so_a_call_is_not_stuck_behind_audio():
     async def story():
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -350,79 +211,6 @@ def test_a_full_kernel_takes_little_so_a_call_is_not_stuck_behind_audio():
                 device.close()
 
     asyncio.run(story())
-
-
-class Silent(asyncio.Protocol):
-    """A relay's end towards the device, or the box: hands on what it hears while it is told to."""
-
-    def __init__(self) -> None:
-        self.peer: asyncio.Transport | None = None
-        self.early = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        if self.peer is None:
-            self.early += data
-        else:
-            self.peer.write(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self.peer is not None:
-            self.peer.close()
-
-
-def test_a_connection_that_gets_stuck_amid_music_is_overtaken_by_another():
-    async def story():
-        loop = asyncio.get_running_loop()
-        async with standins({"kitchen": audio.BOTH}, ring_bytes=1 << 22) as devices:
-            sink = devices.sinks["kitchen"]
-            inward: list[Silent] = []
-
-            def accept() -> Silent:
-                """A relay between box and device, so that a connection can be made to stall."""
-                end = Silent()
-                inward.append(end)
-                loop.call_soon(lambda: tasks.append(asyncio.ensure_future(join(end))))
-                return end
-
-            async def join(end: Silent) -> None:
-                _, outward = await loop.create_connection(Silent, "127.0.0.1", sink.port)
-                outward.peer, end.peer = end.transport, outward.transport
-                outward.transport.write(end.early)
-
-            tasks: list[asyncio.Task[None]] = []
-            relay = await loop.create_server(accept, "127.0.0.1", 0)
-            port = relay.sockets[0].getsockname()[1]
-            async with linked(port, belongs=devices.installation) as made:
-                await until(lambda: made.link.up, "the link is up")
-                opening = {"stream": 1, "start_us": 0, "codec": "pcm16", "pick": "both"}
-                await made.link.call("renderer.open", {**opening, "channels": 2, "first_chunk": 0})
-                await until(lambda: made.link.audio_room(1 << 20), "the window is open")
-                inward[0].transport.pause_reading()  # the relay's kernel takes some, then no more
-                frame = mux.frame(mux.AUDIO, audio.header(1, 1, 2, 0) + bytes(1024))
-                made.link.send_audio([frame] * 4000, 4000 * len(frame))
-                stood_still = loop.time()
-                await until(lambda: len(made.ups) == 2, "another connection takes over")
-                assert loop.time() - stood_still < links.DEAD_S
-                assert made.downs == [endings.OVERTAKEN]
-                assert (await made.link.call("device.info", {}))["id"] == "kitchen"
-            relay.close()
-            await asyncio.gather(*tasks)
-
-    asyncio.run(story())
-
-
-def test_a_connection_is_stuck_only_when_bytes_are_out_and_none_is_acknowledged():
-    progress = Progress(0, 100.0)
-    assert not progress.stuck(100.2, written=1000, outstanding=1000)
-    assert not progress.stuck(100.4, written=2000, outstanding=900)
-    assert not progress.stuck(100.6, written=3000, outstanding=1900)
-    assert progress.stuck(100.4 + STUCK_S, written=9000, outstanding=7900)
-    assert not progress.stuck(101.0, written=9000, outstanding=0)
-    assert not progress.stuck(105.0, written=9000, outstanding=0)
 
 
 def garbage(rng: random.Random) -> bytes:

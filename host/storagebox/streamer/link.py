@@ -1,12 +1,8 @@
 """The box's side of the link to one device: connects, stays connected, and carries everything.
 
 A Link retries for ever. Whatever a device sends, the worst that happens is that its connection is
-closed with a reason, counted, and tried again.
-
-What if a connection stands still while music plays? On bad Wi-Fi, TCP's retransmission timer has
-grown to a second by the time a retransmission is lost as well, which is more than a board without
-PSRAM holds. So a connection that is stuck is raced by new ones; the first that comes through
-takes over. The device keeps what it has buffered, and the stream goes on where it stopped.
+closed with a reason, counted, and tried again. `heartbeat` says whether the device is still there,
+`overtaking` what is done about a connection that stands still.
 """
 
 from __future__ import annotations
@@ -21,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from phantom.handshake import AUTH_MS, Handshake, StrangerError, WrongProtocolError
+from phantom.handshake import Handshake, StrangerError, WrongProtocolError
 from phantom.rpc import CLOSED, RpcError
 from phantom.wire import mux
 from storagebox.conversation import Conversation
@@ -30,27 +26,9 @@ from storagebox.streamer import tcp, timeouts
 
 from .channels import Channels, GoodbyeError, Hello
 from .endings import ABANDONED, GOODBYES, MOVED, OVERTAKEN, LinkCounters
+from .heartbeat import Heartbeat
+from .overtaking import Overtaking
 from .sweep import Sweep
-
-# docs/protocol.md: 3 s without a byte and the link is dead; whoever was silent for 1 s sends PING.
-DEAD_S = 3.0
-PING_AFTER_S = 1.0
-# The device gives up on whoever has not proved to be of its installation by then; so does the box.
-AUTH_S = AUTH_MS / 1000
-# Connections that race a stuck one start so far apart, for each may lose its SYN; a board lets
-# three in at a time.
-RACE_EVERY_S = 0.1
-RACERS = 2
-# In the middle of music, a new connection is kept busy with pings for so long. A lost segment is
-# found out by those that come after it; alone, it would wait for the timer (RFC 8985).
-YOUNG_S = 0.5
-# A call of a quiet link that is not acknowledged is followed by pings for so long: alone and lost,
-# it would wait 200 ms and more for TCP's timer; those behind it show its loss at once.
-URGED_S = 0.5
-# A link that had audio so lately is in the middle of music: a stuck one is given none.
-MUSIC_LASTS_S = 2.0
-# A device that plays is heard of every 20 ms; one that waits to begin is asked.
-PROBE_S = 0.15
 
 RECEIVE_BYTES = 65536
 _scratch = bytearray(RECEIVE_BYTES)  # shared by all links of the process: used within one callback
@@ -99,21 +77,12 @@ class Link:
         self._channels = self._new_channels()
         self._ended: asyncio.Future[str] | None = None  # result: the reason
         self._full = False  # the kernel refused more; the sweep will say when to go on
-        self._heard = self._spoke = self._called = False  # since the last tick
-        self._began_at = self._heard_at = self._spoke_at = 0.0
-        self._called_at = -URGED_S
         self._nonces = itertools.count(1)
-        self._written = 0  # on this connection
-        self._progress = tcp.Progress()
-        self._carried_audio = False  # since the last tick
-        self._music_until = 0.0
-        self._racers: set[asyncio.Task[None]] = set()
-        self._raced_at = 0.0
-        self._successor: socket.socket | None = None
+        self._heartbeat = Heartbeat()
+        self._overtaking = Overtaking(self._connect, lambda: self._drop(OVERTAKEN))
         self._moved = asyncio.Event()  # it is known where the device is, or that it is there
         self._connecting: asyncio.Task[socket.socket] | None = None
         self.bulk_moved = asyncio.Event()  # there may be room for BULK, or nobody to take it
-        self._probed_at = 0.0
 
     # Life
 
@@ -136,13 +105,13 @@ class Link:
         finally:
             self._farewell(mux.REASON_SHUTDOWN)
             self._drop("shutdown")
-            if self._successor:
-                self._successor.close()
+            if successor := self._overtaking.take():
+                successor.close()
 
     async def _connection(self) -> str:
         loop = asyncio.get_running_loop()
         try:
-            sock = self._successor or await self._connect_here()
+            sock = self._overtaking.take() or await self._connect_here()
         except TimeoutError:
             return "unreachable"
         except asyncio.CancelledError:
@@ -152,13 +121,11 @@ class Link:
             return MOVED  # it is the attempt that was given up
         except OSError as fault:
             return (fault.strerror or type(fault).__name__).lower()
-        self._successor = None
         self._channels = self._new_channels()
         self._socket = sock
         self._full = False
-        self._written = 0
-        self._progress = tcp.Progress(0, loop.time())
-        self._began_at = self._heard_at = self._spoke_at = loop.time()
+        self._heartbeat.begin(loop.time())
+        self._overtaking.begin(sock, loop.time())
         self._ended = loop.create_future()
         self._sweep.add(sock.fileno(), self._on_event)
         self._channels.start()
@@ -175,24 +142,6 @@ class Link:
 
     async def _connect(self) -> socket.socket:
         return await tcp.connect(self.address, self.port, self._local_address)
-
-    async def _race(self) -> None:
-        """Connect beside the connection that is stuck, and take over from it."""
-        with suppress(OSError):
-            sock = await self._connect()
-            if self._successor is not None or not self._lame():
-                sock.close()
-                return
-            self._successor = sock
-            self._drop(OVERTAKEN)
-
-    def _lame(self) -> bool:
-        """The connection stands still, or its next loss would be a long one."""
-        if self._socket is None:
-            return False  # it has ended otherwise
-        outstanding = tcp.unacknowledged(self._socket)
-        stuck = outstanding and self._written - outstanding == self._progress.acknowledged
-        return bool(stuck) or tcp.retransmission_timeout_s(self._socket) > tcp.WELL_TIMEOUT_S
 
     def _new_channels(self) -> Channels:
         nonce = secrets.token_bytes(mux.NONCE_BYTES)
@@ -223,8 +172,7 @@ class Link:
         if sock is None:
             return
         self.bulk_moved.set()
-        for racer in self._racers:
-            racer.cancel()
+        self._overtaking.end()
         self._sweep.remove(sock.fileno())
         if reason in ABANDONED:
             tcp.abort(sock)
@@ -256,9 +204,9 @@ class Link:
 
         Amid music one comes every tick, or is asked for.
         """
-        moved_at = self._progress.moved_at_s if now_s < self._music_until else 0.0
-        outstanding = self._socket is not None and tcp.unacknowledged(self._socket) > 0
-        return now_s - max(self._heard_at, moved_at if outstanding else 0.0)
+        beat = self._heartbeat
+        moved_at_s = self._overtaking.moved_at_s() if beat.amid_music(now_s) else 0.0
+        return now_s - max(beat.heard_at_s, moved_at_s)
 
     def secret(self) -> bytes:
         """What only this end and the device know of this connection, while it is up."""
@@ -295,7 +243,7 @@ class Link:
     def send_audio(self, frames: Iterable[bytes], size: int) -> None:
         """Send frames of chunks, `size` bytes in all, as far as the kernel takes them now."""
         self._channels.send_audio(frames, size)
-        self._carried_audio = True
+        self._heartbeat.carried_audio = True
         if not self._full:
             self.flush()
 
@@ -325,8 +273,8 @@ class Link:
         try:
             while buffers := channels.gather():
                 count = sock.sendmsg(buffers)
-                self._written += count
-                self._spoke = True
+                self._overtaking.written += count
+                self._heartbeat.spoke = True
                 done = channels.sent(count)
                 if not done:
                     self._set_full(True)
@@ -344,7 +292,7 @@ class Link:
     def _send_rpc(self, message: bytes) -> None:
         if self.up:
             self._channels.send_message(mux.RPC, message)
-            self._called = True
+            self._heartbeat.called = True
             self.flush()
 
     # Receiving
@@ -368,7 +316,7 @@ class Link:
         if not count:
             self._drop("closed by the device")
             return
-        self._heard = True
+        self._heartbeat.heard = True
         try:
             self._channels.receive(_view[:count])
         except GoodbyeError as end:
@@ -408,41 +356,20 @@ class Link:
     def tick(self, now_s: float) -> None:
         """Call twenty times a second, with the loop's time."""
         self.rpc.tick(round(now_s * 1000))
-        if self._socket is None:
+        sock, beat = self._socket, self._heartbeat
+        if sock is None:
             return
-        if self._heard:
-            self._heard_at = now_s
-        if self._spoke:
-            self._spoke_at = now_s
-        if self._called:
-            self._called_at = now_s
-        if self._carried_audio:
-            self._music_until = now_s + MUSIC_LASTS_S
-        self._heard = self._spoke = self._called = self._carried_audio = False
-        if not self.up and now_s - self._began_at >= AUTH_S:
-            self._drop("no hello")
-        elif now_s - self._heard_at >= DEAD_S:
-            self._drop("silent")
-        elif now_s - self._spoke_at >= PING_AFTER_S and self.up:
+        beat.tick(now_s)
+        if reason := beat.end_reason(now_s, self.up):
+            self._drop(reason)
+        elif self.up and beat.owes(now_s):
             self._ping()
-        elif now_s < self._music_until:
-            if self.up:  # before, a device takes nothing but the handshake
-                self._probe(now_s)
-            self._watch(now_s)
-        elif now_s - self._called_at < URGED_S and self.up:
-            self._urge(self._socket)
-
-    def _urge(self, sock: socket.socket) -> None:
-        """Send something after a call that may have got lost, without music behind it."""
-        if tcp.unacknowledged(sock):
-            self._ping()
-
-    def _probe(self, now_s: float) -> None:
-        """Amid music, ask a device that says nothing for a sign of life."""
-        quiet = now_s - self._heard_at >= PROBE_S and now_s - self._probed_at >= PROBE_S
-        if quiet or now_s - self._began_at < YOUNG_S:
-            self._probed_at = now_s
-            self._ping()
+        elif beat.amid_music(now_s):
+            if self.up and beat.probes(now_s):  # before, a device takes nothing but the handshake
+                self._ping()
+            self._overtaking.watch(now_s)
+        elif self.up and beat.urges(now_s) and tcp.unacknowledged(sock):
+            self._ping()  # behind a call that may have got lost
 
     def _ping(self) -> None:
         try:
@@ -450,15 +377,3 @@ class Link:
         except mux.MalformedFrame:
             self._drop("not reading")
         self.flush()
-
-    def _watch(self, now_s: float) -> None:
-        """Race the connection if it is stuck in the middle of music."""
-        if self._socket is None:
-            return
-        outstanding = tcp.unacknowledged(self._socket)
-        stuck = self._progress.stuck(now_s, self._written, outstanding)
-        if stuck and len(self._racers) < RACERS and now_s - self._raced_at >= RACE_EVERY_S:
-            self._raced_at = now_s
-            racer = asyncio.ensure_future(self._race())
-            self._racers.add(racer)
-            racer.add_done_callback(self._racers.discard)

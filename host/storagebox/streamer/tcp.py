@@ -1,4 +1,4 @@
-"""TCP as a link wants it: little buffered in the kernel, and its progress known."""
+"""TCP as a link wants it: little buffered in the kernel, and known what is on its way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import socket
 import struct
 import termios
 from contextlib import suppress
-from dataclasses import dataclass
 
 # A lost SYN is repeated after 1 s; two losses are as good as a device that is off.
 CONNECT_TIMEOUT_S = 2.0
@@ -23,12 +22,6 @@ TCP_RTO_MAX_MS = 44
 RTO_MAX_MS = 1000
 # Loss on Wi-Fi is no sign of congestion; BBR doesn't take it for one.
 CONGESTION = b"bbr"
-# No cumulative acknowledgement for so long, though bytes are out: the kernel's retransmission
-# timer (200 ms and up) has not helped or has not run, or the network stands still.
-STUCK_S = 0.25
-# A connection that got on again by itself is well if its next loss would cost no more than this;
-# right after a stall its timer counts with the stall's round trips.
-WELL_TIMEOUT_S = 0.4
 
 
 def endpoint(address: str, port: int) -> tuple[socket.AddressFamily, tuple[str | int, ...]]:
@@ -100,23 +93,3 @@ def retransmission_timeout_s(sock: socket.socket) -> float:
     """What the kernel would wait for an acknowledgement now (tcpi_rto of struct tcp_info)."""
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 16)
     return struct.unpack_from("=I", info, 8)[0] / 1e6
-
-
-@dataclass
-class Progress:
-    """Whether a connection gets on: feed it the time and the bytes acknowledged so far."""
-
-    acknowledged: int = 0
-    moved_at_s: float = 0.0
-
-    def stuck(self, now_s: float, written: int, outstanding: int) -> bool:
-        """True when bytes have been out for STUCK_S without any of them being acknowledged.
-
-        `written` counts all bytes since the connection began, `outstanding` those of them that
-        are not acknowledged.
-        """
-        acknowledged = written - outstanding
-        if acknowledged != self.acknowledged or not outstanding:
-            self.acknowledged = acknowledged
-            self.moved_at_s = now_s
-        return now_s - self.moved_at_s >= STUCK_S
