@@ -190,6 +190,7 @@ def test_a_full_kernel_takes_little_so_a_call_is_not_stuck_behind_audio():
             async with linked(server.getsockname()[1]) as made:
                 loop = asyncio.get_running_loop()
                 device, _ = await loop.sock_accept(server)
+                server.close()  # nobody overtakes it, however slowly it reads
                 device.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 window = mux.window(mux.AUDIO, 1 << 30)
                 door = Handshake(member("kitchen"), mux.ROLE_DEVICE, False, bytes(16))
@@ -208,6 +209,7 @@ def test_a_full_kernel_takes_little_so_a_call_is_not_stuck_behind_audio():
                 assert data.index(b"renderer.level") < 300_000
                 assert made.link.forget_audio() > 500
                 call.cancel()
+                assert made.downs == []
                 device.close()
 
     asyncio.run(story())
