@@ -9,7 +9,6 @@ One thread and one event loop serve all devices; sources decode in processes of 
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import os
 import random
@@ -21,7 +20,6 @@ from types import TracebackType
 from typing import Any
 
 from phantom.rpc import REFUSED, RpcError
-from phantom.timekeeper import KEEPS_TIME, SERVICE
 from phantom.wire import CLOCK_PORT, mux
 
 from . import installation
@@ -40,9 +38,8 @@ from .sources.pool import SourcePool
 from .sources.source import SourceError
 from .store.interface import StoreError
 from .store.sqlite import SqliteStore
-from .streamer.follow import follow_devices
-from .streamer.house_clock import HouseClockServer, HouseTime
-from .streamer.house_keeper import HouseKeeper
+from .streamer.box_clock import ANYWHERE, BoxClock, ClockError
+from .streamer.house_clock import HouseTime
 from .streamer.stream import TICK_US
 from .streamer.sweep import Sweep
 
@@ -51,13 +48,7 @@ HOUSEKEEPING_S = 0.05
 # Links to a house of a hundred devices, racers beside them, and everything else.
 DESCRIPTORS = 512
 STORE = "store.db"  # in the state folder
-# Devices answer a box that looks for them within this; none at all in a house that is dark.
-MEET_S = 0.5
-# Once some have answered, the others have as long again as they took, and no less than this.
-_MEET_MORE_S = 0.1
-_MEET_POLL_S = 0.02
 _TICK_S = TICK_US / 1_000_000
-_ANY = ("0.0.0.0", "::")
 
 
 class BoxError(Exception):
@@ -102,9 +93,7 @@ class Box:
         self.membership: Membership | None = None
         self.registrar: Registrar | None = None
         self._dnssd: Announcement | None = None
-        self.clock: HouseClockServer | None = None
-        self._clock_ipv6: HouseClockServer | None = None
-        self._keeper: HouseKeeper | None = None
+        self.clock: BoxClock | None = None
         self.coordinator: Coordinator | None = None
         self._pool = SourcePool()
         self._store: SqliteStore | None = None
@@ -136,20 +125,19 @@ class Box:
         sources = asyncio.ensure_future(self._pool.start())  # takes longest: beside all else
         try:
             await self._open()
-        except (InstallationError, StoreError) as fault:
+        except (InstallationError, StoreError, ClockError) as fault:
             raise BoxError(str(fault)) from None
         finally:
             if self.coordinator is None:
                 sources.cancel()
-        coordinator = self.coordinator
-        keeper, standings = self._keeper, self._standings
+        coordinator, clock, standings = self.coordinator, self.clock, self._standings
         assert coordinator is not None
-        assert keeper is not None
+        assert clock is not None
         assert standings is not None
         self._tasks = [
             asyncio.ensure_future(self._pump(coordinator)),
             asyncio.ensure_future(self._keep_house(coordinator)),
-            asyncio.ensure_future(keeper.run()),
+            asyncio.ensure_future(clock.keep()),
             asyncio.ensure_future(standings.run()),
         ]
         coordinator.start()
@@ -158,23 +146,19 @@ class Box:
         )
         try:
             await self._control.start()
-        except ControlError as fault:
-            raise BoxError(str(fault)) from None
-        # Who asks is answered before the spare source is warm: what plays was not waiting for it.
-        try:
+            # Who asks is answered before the spare source is warm: what plays was not waiting.
             await sources
-        except SourceError as fault:
+        except (ControlError, SourceError) as fault:
             raise BoxError(str(fault)) from None
         # What lives now lives for ever: the collector need not look at it again.
         gc.freeze()
         assert self.membership is not None
-        assert self.clock is not None
         self.journal.emit(
             "box.ready",
             installation=self.membership.name,
             box=self.membership.id,
             address=self._address,
-            clock_port=self.clock.port,
+            clock_port=clock.port,
             control=str(self.control_path),
             started_ms=round((loop.time() - self._began_s) * 1000),
         )
@@ -185,9 +169,9 @@ class Box:
         self._began_s = loop.time()
         self.membership = membership = installation.start(self.state, self._name)
         # Its port is taken first: another box here is found out before anything is announced.
-        self.clock = clock = self._clock_server()
+        self.clock = clock = BoxClock(self.house, self._address, self._clock_port)
         self._store = store = await SqliteStore.open(self.state / STORE, self._store_set_aside)
-        local = None if self._address in _ANY else self._address
+        local = None if self._address in ANYWHERE else self._address
         self.registrar = registrar = Registrar(
             membership,
             role=mux.ROLE_BOX,
@@ -202,18 +186,13 @@ class Box:
             registrar, store, self._pool, self.house, wiring, music=self.music
         )
         await coordinator.load()
-        carried_on = self._carries_on and await self._carry_on(registrar)
-        loop.add_reader(clock.socket, clock.readable)
-        if self._clock_ipv6:
-            loop.add_reader(self._clock_ipv6.socket, self._clock_ipv6.readable)
-        registrar.set_service(SERVICE, clock.port)
-        self._keeper = HouseKeeper(
-            self.house,
-            membership.id,
-            registrar.peers,
-            lambda keeps: registrar.set_flag(KEEPS_TIME, keeps),
-        )
-        self._keeper.begin(founded=not carried_on)
+        carried_on = self._carries_on and await clock.carry_on(registrar, self._began_s)
+        if self._carries_on:
+            self.journal.emit(
+                "time.carried_on" if carried_on else "time.founded",
+                generation=self.house.generation,
+            )
+        clock.serve(membership.id, registrar, founded=not carried_on)
         self._standings = Standings(registrar)
         self.coordinator = coordinator
         self._dnssd = Announcement(
@@ -224,24 +203,6 @@ class Box:
             journal=self.journal,
         )
         await self._dnssd.start()
-
-    async def _carry_on(self, registrar: Registrar) -> bool:
-        """Take over the time that others keep, if anybody does."""
-        loop = asyncio.get_running_loop()
-        met_s = 0.0
-        while (passed_s := loop.time() - self._began_s) < MEET_S:
-            if not registrar.find(SERVICE):
-                met_s = passed_s
-            elif passed_s >= min(2 * met_s, met_s + _MEET_MORE_S):
-                break
-            await asyncio.sleep(_MEET_POLL_S)
-        timeline = await follow_devices(registrar.peers())
-        if timeline is not None:
-            self.house.adopt(timeline)
-        self.journal.emit(
-            "time.carried_on" if timeline else "time.founded", generation=self.house.generation
-        )
-        return timeline is not None
 
     async def finished(self) -> None:
         """Wait until somebody wants the box to end: `quit`, by the control socket or here."""
@@ -268,19 +229,17 @@ class Box:
             await self.registrar.close()
         if self._sweep:
             self._sweep.close()
-        for clock in (self.clock, self._clock_ipv6):
-            if clock:
-                asyncio.get_running_loop().remove_reader(clock.socket)
-                clock.close()
+        if self.clock:
+            self.clock.close()
         if self._store:
             await self._store.close()
         self.journal.emit("box.end")
 
     def status(self) -> dict[str, Any]:
         """The coordinator's status, who was chosen and why, and the box's own counters."""
-        keeper = self._keeper
         assert self.coordinator is not None
         assert self.clock is not None
+        keeper = self.clock.keeper
         assert self.registrar is not None
         assert keeper is not None
         assert self._standings is not None
@@ -352,24 +311,6 @@ class Box:
 
     def _store_set_aside(self, text: str) -> None:
         self.journal.emit("store.set_aside", reason=text)
-
-    def _clock_server(self) -> HouseClockServer:
-        anywhere = "0.0.0.0" if self._address in _ANY else self._address
-        try:
-            clock = HouseClockServer(self.house, anywhere, self._clock_port)
-            if self._address in _ANY:
-                with suppress(OSError):  # a machine without IPv6
-                    self._clock_ipv6 = HouseClockServer(
-                        self.house, "::", clock.port, clock.counters
-                    )
-            return clock
-        except OSError as fault:
-            where = f"UDP port {self._clock_port} of {self._address}"
-            if fault.errno == errno.EADDRINUSE:
-                raise BoxError(f"{where} is busy: does another box run here?") from None
-            raise BoxError(
-                f"{where}: {fault.strerror}: give another address by --address"
-            ) from None
 
     # Running
 
