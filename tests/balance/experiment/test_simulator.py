@@ -16,6 +16,8 @@ from storagebox.balance.experiment.servers import Conduct, Server
 from storagebox.balance.experiment.simulator import Simulation
 from storagebox.balance.experiment.trace import End, Trace
 from storagebox.balance.picker.round_robin import RoundRobin
+from storagebox.balance.retry.budget import Budget
+from storagebox.balance.retry.hedging import Hedging
 from storagebox.balance.transport.attempts import Settings
 
 
@@ -140,3 +142,40 @@ def test_a_server_that_falls_silent_answers_nobody():
     agenda.run_until(10.0)
     assert before.end is None
     assert after.end is None
+
+
+def test_a_server_holds_what_it_was_given_less_what_is_done_or_given_up():
+    agenda = Agenda()
+    server = Server(agenda, workers=1)
+    done, at_work, waiting, on_its_way = Sent(), Sent(), Sent(), Sent()
+    server.take(done, 0.0)
+    agenda.run_until(1.0)
+    assert done.end is not None
+    server.abandon(done)  # its answer had not reached the client yet
+    server.take(at_work, 1.0)
+    server.take(waiting, 1.0)
+    server.abandon(on_its_way)
+    assert server.in_flight == 2
+    server.abandon(at_work)
+    server.abandon(waiting)
+    assert server.in_flight == 1, "what is at work is finished"
+    agenda.run_until(10.0)
+    assert server.in_flight == 0
+    assert waiting.end is None
+
+
+def test_simulated_clients_eject_a_server_that_hedges_outpace():
+    agenda = Agenda()
+    servers = [Server(agenda, workers=4) for _ in range(3)]
+    servers[0].behave(Conduct.SILENT, 0.0)
+    balancer = Balancer(RoundRobin(), random=Random(1))
+    balancer.update([Endpoint(f"s{number}", number + 1) for number in range(3)], 0.0)
+    hedging = Hedging(enough=1, max_delay_s=3.0, budget=Budget(ratio=1.0))
+    client = Client(balancer, Settings(hedging=hedging))
+    times_s = np.arange(200) * 1.0
+    arrivals = Arrivals(times_s, np.zeros(200, dtype=int), np.ones(200))
+    trace = Simulation(agenda, [client], servers).run(arrivals)
+    hung = balancer.standings(200.0)[0]
+    assert "outpaced" in hung.state
+    assert hung.picked < 30, "a third of all, but for trials"
+    assert (trace.ends == End.ANSWERED).sum() >= 199  # the first, before any answer, isn't hedged

@@ -167,6 +167,7 @@ class Persistent:
         self.open.remove(attempt)
         if outcome is Outcome.SUCCESS:
             self.client.latencies.add(now - attempt.pick.began_s, now)
+            self.attempts.outpacing(attempt.pick, now)
             self._settle(End.ANSWERED, now)
         elif not self.open:
             self._again(attempt, outcome, now)

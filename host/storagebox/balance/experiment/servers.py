@@ -66,15 +66,15 @@ class Server:
         """Work it was given, done or not."""
         self._agenda = agenda
         self._reporter = reporter
-        self._waiting: deque[Task] = deque()
-        self._abandoned = 0
+        self._queue: deque[Task] = deque()
+        self._waiting: set[Task] = set()  # those in the queue whose clients wait, too
         self._working: set[Task] = set()
         self._free = workers
 
     @property
     def in_flight(self) -> int:
         """Requests it holds, waiting or at work."""
-        return len(self._working) + len(self._waiting) - self._abandoned
+        return len(self._working) + len(self._waiting)
 
     def capacity_s(self, from_s: float, until_s: float) -> float:
         """The work it can do meanwhile."""
@@ -89,7 +89,8 @@ class Server:
             if self._free:
                 self._begin(task, now)
             else:
-                self._waiting.append(task)
+                self._queue.append(task)
+                self._waiting.add(task)
         elif self.conduct is Conduct.REFUSES:
             task.ended(Outcome.UNREACHABLE, now, None)
         elif self.conduct is Conduct.FAILS:
@@ -104,8 +105,7 @@ class Server:
     def abandon(self, task: Task) -> None:
         """Its client waits no longer. What is at work is finished; what waits is dropped."""
         task.given_up = True
-        if self.conduct is Conduct.SERVES and task not in self._working:
-            self._abandoned += 1
+        self._waiting.discard(task)  # it may not have come yet, or be done, its answer on the way
 
     def behave(self, conduct: Conduct, now: float) -> None:
         """From now on it does this with its requests; what it holds is lost, unless it serves on.
@@ -115,10 +115,10 @@ class Server:
         self.conduct = conduct
         if conduct is Conduct.SERVES:
             return
-        held = [*self._working, *self._waiting]
+        held = [*self._working, *(task for task in self._queue if task in self._waiting)]
         self._working.clear()
+        self._queue.clear()
         self._waiting.clear()
-        self._abandoned = 0
         self._free = self.workers
         if conduct is not Conduct.SILENT:
             for task in held:
@@ -134,12 +134,12 @@ class Server:
             return  # it was lost when the server died
         self._working.discard(task)
         self._free += 1
-        while self._waiting:
-            following = self._waiting.popleft()
-            if not following.given_up:
+        while self._queue:
+            following = self._queue.popleft()
+            if following in self._waiting:
+                self._waiting.remove(following)
                 self._begin(following, now)
                 break
-            self._abandoned -= 1
         if self._reporter is None:
             task.ended(Outcome.SUCCESS, now, None)
         else:
