@@ -18,11 +18,14 @@ from tests.boards.driver import wait_for
 _HELD_NS = 400_000_000
 _PIECE_S = 0.02
 _BETWEEN_S = 0.005
-_MAIN = """
+_SLEPT_MS = 300
+_MAIN = f"""
 import select, time
-time.sleep_ms(600)
-print("waits")
 poll = select.poll()
+for _ in range(3):
+    time.sleep_ms({_SLEPT_MS})
+    poll.poll(10)
+    print("slept")
 while True:
     poll.poll(10)
 """
@@ -35,10 +38,12 @@ def test_time_that_others_took_is_told_and_its_own_sleep_is_not(
     monkeypatch.setenv(STALLS, str(stalls))
     board = make_board(files={"main.py": _MAIN})
     board.start()
-    wait_for("it waits for nothing", lambda: "waits" in board.log())
+    wait_for("it waits for nothing", lambda: board.log().count("slept") == 3)
     pid = board.pid
     assert pid is not None
-    assert all(ns < _HELD_NS for _, ns in _told(stalls)), "it has slept for longer by itself"
+    # Each of its sleeps would be told; a busy machine holds it up for so long in one of them.
+    spells = [_longest_ms(spell) for spell in board.log().split("slept")[:3]]
+    assert min(spells) < _SLEPT_MS // 2
     told = len(_told(stalls))
     for _ in range(20):
         _hold(pid, _PIECE_S)
@@ -46,9 +51,9 @@ def test_time_that_others_took_is_told_and_its_own_sleep_is_not(
     wait_for("it says so of what it lost in pieces", lambda: len(_told(stalls)) > told)
     told = len(_told(stalls))
     _hold(pid, _HELD_NS / 1e9)
-    wait_for("it says so", lambda: len(_told(stalls)) > told)
-    ended_ns, lost_ns = max(_told(stalls), key=lambda stall: stall[1])
-    assert lost_ns > _HELD_NS - 50e6
+    enough_ns = _HELD_NS - 50_000_000
+    wait_for("it says so", lambda: any(ns > enough_ns for _, ns in _told(stalls)[told:]))
+    ended_ns, _ = _told(stalls)[-1]
     assert ended_ns <= time.monotonic_ns()
     assert "kept from running for" in board.log()
 
@@ -96,6 +101,10 @@ def _hold(pid: int, seconds: float) -> None:
     os.kill(pid, signal.SIGSTOP)
     time.sleep(seconds)
     os.kill(pid, signal.SIGCONT)
+
+
+def _longest_ms(spell: str) -> int:
+    return max(map(int, re.findall(r"kept from running for (\d+) ms", spell)), default=0)
 
 
 def _told(stalls: Path) -> list[tuple[int, int]]:

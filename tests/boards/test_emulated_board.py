@@ -284,10 +284,12 @@ def test_thousands_of_random_frames_and_datagrams_leave_a_board_as_it_was(
                 pass  # it hung up on us: as it should
     assert board.alive
     assert driver.call("device.info")["result"]["id"] == "kitchen"
+    # It collects its garbage every second, a busy one less often.
     seen = len(driver.reports)
-    wait_for("fresh reports", lambda: len(driver.reports) >= seen + 8)
-    heap_after = max(r["heap_free"] for r in driver.reports[-6:])
-    assert heap_after > heap_before - 8192
+    wait_for(
+        "as much memory as before",
+        lambda: any(r["heap_free"] > heap_before - 8192 for r in driver.reports[seen + 2 :]),
+    )
     # And it plays.
     start = driver.open()
     driver.feed(start, _COUNTER[:RATE, None])
