@@ -99,6 +99,7 @@ def test_settings_and_queries_have_a_field_for_each_parameter() -> None:
     settings = {each.field for each in allowed(Where.SETTINGS).values()} | {
         "given",
         "dictionaries",
+        "is_virtual",
     }
     assert {each.name for each in fields(Settings)} == settings
     places = (Where.SEARCH, Where.BROWSE, Where.FACET_SEARCH)

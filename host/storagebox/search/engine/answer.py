@@ -69,10 +69,14 @@ def _selected(query: Query, path: str, value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Everything a search found. `all_values`: no facet has more values than are told."""
+    """Everything a search found. `all_values`: no facet has more values than are told.
+
+    sorted_hits: in a virtual replica, how many of `nb_hits` are shown. None elsewhere.
+    """
 
     hits: list[Hit]
     nb_hits: int
+    sorted_hits: int | None = None
     exhaustive_hits: bool = True
     exhaustive_typo: bool | None = True
     facets: Mapping[str, Mapping[str, int]] | None = None
@@ -98,9 +102,13 @@ class Answer:
             body["length"] = query.count
         else:
             body["page"] = query.page
-            shown = min(self.nb_hits, query.settings.pagination_limited_to)
+            shown = self.nb_hits if self.sorted_hits is None else self.sorted_hits
+            shown = min(shown, query.settings.pagination_limited_to)
             body["nbPages"] = -(-shown // query.hits_per_page) if query.hits_per_page else 0
             body["hitsPerPage"] = query.hits_per_page
+        if self.sorted_hits is not None:
+            body["nbSortedHits"] = self.sorted_hits
+            body["appliedRelevancyStrictness"] = query.relevancy_strictness
         if self.facets is not None:
             body["facets"] = self.facets
             exhaustive["facetsCount"] = self.exhaustive_facets

@@ -62,24 +62,25 @@ def grouped(
 
     Records that rules promote stand in place of their groups.
     """
-    numbers = groups(snapshot, attribute, matches.rows)
-    heads = _heads(snapshot, matches.rows, numbers)
+    found_heads = heads(snapshot, attribute, matches.rows)
     wanted = np.array([row for _, row in promoted_rows(snapshot, query)], np.int64)
     if not len(wanted):
         ranked, sequence = _grouped(snapshot, query, matches, attribute, first, end, budget)
-        return Grouped(ranked, sequence, heads)
+        return Grouped(ranked, sequence, found_heads)
     ranked, sequence = _grouped(snapshot, query, matches, attribute, 0, end + len(wanted), budget)
     instead = groups(snapshot, attribute, wanted)
     kept = np.flatnonzero(~np.isin(groups(snapshot, attribute, ranked.rows), instead))
     sequence_of = dict(zip(ranked.rows.tolist(), sequence.tolist(), strict=True))
     ranked = promote(snapshot, query, matches, ranked.pick(kept)).part(first, end)
+    numbers = groups(snapshot, attribute, matches.rows)
     added = int(np.count_nonzero(~np.isin(np.unique(instead), numbers)))
     sequence = np.array([sequence_of.get(row, 0) for row in ranked.rows.tolist()], np.int64)
-    return Grouped(replace(ranked, added=added), sequence, heads)
+    return Grouped(replace(ranked, added=added), sequence, found_heads)
 
 
-def _heads(snapshot: Snapshot, rows: Rows, numbers: NDArray[np.int64]) -> Rows:
+def heads(snapshot: Snapshot, attribute: str, rows: Rows) -> Rows:
     """The first of each group in the index's own order, ascending; `rows` ascend."""
+    numbers = groups(snapshot, attribute, rows)
     in_base = int(np.searchsorted(rows, snapshot.base_rows))
     known, first = np.unique(numbers[:in_base], return_index=True)
     if in_base == len(rows):
@@ -88,8 +89,8 @@ def _heads(snapshot: Snapshot, rows: Rows, numbers: NDArray[np.int64]) -> Rows:
     shared = np.isin(known, numbers[in_base:])
     rest = np.concatenate([first[shared], np.arange(in_base, len(rows))])
     rest = rest[np.lexsort(tuple(reversed(snapshot.own_order(rows[rest]))))]
-    heads = rest[np.unique(numbers[rest], return_index=True)[1]]
-    return np.sort(rows[np.concatenate([first[~shared], heads])])
+    others = rest[np.unique(numbers[rest], return_index=True)[1]]
+    return np.sort(rows[np.concatenate([first[~shared], others])])
 
 
 def _grouped(

@@ -131,11 +131,23 @@ class Index:
             self._show()
         self._build_if_need_be()
 
-    def search(self, query: Query, *, budget_ms: float | None = None) -> Answer:
-        """The answer to a query; approximate, and saying so, if it takes more than the budget."""
-        return search(self._snapshot, query, self._records.get, budget_ms)
+    @property
+    def synonyms(self) -> Synonyms:
+        """The index's synonyms."""
+        return self._synonyms
 
-    def facet_search(self, facet: str, facet_query: str, query: Query) -> FacetAnswer:
+    def search(
+        self, query: Query, *, budget_ms: float | None = None, synonyms: Synonyms | None = None
+    ) -> Answer:
+        """The answer to a query; approximate, and saying so, if it takes more than the budget.
+
+        `synonyms` are those of the virtual replica through which it is asked.
+        """
+        return search(self._snapshot, query, self._records.get, budget_ms, synonyms)
+
+    def facet_search(
+        self, facet: str, facet_query: str, query: Query, synonyms: Synonyms | None = None
+    ) -> FacetAnswer:
         """The values of a facet that match `facet_query`, counted in what `query` finds.
 
         Raises LanguageError if `facet` isn't `searchable(...)` in attributesForFaceting.
@@ -145,14 +157,14 @@ class Index:
         if (
             declared is None
             or not declared.searchable
-            # Settings may be newer than the tables, or a virtual replica's.
+            # Settings may be newer than the tables.
             or facet not in snapshot.layout.facets
         ):
             raise LanguageError(
                 f"Cannot search in `{facet}` attribute, you need to add `searchable({facet})`"
                 " to attributesForFaceting."
             )
-        rows = match(snapshot, query, words_of(snapshot, query)).rows
+        rows = match(snapshot, query, words_of(snapshot, query), synonyms=synonyms).rows
         most = query.max_facet_hits or query.settings.max_facet_hits
         return facet_search(snapshot, facet, facet_query, query, rows, most)
 

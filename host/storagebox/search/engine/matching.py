@@ -27,6 +27,7 @@ from storagebox.search.engine.places import Places, places_of
 from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.slots import Slot, Wanted
 from storagebox.search.engine.snapshot import Snapshot
+from storagebox.search.engine.synonyms import Synonyms
 from storagebox.search.engine.tiebreak import typos
 from storagebox.search.language.query import Query
 
@@ -116,12 +117,20 @@ class Matches:
 
 
 def match(
-    snapshot: Snapshot, query: Query, spoken: Spoken, budget: Budget | None = None
+    snapshot: Snapshot,
+    query: Query,
+    spoken: Spoken,
+    budget: Budget | None = None,
+    synonyms: Synonyms | None = None,
 ) -> Matches:
-    """All records that match, words taken away if the query says so and nothing would else."""
+    """All records that match, words taken away if the query says so and nothing would else.
+
+    The synonyms are the index's own unless others are given.
+    """
     budget = budget or Budget(None)
     places = places_of(snapshot, query)
-    reader = Reader(snapshot, query, snapshot.synonyms, spoken, budget)
+    known = snapshot.synonyms if synonyms is None else synonyms
+    reader = Reader(snapshot, query, known, spoken, budget)
     kept = reader.kept()
     optional = reader.optional()
     matched = _matching(snapshot, query, spoken, places, reader.readings(kept, optional), budget)

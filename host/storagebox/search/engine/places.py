@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from storagebox.search.engine.grades import BEGINS
 from storagebox.search.engine.layout import MAX_ATTRIBUTE, MAX_POSITION, POSITION_BITS, Layout
 from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.language.query import Query
+
+ATTRIBUTE_STEP: Final = 1000
+"""From one rank of attributes to the next, in the criterion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,6 @@ def _keys(layout: Layout) -> NDArray[np.uint32] | None:
     for number, attribute in enumerate(layout.searchable[: MAX_ATTRIBUTE + 1]):
         ranks[number] = attribute.rank
         ordered[number] = attribute.ordered
-    positions = np.minimum(np.arange(1 << 16) & MAX_POSITION, 999)
+    positions = np.minimum(np.arange(1 << 16) & MAX_POSITION, ATTRIBUTE_STEP - 1)
     numbers = _numbers()
-    return (ranks[numbers] * 1000 + positions * ordered[numbers]).astype(np.uint32)
+    return (ranks[numbers] * ATTRIBUTE_STEP + positions * ordered[numbers]).astype(np.uint32)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storagebox.search.engine import distinct, facets
+from storagebox.search.engine import distinct, facets, relevant
 from storagebox.search.engine.answer import Answer, Hit
 from storagebox.search.engine.budget import Budget
 from storagebox.search.engine.candidates import Spread
@@ -26,6 +26,7 @@ from storagebox.search.engine.ragged import Rows
 from storagebox.search.engine.shape import Show, mirrored
 from storagebox.search.engine.snapshot import Snapshot
 from storagebox.search.engine.snippet import snipped
+from storagebox.search.engine.synonyms import Synonyms
 from storagebox.search.engine.tiebreak import Ranked
 from storagebox.search.language.query import Query
 
@@ -42,30 +43,45 @@ def words_of(snapshot: Snapshot, query: Query) -> Spoken:
 
 
 def search(
-    snapshot: Snapshot, query: Query, fetch: Fetch, budget_ms: float | None = None
+    snapshot: Snapshot,
+    query: Query,
+    fetch: Fetch,
+    budget_ms: float | None = None,
+    synonyms: Synonyms | None = None,
 ) -> Answer:
-    """The answer to a query; approximate, and saying so, if it takes more than the budget."""
+    """The answer to a query; approximate, and saying so, if it takes more than the budget.
+
+    `synonyms` are others than the index's own, a virtual replica's.
+    """
     budget = Budget(budget_ms)
-    matches = match(snapshot, query, words_of(snapshot, query), budget)
+    matches = match(snapshot, query, words_of(snapshot, query), budget, synonyms)
+    shown, order = matches, query
+    if query.settings.is_virtual:
+        shown, order = relevant.chosen(snapshot, query, matches, budget)
     first = query.first
     end = max(first, min(first + query.count, query.settings.pagination_limited_to))
     attribute = query.settings.attribute_for_distinct
     heads: Rows | None = None
     sequence: Rows | None = None
-    # Settings may be newer than the tables, or a virtual replica's: nothing is known then.
+    # Settings may be newer than the tables: nothing is known then.
     if query.distinct and attribute in snapshot.layout.facets:
-        grouped = distinct.grouped(snapshot, query, matches, attribute, first, end, budget)
+        grouped = distinct.grouped(snapshot, order, shown, attribute, first, end, budget)
         ranked, sequence, heads = grouped.ranked, grouped.sequence, grouped.heads
+        sorted_hits = len(heads) + ranked.added
+        if shown is not matches:
+            heads = distinct.heads(snapshot, attribute, matches.rows)
         nb_hits = len(heads) + ranked.added
     else:
-        ranked = promote(snapshot, query, matches, best(snapshot, query, matches, end, budget))
+        ranked = promote(snapshot, order, shown, best(snapshot, order, shown, end, budget))
         ranked = ranked.part(first, end)
+        sorted_hits = shown.count + ranked.added
         nb_hits = matches.count + ranked.added
     counted = _counted(snapshot, query, matches, heads)
     counts = {name: facets.counts(snapshot, name, rows) for name, rows in counted.items()}
     return Answer(
-        hits=_hits(snapshot, query, matches, ranked, fetch, sequence),
+        hits=_hits(snapshot, order, shown, ranked, fetch, sequence),
         nb_hits=nb_hits,
+        sorted_hits=sorted_hits if query.settings.is_virtual else None,
         exhaustive_hits=not (budget.cut or budget.typos_cut),
         exhaustive_typo=None if query.typo_tolerance == "false" else not budget.typos_cut,
         exhaustive_facets=not (budget.cut or budget.typos_cut),

@@ -46,13 +46,10 @@ class Wanted:
         if word == self.text and self.own:
             return self.own, len(word)
         best = (BEGINS, len(self.text)) if self.prefix and word.startswith(self.text) else (0, 0)
-        for meant, key in (
-            (self.others, word),
-            (self.others, COMPOUND + word),
-            (self.old.meant, word),
-            (self.new.meant, word),
-        ):
-            other = meant.get(key)
+        found = [self.old.meant.get(word), self.new.meant.get(word)]
+        if self.others:
+            found += self.others.get(word), self.others.get(COMPOUND + word)
+        for other in found:
             if other is not None and (best[0] == 0 or other[0] < best[0]):
                 best = other
         return best

@@ -224,8 +224,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         _BOTH,
         integer(0, 100),
         100,
-        _IGNORED,
-        "a virtual replica shows all that matches",
+        note="in virtual replicas",
     ),
     Parameter("disablePrefixOnAttributes", _SETTINGS, STRINGS, ()),
     Parameter("disableExactOnAttributes", _BOTH, STRINGS, ()),
@@ -248,12 +247,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         note="with `proximity` before `attribute` in `ranking`, `best` means `minProximity`",
     ),
     Parameter("distinct", _BOTH, kinds.DISTINCT, 0),
-    Parameter(
-        "attributeForDistinct",
-        _SETTINGS,
-        TEXT,
-        note="in a virtual replica if its primary counts or groups by it, too",
-    ),
+    Parameter("attributeForDistinct", _SETTINGS, TEXT),
     Parameter("replicas", _SETTINGS, attributes.REPLICAS, ()),
     # Places.
     Parameter("aroundLatLng", _FILTER, geo.POINT),

@@ -29,6 +29,17 @@ _RENAMED = {
     "numericAttributesToIndex": "numericAttributesForFiltering",
     "slaves": "replicas",
 }
+OF_PRIMARY = frozenset({
+    "allowCompressionOfIntegerArray", "attributeForDistinct", "attributesForFaceting",
+    "camelCaseAttributes", "customNormalization", "decompoundedAttributes",
+    "disableExactOnAttributes", "disablePrefixOnAttributes", "disableTypoToleranceOnAttributes",
+    "disableTypoToleranceOnWords", "indexLanguages", "keepDiacriticsOnCharacters",
+    "numericAttributesForFiltering", "optionalWords", "ranking", "replicas",
+    "searchableAttributes", "separatorsToIndex",
+})  # fmt: skip
+"""What a virtual replica has from its primary, whatever it was given itself: how records are made
+ready, and what ranks them. In Algolia's virtual replicas they can only be read, too."""
+
 # What an answer to "get settings" holds beside settings: sent back, it says nothing.
 _READ_ONLY = frozenset({"primary", "version"})
 
@@ -85,7 +96,8 @@ class Shared:
 class Settings(Shared):
     """All settings of an index. `given` is the JSON of those that were set; `to_json` adds others.
 
-    `dictionaries` are none of its own but its application's.
+    `dictionaries` are none of its own but its application's. is_virtual: they are of a virtual
+    replica, which shows its primary's records.
 
     >>> Settings.from_json({"hitsPerPage": 5}).hits_per_page
     5
@@ -113,6 +125,7 @@ class Settings(Shared):
     allow_compression_of_integer_array: bool
     given: Mapping[str, object] = field(default_factory=dict[str, object])
     dictionaries: Dictionaries = STANDARD
+    is_virtual: bool = False
 
     @classmethod
     def from_json(cls, settings: Mapping[str, object]) -> Settings:

@@ -44,5 +44,5 @@ class Ruling:
             query,
             now_s=now_s,
             facet_values=index.facet_value,
-            synonyms=index.single_synonyms,
+            synonyms=self.view.own.single_synonyms,
         )

@@ -132,16 +132,20 @@ class Tenant:
 
     def settings(self, index: str, *, all_seen: bool) -> Settings:
         """An index's settings; with `all_seen`, no attribute is unretrievable."""
-        given: Any = self.application.meta(index, SETTINGS) or {}
+        view = self.application.view(index)
+        given: Any = (view.meta(SETTINGS) if view is not None else None) or {}
+        is_virtual = view is not None and view.is_virtual
         known = self._settings.get((index, all_seen))
         dictionaries = self.dictionaries
         if (
             known is not None
             and (known[0] is given or known[0] == given)
             and known[1].dictionaries is dictionaries
+            and known[1].is_virtual == is_virtual
         ):
             return known[1]
-        settings = replace(Settings.from_json(given), dictionaries=dictionaries)
+        made = Settings.from_json(given)
+        settings = replace(made, dictionaries=dictionaries, is_virtual=is_virtual)
         if all_seen:
             settings = replace(settings, unretrievable_attributes=())
         self._settings.put((index, all_seen), (given, settings))

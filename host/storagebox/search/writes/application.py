@@ -29,7 +29,6 @@ from storagebox.search.writes.indices import Exhausted, Report
 from storagebox.search.writes.keys import Keys, new_secret
 from storagebox.search.writes.log import Log, LoopThread
 from storagebox.search.writes.operations import (
-    SETTINGS,
     Operation,
     encode,
     indices,
@@ -328,19 +327,9 @@ class Application:
         return None if view is None else view.index
 
     def meta(self, name: str, scope: str) -> Any:
-        """An index's settings, synonyms or rules as JSON, or None. Raises as `view` does.
-
-        A virtual replica's settings are its primary's, but for those that it has itself.
-        """
+        """An index's settings, synonyms or rules as JSON, or None. Raises as `view` does."""
         view = self.view(name)
-        if view is None:
-            return None
-        value: Any = view.own.meta(scope)
-        if scope == SETTINGS and view.own is not view.index:
-            base: Any = view.index.meta(scope)
-            inherited = {k: v for k, v in (base or {}).items() if k != "replicas"}
-            return {**inherited, **(value or {})} or None
-        return value
+        return None if view is None else view.meta(scope)
 
     def indices(self) -> list[dict[str, Any]]:
         """All indices as GET /1/indexes lists them, by name."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from storagebox.search.language.attributes import parse_replicas
-from storagebox.search.language.settings import Settings
+from storagebox.search.language.settings import OF_PRIMARY, Settings
 
 Items = Sequence[Mapping[str, Any]]
 Json = Mapping[str, Any]
@@ -52,6 +52,13 @@ def moved(source: Json | None, replaced: Json | None) -> dict[str, Any] | None:
     result = {name: value for name, value in (source or {}).items() if name not in REPLICAS}
     if replaced and "replicas" in replaced:
         result["replicas"] = replaced["replicas"]
+    return result or None
+
+
+def of_virtual(primary: Json | None, own: Json | None) -> dict[str, Any] | None:
+    """What a virtual replica's settings come to."""
+    result = {name: value for name, value in (primary or {}).items() if name not in REPLICAS}
+    result.update((name, value) for name, value in (own or {}).items() if name not in OF_PRIMARY)
     return result or None
 
 

@@ -58,6 +58,22 @@ class View:
     index: Index
     own: Index
 
+    @property
+    def is_virtual(self) -> bool:
+        """Whether it is a virtual replica, which shows its primary's records."""
+        return self.own is not self.index
+
+    def meta(self, scope: str) -> Any:
+        """Settings, synonyms or rules as JSON, or None.
+
+        A virtual replica's settings are its primary's, but for those that it may have itself.
+        """
+        value: Any = self.own.meta(scope)
+        if scope == SETTINGS and self.is_virtual:
+            base: Any = self.index.meta(scope)
+            return metas.of_virtual(base, value)
+        return value
+
 
 class State:
     """What is under `folder`, as `catalog` says. One thread applies; any may read `views`."""

@@ -23,7 +23,7 @@ async def found(call: Call, name: str, facet: str, params: Mapping[str, Any]) ->
     def values() -> Any:
         began_s = perf_counter()
         query = Query.parse(params, call.settings(name), Where.FACET_SEARCH, call.grant.over)
-        answer = view.index.facet_search(facet, query.facet_query, query)
+        answer = view.index.facet_search(facet, query.facet_query, query, view.own.synonyms)
         took_ms = int((perf_counter() - began_s) * 1000)
         return {**answer.to_json(), "processingTimeMS": took_ms}
 

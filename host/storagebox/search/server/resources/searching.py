@@ -82,7 +82,7 @@ async def search(call: Call, name: str, params: Mapping[str, Any]) -> dict[str, 
         query = parsed(call, name, params)
         if query.enable_rules and (ruling := tenant.ruling(name, view, query.settings)):
             query = call.grant.limited(ruling.applied(query, call.now_s))
-        answer = view.index.search(query, budget_ms=_BUDGET_MS)
+        answer = view.index.search(query, budget_ms=_BUDGET_MS, synonyms=view.own.synonyms)
         body = answer.to_json(query)
         took_s, worked_s = perf_counter() - began_s, thread_time() - worked_s
         known = tenant.worked_s.get(name)
