@@ -15,14 +15,10 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
-import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -32,26 +28,19 @@ from boards.emulated.board import EmulatedBoard
 from boards.emulated.interpreter import InterpreterMissing
 from boards.emulated.network import NetworkUnavailable, VirtualNetwork
 from boards.image.firmware import FirmwareError
-from phantom.rpc import RpcError
 from phantom.wire import LINK_PORT
 from phantom.wire.audio import BOTH
-from storagebox import installation
-from storagebox.control import ControlClient, ControlError
+from storagebox.control import ControlClient
+from tools.demo.box_process import BoxFault, BoxProcess
 from tools.demo.plan import BOX_NUMBER, NO_NETWORK, BoardPlan, pairs
 from tools.demo.reports import Reports, Status
 from tools.measure.canonical import Canonical
 from tools.measure.report import Event, Run
 
-# Python, PyAV and a source process on a starved machine.
-_BOX_START_SECONDS = 30.0
 _SYNC_SECONDS = 40.0
-# A box says goodbye to its boards and ends its source; then it is killed.
-_BOX_STOP_SECONDS = 4.0
 # A burst of exchanges on joining is ten; fewer than this and a clock is only just believed.
 _CLOCK_SAMPLES = 8
 _POLL_SECONDS = 0.1
-
-_BOX_COMMAND = (sys.executable, "-m", "storagebox.cli", "box")
 
 Say = Callable[[str], None]
 
@@ -117,15 +106,12 @@ class House:
         self._arranged = False
         self._plays = 0
         self._network: VirtualNetwork | None = None
-        self._box: subprocess.Popen[bytes] | None = None
-        self._control: ControlClient | None = None
+        self._box: BoxProcess | None = None
         self.box_environment: dict[str, str] = {}  # what the box's process has beside ours
-        self._sockets: Path | None = None
 
     # Life
 
     def _open(self) -> None:
-        self._sockets = Path(tempfile.mkdtemp(prefix="phantom-"))  # paths of sockets must be short
         try:
             self.workdir.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
@@ -140,7 +126,9 @@ class House:
         else:
             for board in self.plan:
                 _check_port(board.address)
-        self._start_box()
+        self.say("storage box")
+        self._box = self._new_box()
+        self._box.start()
         for number, board in enumerate(self.plan):
             self.say(f"board {number + 1} of {len(self.plan)}: {board.id}")
             self.boards[board.id] = self._new_board(board)
@@ -148,7 +136,8 @@ class House:
                 self.boards[board.id].start()
             except (FirmwareError, InterpreterMissing) as fault:
                 raise HouseError(str(fault)) from fault
-        self._control = self._connect()
+        with _house_errors():
+            self._box.connect()
 
     def _new_board(self, board: BoardPlan) -> EmulatedBoard:
         launch = None
@@ -166,74 +155,37 @@ class House:
             installation=self.installation,
         )
 
-    def _start_box(self) -> None:
-        self.say("storage box")
-        installation.found(self.state, self.installation)
-        if self._network is not None:
-            self._network.station("box", self._box_address, profile="wired")
-        self._spawn_box()
-
-    @property
-    def _box_address(self) -> str:
-        return f"{self.plan[0].address.rpartition('.')[0]}.{BOX_NUMBER}"
-
-    def _spawn_box(self) -> None:
-        argv = [
-            *_BOX_COMMAND,
-            *("--address", self._box_address, "--name", self.installation["name"]),
-            *("--state", str(self.state)),
-            *("--control", str(self.control_path)),
-        ]
-        if self.music is not None:
-            argv += ["--music", str(self.music.absolute())]
+    def _new_box(self) -> BoxProcess:
+        address = f"{self.plan[0].address.rpartition('.')[0]}.{BOX_NUMBER}"
         launch = subprocess.Popen
         if self._network is not None:
-            launch = self._network.stations["box"].popen
-        with self.box_log.open("ab") as log:
-            self._box = launch(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is ours to handle
-                env={**os.environ, **self.box_environment},
-            )
-
-    def _connect(self) -> ControlClient:
-        assert self._box is not None
-        deadline = time.monotonic() + _BOX_START_SECONDS
-        while True:
-            if self._box.poll() is not None:
-                raise HouseError(self._box_ended())
-            try:
-                return ControlClient(self.control_path)
-            except ControlError as fault:
-                if time.monotonic() > deadline:
-                    raise HouseError(f"{fault}; its log is {self.box_log}") from fault
-            time.sleep(_POLL_SECONDS)
-
-    def _box_ended(self) -> str:
-        log = self.box_log.read_text(errors="replace").strip().splitlines()
-        return log[-1] if log else f"the storage box ended at once; its log is {self.box_log}"
+            launch = self._network.station("box", address, profile="wired").popen
+        return BoxProcess(
+            self.workdir / "box",
+            self.box_log,
+            address,
+            self.installation,
+            launch=launch,
+            environment=self.box_environment,
+            music=self.music,
+        )
 
     def close(self) -> None:
         """End everything; safe to call twice."""
-        if self._control is not None:
-            with contextlib.suppress(ControlError, RpcError):
-                self._control.call("quit")
-            self._control.close()
-            self._control = None
         if self._box is not None:
-            _end(self._box)
+            self._box.close()
             self._box = None
         for board in self.boards.values():
             board.stop()
         if self._network is not None:
             self._network.close()
             self._network = None
-        if self._sockets is not None:
-            shutil.rmtree(self._sockets, ignore_errors=True)
-            self._sockets = None
+
+    @property
+    def box(self) -> BoxProcess:
+        """The box's process; the house is open."""
+        assert self._box is not None, "the house is not open"
+        return self._box
 
     @property
     def box_log(self) -> Path:
@@ -243,32 +195,19 @@ class House:
     @property
     def control_path(self) -> Path:
         """The box's control socket."""
-        assert self._sockets is not None, "the house is not open"
-        return self._sockets / "control"
-
-    @property
-    def state(self) -> Path:
-        """The box's folder."""
-        return (self.workdir / "box").absolute()
+        return self.box.control_path
 
     # Orders
 
     def client(self) -> ControlClient:
         """Another connection to the box, which the caller closes. Raises HouseError."""
-        try:
-            return ControlClient(self.control_path)
-        except ControlError as fault:
-            raise HouseError(str(fault)) from fault
+        with _house_errors():
+            return self.box.client()
 
     def call(self, method: str, **params: Any) -> Any:
         """Calls a method of the box's control socket. Raises HouseError with its reason."""
-        assert self._control is not None, "the house is not open"
-        try:
-            return self._control.call(method, **params)
-        except RpcError as fault:
-            raise HouseError(fault.message) from fault
-        except ControlError as fault:
-            raise HouseError(f"the storage box is gone: {self._box_ended()}") from fault
+        with _house_errors():
+            return self.box.call(method, **params)
 
     def wait_synchronised(self, settle_s: float = 0.0) -> None:
         """Until every board is connected and knows house time, and then `settle_s` more.
@@ -344,16 +283,13 @@ class House:
 
     def kill_box(self) -> None:
         """Ends the box as a power cut would: nothing is saved, nobody is told."""
-        assert self._box is not None
-        assert self._control is not None
-        self._control.close()
-        os.killpg(self._box.pid, signal.SIGKILL)
-        self._box.wait()
+        self.box.kill()
 
     def restart_box(self) -> None:
         """Starts the box again, in the folder as it was left; returns when it answers."""
-        self._spawn_box()
-        self._control = self._connect()
+        self.box.start()
+        with _house_errors():
+            self.box.connect()
 
     @property
     def network(self) -> VirtualNetwork:
@@ -393,6 +329,15 @@ class House:
         )
 
 
+@contextlib.contextmanager
+def _house_errors() -> Generator[None]:
+    """What is wrong with the box is wrong with the house."""
+    try:
+        yield
+    except BoxFault as fault:
+        raise HouseError(str(fault)) from fault
+
+
 def _synchronised(device: dict[str, Any] | None) -> bool:
     if device is None:
         return False
@@ -414,14 +359,3 @@ def _check_port(address: str) -> None:
                 f"port {LINK_PORT} of {address}: {os.strerror(fault.errno or 0).lower()}: "
                 "does another demo or bench run? End it first, or give this one --subnet 127.77.1"
             ) from fault
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process and all it started: politely, then not."""
-    for number, patience in ((signal.SIGTERM, _BOX_STOP_SECONDS), (signal.SIGKILL, None)):
-        if process.poll() is not None:
-            break
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
