@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -236,21 +238,24 @@ def test_another_can_watch_it_or_stop_it_but_not_begin_a_second_one(
     box: Box, file: str, tmp_path: Path
 ):
     box.gate.clear()
-    first: list[Result] = []
-    ordering = threading.Thread(
-        target=lambda: first.append(phantom(tmp_path, "--all", "--from", file))
+    # A process of its own: two commands in one, each with the streams of its own, mix them up.
+    command = [sys.executable, "-m", "storagebox.cli", "update", "--all", "--from", file]
+    first = subprocess.Popen(
+        [*command, "--state", str(tmp_path)], stdout=subprocess.PIPE, text=True
     )
-    ordering.start()
-    assert box.begun.wait(PATIENCE_S)
-    done = phantom(tmp_path, "Den", "--from", file)
-    assert done.exit_code == 1
-    assert "under way: `phantom update --watch` shows it, --stop ends it" in done.stderr
-    done = phantom(tmp_path, "--stop")
-    assert (done.exit_code, done.stdout) == (0, "stopped: no further board is begun\n")
-    ordering.join(PATIENCE_S)
-    assert first[0].exit_code == 1
-    assert f"Kitchen: cancelled (runs {OLD_VERSION} as before)" in first[0].stdout
-    assert "Bath: not begun: cancelled" in first[0].stdout
+    try:
+        assert box.begun.wait(PATIENCE_S)
+        done = phantom(tmp_path, "Den", "--from", file)
+        assert done.exit_code == 1
+        assert "under way: `phantom update --watch` shows it, --stop ends it" in done.stderr
+        done = phantom(tmp_path, "--stop")
+        assert (done.exit_code, done.stdout) == (0, "stopped: no further board is begun\n")
+        told, _ = first.communicate(timeout=PATIENCE_S)
+    finally:
+        first.kill()
+    assert first.returncode == 1
+    assert f"Kitchen: cancelled (runs {OLD_VERSION} as before)" in told
+    assert "Bath: not begun: cancelled" in told
     watched = phantom(tmp_path, "--watch")
     assert watched.exit_code == 1
     assert watched.stdout.count("not begun: cancelled") == 2
