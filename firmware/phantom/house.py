@@ -1,6 +1,7 @@
 """House time on a device: the clock, whom it asks, whom it tells. A service of the device.
 
-`timekeeper` decides, `exchange` asks, `clock_server` tells; here they meet. A peer may name the
+`timekeeper` decides, `exchange` asks, `clock_server` tells; here they meet. A device of no house
+has no time: one of its own would be in the way when it is adopted. A peer may name the
 server to ask (`device.clock`), for a box that says nothing by beacons; once that one has been
 silent for some seconds the election is on again.
 """
@@ -84,7 +85,9 @@ class House:
         self._next_ms = ticks_add(now_ms, _ELECTION_MS)
         heard = self._exchange.fed != self._fed
         self._fed = self._exchange.fed
-        if not self._follows_named(heard, now_ms):
+        if not self._registrar.adopted:
+            self._keeper.wait(now_ms)
+        elif not self._follows_named(heard, now_ms):
             self._elect(heard, now_ms)
         self.clock.carry(ticks_us())
         self._tell(now_ms)

@@ -102,6 +102,11 @@ class Registrar:
 
     # What is known
 
+    @property
+    def adopted(self):
+        """Whether we belong to an installation."""
+        return self.me.installation != NO_INSTALLATION
+
     def peers(self):
         """All peers; the list is ours, to read."""
         return self._peers

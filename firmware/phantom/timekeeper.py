@@ -80,6 +80,10 @@ class Timekeeper:
             best = None
         return self._prefer(best, asked, synced, now_ms)
 
+    def wait(self, now_ms):
+        """This device belongs to no house: it listens anew once it does."""
+        self._began = now_ms
+
     def resign(self, now_ms):
         """Whoever was asked is not any more: what is believed carries on."""
         self._ask(None, ALONE, now_ms)
