@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from phantom.authority import Authority
@@ -20,19 +19,16 @@ from phantom.handshake import Handshake, StrangerError, WrongProtocolError
 from phantom.properties import Properties
 from phantom.rpc import INVALID_PARAMS, REFUSED, RpcError
 from phantom.uploads import Uploads
-from phantom.wire import CHUNK_FRAMES, RATE, audio, mux
+from phantom.wire import RATE, audio, mux
 from storagebox.conversation import Conversation
 from storagebox.installation import Membership
 from storagebox.streamer import tcp
 from storagebox.streamer.channels import Channels, GoodbyeError, Hello
 from storagebox.streamer.sweep import Sweep
 from tools.bench.beacon import Beacon
+from tools.bench.sink_ring import RING_BYTES, Arrivals, SinkRing
 from tools.demo.plan import INSTALLATION
 
-# A board without PSRAM: 256 ms of PCM16 stereo.
-RING_BYTES = 48 * 1024
-# A board tells a window that has moved by this many chunks.
-GRANT_CHUNKS = 4
 # RPC and uploads, as it suits a link's Channels.
 _GRANTS = (0, 8192, 0, mux.MESSAGE_WINDOW)
 
@@ -54,16 +50,6 @@ def member(identity: str, boot: int = 1, belongs: Mapping[str, str] = INSTALLATI
 def house_us() -> int:
     """House time of a box on this machine that carries on no other timeline."""
     return time.monotonic_ns() // 1000
-
-
-@dataclass
-class Arrivals:
-    """What one device got of the stream it plays."""
-
-    chunks: int = 0
-    missing: int = 0  # numbers jumped over
-    repeated: int = 0
-    slack_us: list[int] = field(default_factory=list[int])  # play time minus arrival, by chunk
 
 
 class _Uploader:
@@ -96,7 +82,6 @@ class Sink:
         self.boot = boot
         self._installation = installation
         self._address = address
-        self.arrivals = Arrivals()
         self.opened: list[dict[str, Any]] = []  # every renderer.open
         self.closed: list[dict[str, Any]] = []
         self.levels: list[dict[str, Any]] = []
@@ -114,7 +99,6 @@ class Sink:
             self.properties.declare(name, value)
         self.properties.declare("renderer.note", "", writable=str)
         self.topology = Authority(identity)
-        self._played = 0  # blocks of the stream
         self._info = {
             "id": identity,
             "name": identity,
@@ -126,7 +110,7 @@ class Sink:
             "codecs": list(codecs),
             "rate": RATE,
         }
-        self._ring_bytes = ring_bytes
+        self._ring = SinkRing(ring_bytes)
         self._on_chunk: Callable[[int, bytes], object] | None = None
         self._sweep = sweep
         self._listener = tcp.listen(address, port)
@@ -151,18 +135,13 @@ class Sink:
         self.uploads = Uploads(lambda kind: self.refused.update([kind]))
         self._uploader = _Uploader(self.rpc)
         self.uploads.serve(self._uploader)
-        # The stream it plays
-        self._stream = 0
-        self._start_us = 0
-        self._held: deque[tuple[int, int]] = deque()  # number and bytes of chunks not yet played
-        self._used = 0
-        self._took = 0  # bytes of the chunk that came last
-        self._next = 0  # the chunk expected
-        self._received = 0  # AUDIO payload bytes of this connection
-        self._granted = 0
-        self._fed = False  # on this connection
         sweep.add(self._listener.fileno(), self._accept)
         self._beacon = self._new_beacon()
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """What came of the stream it was told to play."""
+        return self._ring.arrivals
 
     @property
     def session(self) -> str:
@@ -189,8 +168,7 @@ class Sink:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection = connection
         self._channels = self._new_channels()
-        self._received = self._granted = 0
-        self._fed = False
+        self._ring.connected()
         self._sweep.add(connection.fileno(), self._readable)
 
     def _readable(self, _: int) -> None:
@@ -237,7 +215,7 @@ class Sink:
         self._beacon.close()
         self.boot += 1
         self._info["boot"] = self.boot
-        self._stream = 0
+        self._ring.stream = 0
         self.state = "idle"
         for name, value in _PROPERTIES.items():
             self.properties.set(name, value)
@@ -304,38 +282,31 @@ class Sink:
 
     def _open(self, **params: Any) -> dict[str, int]:
         self.opened.append(params)
-        if (params["stream"], params["start_us"]) != (self._stream, self._start_us):
-            self.arrivals = Arrivals()
-            self._stream = params["stream"]
-            self._start_us = params["start_us"]
-            self._next = params["first_chunk"]
-            self._held.clear()
-            self._used = 0
-            self._played = 0
+        ring = self._ring
+        ring.open(params["stream"], params["start_us"], params["first_chunk"])
         self.state = "playing"
-        self.properties.set("renderer.stream", self._stream)
+        self.properties.set("renderer.stream", ring.stream)
         self.properties.set("renderer.session", params.get("session", ""))
         self.properties.set("renderer.reason", "")
-        self._fed = True
         self._let_go(house_us())
-        self._grant(self._received + self._ring_bytes - self._used)
-        return {"window_bytes": self._ring_bytes, "wants": self._next}
+        self._grant()
+        return {"window_bytes": ring.size, "wants": ring.wants}
 
     def _close(self, **params: Any) -> bool:
         self.closed.append(params)
-        if params["at_chunk"] is None and params["stream"] == self._stream:
+        if params["at_chunk"] is None and params["stream"] == self._ring.stream:
             self._end(params.get("reason", ""))
         return True
 
     def _end(self, reason: str) -> None:
         self.state = "idle"
-        self._stream = 0
+        self._ring.stream = 0
         self.properties.set("renderer.stream", None)
         self.properties.set("renderer.session", "")
         self.properties.set("renderer.reason", reason)
 
     def _chime(self, start_us: int, kind: str) -> bool:
-        if self._stream:
+        if self._ring.stream:
             raise RpcError(REFUSED, "music plays here: pause it first")
         self.chimes.append((start_us, kind))
         return True
@@ -362,7 +333,7 @@ class Sink:
         return {name: self.properties.get(f"renderer.{name}") for name in ("volume", "mute")}
 
     def _session(self, stream: int, session: str) -> bool:
-        if stream != self._stream:
+        if stream != self._ring.stream:
             raise RpcError(INVALID_PARAMS, f"stream {stream} is not open here")
         self.properties.set("renderer.session", session)
         return True
@@ -380,33 +351,12 @@ class Sink:
             takes.piece(self._uploader, message, 0, len(message), house_us() // 1000 & 0x3FFFFFFF)
 
     def _chunk(self, message: bytes) -> None:
-        self._received += len(message)
-        stream, codec, _, number = audio.parse_header(message)
-        if stream != self._stream:
-            return
-        if codec & audio.REPLACE:
-            self._truncate(number)
-        if len(message) == audio.HEADER_BYTES:
-            return
-        arrivals = self.arrivals
-        arrivals.chunks += 1
-        if number != self._next:
-            if number < self._next:
-                arrivals.repeated += 1
-                return
-            arrivals.missing += number - self._next
-        self._next = number + 1
-        self._took = len(message)
-        self._held.append((number, self._took))
-        self._used += self._took
-        play_us = self._start_us + number * CHUNK_FRAMES * 1_000_000 // RATE
-        arrivals.slack_us.append(play_us - house_us())
-        if self._on_chunk:
+        number = self._ring.take(message, house_us())
+        if number is not None and self._on_chunk:
             self._on_chunk(number, message[audio.HEADER_BYTES :])
 
-    def _grant(self, limit: int) -> None:
-        self._granted = limit
-        self._channels.grant(mux.AUDIO, limit)
+    def _grant(self) -> None:
+        self._channels.grant(mux.AUDIO, self._ring.grant())
 
     def play(self, now_us: int) -> None:
         """Let time pass: what has been played makes room for more."""
@@ -417,43 +367,32 @@ class Sink:
         self._beacon.tick()
         with suppress(OSError):
             self.flush()
-        if not self._stream or not self._fed:
+        if not self._ring.fed:
             return
         self._let_go(now_us)
-        limit = self._received + self._ring_bytes - self._used
-        if limit - self._granted >= max(1, GRANT_CHUNKS * self._took):
-            self._grant(limit)
+        if self._ring.tells:
+            self._grant()
             with suppress(OSError):
                 self.flush()
 
     def _let_go(self, now_us: int) -> None:
-        if self.wedged:
-            return
-        due = (now_us - self._start_us) * RATE // (CHUNK_FRAMES * 1_000_000)
-        while self._held and self._held[0][0] < due:
-            self._used -= self._held.popleft()[1]
-            self._played += 1
-
-    def _truncate(self, number: int) -> None:
-        while self._held and self._held[-1][0] >= number:
-            self._used -= self._held.pop()[1]
-        self._next = min(self._next, number)
+        if not self.wedged:
+            self._ring.let_go(now_us)
 
     def report(self) -> None:
         """Send a report such as boards send."""
         if self.box is None or self.frozen:
             return
-        held_ms = len(self._held) * CHUNK_FRAMES * 1000 // RATE
-        waits = self._stream and not self._played and not self._held
-        numbers = {"buffer_ms": held_ms, "rtt_us": 300, "rtt_p95_us": 500, "error_us": 0}
-        numbers |= {"underruns": 0, "realigns": 0, "played_blocks": self._played}
+        ring = self._ring
+        numbers = {"buffer_ms": ring.held_ms, "rtt_us": 300, "rtt_p95_us": 500, "error_us": 0}
+        numbers |= {"underruns": 0, "realigns": 0, "played_blocks": ring.played}
         more = {"fill": 0, "late_chunks": 0, "trims": 0, "heap_free": 60000, "loop_max_us": 900}
         clock_facts = {"offset_us": 0, "skew_ppb": 0, "clock_samples": 64, "house_us": house_us()}
         self.rpc.notify(
             "renderer.report",
             {
-                "state": "waiting" if waits else self.state,
-                "stream": self._stream or None,
+                "state": "waiting" if ring.waits else self.state,
+                "stream": ring.stream or None,
                 **numbers,
                 **more,
                 **clock_facts,
