@@ -12,7 +12,7 @@ import pytest
 from boards.emulated.board import EmulatedBoard
 from tests import loopback
 from tests.boards.driver import ClockServer
-from tools.demo.plan import INSTALLATION
+from tools.demo.installation import INSTALLATION
 
 
 @pytest.fixture(scope="session")

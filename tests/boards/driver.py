@@ -17,7 +17,7 @@ import numpy as np
 from phantom.handshake import Handshake
 from phantom.wire import CHUNK_FRAMES, LINK_PORT, RATE, audio, clock, mux
 from storagebox.installation import Membership
-from tools.bench.sink import member
+from tools.demo.installation import member
 
 CONNECT_SECONDS = 10.0
 

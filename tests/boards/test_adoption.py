@@ -22,7 +22,7 @@ from storagebox.box import Box
 from storagebox.installation import Membership
 from tests.boards.driver import Driver, wait_for
 from tests.standins import until
-from tools.bench.sink import member
+from tools.demo.installation import member
 
 MakeBoard = Callable[..., EmulatedBoard]
 

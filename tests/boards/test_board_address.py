@@ -12,7 +12,7 @@ from boards.emulated.network import VirtualNetwork
 from phantom.wire import mux
 from tests.networks import open_network
 from tools.bench.watcher import Watcher
-from tools.demo.plan import INSTALLATION
+from tools.demo.installation import INSTALLATION
 
 
 def _box(network: VirtualNetwork, name: str, address: str) -> Watcher:

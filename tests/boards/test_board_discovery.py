@@ -9,9 +9,8 @@ from contextlib import asynccontextmanager
 
 from boards.emulated.board import EmulatedBoard
 from phantom.wire import mux
-from storagebox.installation import Membership
 from storagebox.registrar import Registrar
-from tools.demo.plan import INSTALLATION
+from tools.demo.installation import member
 
 MakeBoard = Callable[..., EmulatedBoard]
 PATIENCE = 20.0
@@ -19,13 +18,7 @@ PATIENCE = 20.0
 
 @asynccontextmanager
 async def _box(address: str) -> AsyncIterator[Registrar]:
-    member = Membership(
-        "box",
-        bytes.fromhex(INSTALLATION["id"]),
-        bytes.fromhex(INSTALLATION["key"]),
-        "home",
-    )
-    box = Registrar(member, role=mux.ROLE_BOX, name="box", address=address)
+    box = Registrar(member("box"), role=mux.ROLE_BOX, name="box", address=address)
     await box.start()
     try:
         yield box

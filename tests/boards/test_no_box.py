@@ -16,7 +16,7 @@ from boards.emulated.board import EmulatedBoard
 from storagebox import installation
 from storagebox.identify import identify
 from tests.boards.driver import Driver, wait_for
-from tools.bench.sink import member
+from tools.demo.installation import member
 
 MakeBoard = Callable[..., EmulatedBoard]
 

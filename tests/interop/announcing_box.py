@@ -9,7 +9,7 @@ from phantom.wire import CLOCK_PORT, mux
 from storagebox.journal import Journal
 from storagebox.registrar import Registrar
 from storagebox.registrar.dnssd import Announcement
-from tools.bench.standin import member
+from tools.demo.installation import member
 
 
 async def main() -> None:

@@ -12,8 +12,8 @@ from storagebox.streamer.channels import Hello
 from storagebox.streamer.link import Link
 from storagebox.streamer.sweep import Sweep
 from tests.standins import standins, until
-from tools.bench.sink import Sink, member
-from tools.demo.plan import INSTALLATION
+from tools.bench.sink import Sink
+from tools.demo.installation import INSTALLATION, member
 
 
 class Linked:

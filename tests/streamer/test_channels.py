@@ -8,7 +8,7 @@ from phantom.handshake import Handshake, StrangerError, WrongProtocolError
 from phantom.wire import PROTOCOL, audio, mux
 from storagebox.streamer import channels
 from storagebox.streamer.channels import Channels, GoodbyeError, Hello
-from tools.bench.sink import member
+from tools.demo.installation import member
 
 
 def _ours() -> Handshake:

@@ -18,7 +18,7 @@ from storagebox.streamer.endings import LinkCounters
 from storagebox.streamer.sweep import Sweep
 from tests.standins import standins, until
 from tests.streamer.linked import Linked, linked, pair
-from tools.bench.sink import member
+from tools.demo.installation import member
 
 
 def test_both_ends_learn_who_the_other_is():

@@ -26,7 +26,8 @@ from tools.bench.settling import VirtualHouse
 from tools.bench.steps import Steps
 from tools.bench.watcher import Unseen, Watcher
 from tools.demo.arguments import Parser, count
-from tools.demo.plan import INSTALLATION, NETWORK
+from tools.demo.installation import INSTALLATION
+from tools.demo.plan import NETWORK
 from tools.measure import figures
 
 MS = 1_000_000

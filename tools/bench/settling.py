@@ -15,7 +15,7 @@ from boards.emulated.network.profiles import profile_named
 from phantom.peer import Peer
 from phantom.registrar import Me, Registrar
 from phantom.wire import DISCOVERY_PORT, mux
-from tools.bench.standin import member
+from tools.demo.installation import member
 
 MS = 1_000_000
 MAILBOX = 6

@@ -21,13 +21,12 @@ from phantom.rpc import INVALID_PARAMS, REFUSED, RpcError
 from phantom.uploads import Uploads
 from phantom.wire import RATE, audio, mux
 from storagebox.conversation import Conversation
-from storagebox.installation import Membership
 from storagebox.streamer import tcp
 from storagebox.streamer.channels import Channels, GoodbyeError, Hello
 from storagebox.streamer.sweep import Sweep
 from tools.bench.beacon import Beacon
 from tools.bench.sink_ring import RING_BYTES, Arrivals, SinkRing
-from tools.demo.plan import INSTALLATION
+from tools.demo.installation import INSTALLATION, member
 
 # RPC and uploads, as it suits a link's Channels.
 _GRANTS = (0, 8192, 0, mux.MESSAGE_WINDOW)
@@ -39,12 +38,6 @@ _PROPERTIES: dict[str, Any] = {
     "renderer.session": "",
     "renderer.reason": "",
 }
-
-
-def member(identity: str, boot: int = 1, belongs: Mapping[str, str] = INSTALLATION) -> Membership:
-    """A membership of an installation, by default the one that emulated houses share."""
-    installation, key = bytes.fromhex(belongs["id"]), bytes.fromhex(belongs["key"])
-    return Membership(identity, installation, key, belongs["name"], boot)
 
 
 def house_us() -> int:

@@ -20,15 +20,8 @@ from typing import Any
 
 from phantom.peer import Peer
 from phantom.wire import mux
-from storagebox.installation import Membership
 from storagebox.registrar import Registrar
-from tools.demo.plan import INSTALLATION
-
-
-def member(identity: str, boot: int = 1) -> Membership:
-    """A membership of the emulated installation."""
-    key, installation = bytes.fromhex(INSTALLATION["key"]), bytes.fromhex(INSTALLATION["id"])
-    return Membership(identity, installation, key, INSTALLATION["name"], boot)
+from tools.demo.installation import member
 
 
 def _tell(kind: str, identity: str, reason: str = "", addresses: list[str] | None = None) -> None:

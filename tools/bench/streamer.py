@@ -32,7 +32,7 @@ from storagebox.coordinator.terms import LADDER
 from tools.bench import music
 from tools.bench.command import command
 from tools.demo.arguments import Parser, seconds
-from tools.demo.plan import INSTALLATION
+from tools.demo.installation import INSTALLATION
 from tools.progress import Step
 
 # A chunk must be there so long before it sounds: the longest stall of a good wireless network.

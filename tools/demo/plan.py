@@ -20,9 +20,6 @@ NETWORK = "10.77.0"
 BOX_NUMBER = 2
 FIRST_BOARD_NUMBER = 11
 
-# What boards, boxes and stand-ins of emulated houses share: no secret, and no home's.
-INSTALLATION = {"id": "70686e746f6d0001", "key": "5a" * 32, "name": "emulated"}
-
 
 def subnet_of(profile: str, loopback: str = LOOPBACK) -> str:
     """The first three numbers of a house's addresses, by its network profile."""
