@@ -12,8 +12,9 @@ import httpx
 import orjson
 import pytest
 
+from storagebox.search.engine import highlight
 from storagebox.search.server import routes
-from storagebox.search.server.resources import objects
+from storagebox.search.server.resources import objects, searching
 from storagebox.search.server.secured import sign
 from tests.search.server.conftest import ADMIN, APP, Api
 
@@ -209,6 +210,59 @@ def test_a_cursor_that_somebody_made_opens_nothing(api: Api, content: Any) -> No
     answer = api("POST", "/1/indexes/forged/browse", {"cursor": cursor}, key=key)
     assert answer.status_code in (200, 400)
     assert all(hit["year"] < 1970 for hit in answer.json().get("hits", ()))
+
+
+def test_a_page_beyond_all_numbers_is_empty(api: Api) -> None:
+    api.save("paged")
+    asked = {"page": (1 << 63) - 1, "hitsPerPage": 1000}
+    assert api.ok("POST", "/1/indexes/paged/query", asked)["hits"] == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"highlightPreTag": "x" * 513},
+        {"snippetEllipsisText": "x" * 513},
+        {"attributesToHighlight": [str(number) for number in range(1001)]},
+        {"attributesToSnippet": ["title:5"] * 1001},
+        {"facets": ["artist"] * 1001},
+    ],
+)
+def test_what_each_hit_would_be_gone_through_for_is_bounded(
+    api: Api, asked: dict[str, Any]
+) -> None:
+    api.save("shown")
+    status, message = api.refused("POST", "/1/indexes/shown/query", asked)
+    assert (status, message[:17]) == (400, "Invalid value for")
+
+
+def test_as_many_replicas_as_a_body_holds_are_refused_at_once(api: Api) -> None:
+    replicas = {"replicas": [f"replica{number}" for number in range(200_000)]}
+    status, message = api.refused("PUT", "/1/indexes/many/settings", replicas)
+    assert status == 400
+    assert message.endswith("expected an array of at most 1000 strings")
+
+
+def test_answers_to_several_searches_are_bounded_together(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.save("large", [{"objectID": str(number), "text": "x" * 1000} for number in range(10)])
+    asked = {"requests": [{"indexName": "large", "attributesToHighlight": []}] * 5}
+    assert len(api.ok("POST", "/1/indexes/*/queries", asked)["results"]) == 5
+    monkeypatch.setattr(searching, "_MAX_BYTES", 25_000)
+    status, message = api.refused("POST", "/1/indexes/*/queries", asked)
+    assert status == 400
+    assert message.startswith("requests: the answers to the first 3 take more than")
+
+
+def test_marks_do_not_make_an_answer_many_times_as_long(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.save("marked", [{"objectID": str(number), "text": f"a {number} " * 9} for number in "123"])
+    monkeypatch.setattr(highlight, "_MAX_ADDED", 100)
+    hits = api.ok("POST", "/1/indexes/marked/query", {"query": "a", "highlightPreTag": "<" * 10})
+    marks = [hit["_highlightResult"]["text"]["value"].count("<" * 10) for hit in hits["hits"]]
+    assert marks == [9, 0, 0]
 
 
 def test_settings_that_many_change_at_once_are_all_merged(api: Api) -> None:

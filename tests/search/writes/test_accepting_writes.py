@@ -206,6 +206,7 @@ def test_dictionaries_have_three_names_and_two_actions() -> None:
         ("plurals", {}),
         ("plurals", {"requests": [{"action": "addEntry", "body": {}}]}),
         ("plurals", {"requests": [{"action": "swap", "body": entry}]}),
+        ("plurals", {"requests": [{"action": "addEntry", "body": {**entry, "language": []}}]}),
     ):
         assert refusal(accepting.dictionary_batch, name, wrong)["status"] == 400
     off = {"disableStandardEntries": {"plurals": {"fr": True}, "stopwords": None}}

@@ -9,6 +9,9 @@ from storagebox.search.engine.grades import is_exact
 from storagebox.search.engine.slots import Wanted
 from storagebox.search.engine.text import Token, Tokenizer
 
+_MAX_ADDED: Final = 32 << 20
+"""Characters of marks in one answer; beyond them, texts are shown without."""
+
 
 class Marker:
     """Marks a query's words in text. `words` are all its readings' words; `originals` as typed.
@@ -37,6 +40,7 @@ class Marker:
         self._before, self._after = before, after
         self._words: dict[str, _Match] = {}
         self._texts: dict[str, dict[str, Any]] = {}
+        self._added = 0
 
     def match(self, word: str) -> _Match:
         """How many characters of a record's word matched, and which words of the query."""
@@ -64,7 +68,7 @@ class Marker:
         """A text with what matched between the tags, and how much of the query that is."""
         found = self._texts.get(text)
         if found is None:
-            if self._may_match(text):
+            if self._added < _MAX_ADDED and self._may_match(text):
                 found = self.described(text, self._tokenizer.spans(text))
             else:
                 found = _unmatched(text)
@@ -102,8 +106,10 @@ class Marker:
         if not matched:
             return _unmatched(text)
         parts.append(text[at:])
+        value = "".join(parts)
+        self._added += len(value) - len(text)
         return {
-            "value": "".join(parts),
+            "value": value,
             "matchLevel": "full" if len(matched) == len(self._originals) else "partial",
             "fullyHighlighted": whole,
             "matchedWords": [self._originals[each] for each in sorted(matched)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,16 +39,18 @@ def _window(marker: Marker, tokens: Sequence[Token], words: int) -> tuple[int, i
     matched = [marker.match(token.word)[1] for token in tokens]
     hits = [at for at, which in enumerate(matched) if which]
     best, begin, end = 0, 0, 0
-    for order, at in enumerate(hits):
-        seen: set[int] = set()
-        reach = at
-        for other in hits[order:]:
-            if other >= at + words:
-                break
-            seen |= matched[other]
-            reach = other
+    seen: Counter[int] = Counter()  # how often each word is in the window
+    ahead = 0
+    for at in hits:
+        while ahead < len(hits) and hits[ahead] < at + words:
+            seen.update(matched[hits[ahead]])
+            ahead += 1
         if len(seen) > best:
-            best, begin, end = len(seen), at, reach
+            best, begin, end = len(seen), at, hits[ahead - 1]
+        seen.subtract(matched[at])
+        for word in matched[at]:
+            if not seen[word]:
+                del seen[word]
     if not best:
         return 0, words
     spare = words - (end - begin + 1)

@@ -181,30 +181,32 @@ def parse_numeric_attributes(entries: Sequence[str]) -> tuple[NumericAttribute, 
 
 def parse_replicas(entries: Sequence[str]) -> tuple[Replica, ...]:
     """`replicas`, with `virtual` around the names of those that share the primary's records."""
-    found: list[Replica] = []
+    found: dict[str, Replica] = {}
     for entry in entries:
         modifier, inside = _unwrapped(entry, "replicas", ("virtual",))
         name = _one_name(inside, "replicas")
-        if any(each.name == name for each in found):
+        if name in found:
             raise LanguageError(f"replicas: {name!r} is there twice")
-        found.append(Replica(name, modifier is not None))
-    return tuple(found)
+        found[name] = Replica(name, modifier is not None)
+    return tuple(found.values())
 
 
 def parse_snippets(entries: Sequence[str]) -> tuple[Snippet, ...]:
-    """`attributesToSnippet`: `name` or `name:words`."""
-    found: list[Snippet] = []
+    """`attributesToSnippet`: `name` or `name:words`; of several for one name the last counts."""
+    found: dict[str, Snippet] = {}
     for entry in entries:
         name, colon, words = entry.rpartition(":")
         if not colon:
-            found.append(Snippet(entry.strip(), DEFAULT_SNIPPET_WORDS))
+            name = entry.strip()
+            found[name] = Snippet(name, DEFAULT_SNIPPET_WORDS)
         elif words.strip().isascii() and words.strip().isdigit() and len(words) < 9:
-            found.append(Snippet(name.strip(), min(int(words), MAX_SNIPPET_WORDS)))
+            name = name.strip()
+            found[name] = Snippet(name, min(int(words), MAX_SNIPPET_WORDS))
         else:
             raise LanguageError(
                 f"attributesToSnippet: {entry!r}: behind the colon stands a number of words"
             )
-    return tuple(found)
+    return tuple(found.values())
 
 
 def parse_selection(entries: Sequence[str]) -> Selection:

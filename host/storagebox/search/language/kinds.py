@@ -167,13 +167,25 @@ def _strings() -> Kind:
     return Kind(expected, check, json_or_text)
 
 
+MAX_NAMED = 1000
+"""Attributes that one parameter may name: every record or hit is gone through for each."""
+
+
 def strings_as(parse: Callable[[Sequence[str]], object]) -> Kind:
-    """A list of strings that `parse` makes something of, or raises LanguageError about."""
+    """Up to MAX_NAMED strings that `parse` makes something of, or raises LanguageError about."""
 
     def check(name: str, value: object) -> object:
-        return parse(cast("tuple[str, ...]", STRINGS.check(name, value)))
+        found = cast("tuple[str, ...]", STRINGS.check(name, value))
+        if len(found) > MAX_NAMED:
+            refuse(name, f"an array of at most {MAX_NAMED} strings")
+        return parse(found)
 
     return Kind("an array of strings", check, json_or_text)
+
+
+def _names(listed: Sequence[str]) -> tuple[str, ...]:
+    """A name that comes twice counts once."""
+    return tuple(dict.fromkeys(listed))
 
 
 def choices(*values: str) -> Kind:
@@ -371,6 +383,7 @@ MODE = _mode()
 TEXT = _text()
 BOOLEAN = _boolean()
 STRINGS = _strings()
+NAMES = strings_as(_names)
 LANGUAGE_LIST = _languages()
 LANGUAGES_OR_BOOLEAN = _languages_or_boolean()
 DISTINCT = _distinct()

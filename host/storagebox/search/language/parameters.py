@@ -142,7 +142,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("sumOrFiltersScores", _SEARCH, BOOLEAN, False),
     Parameter("numericAttributesForFiltering", _SETTINGS, attributes.NUMERIC_ATTRIBUTES, ()),
     # Facets.
-    Parameter("facets", _SEARCH, STRINGS, ()),
+    Parameter("facets", _SEARCH, kinds.NAMES, ()),
     Parameter("maxValuesPerFacet", _BOTH, integer(0, 1000), 100),
     Parameter("sortFacetValuesBy", _BOTH, choice("count", "alpha"), "count"),
     Parameter("facetingAfterDistinct", _SEARCH, BOOLEAN, False),
@@ -157,12 +157,15 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("cursor", Where.BROWSE, TEXT, ""),
     # What is shown.
     Parameter(
-        "attributesToHighlight", _BOTH, STRINGS, note="not given: every searchable attribute"
+        "attributesToHighlight",
+        _BOTH,
+        kinds.NAMES,
+        note="not given: every searchable attribute",
     ),
     Parameter("attributesToSnippet", _BOTH, attributes.SNIPPETS, ()),
-    Parameter("highlightPreTag", _BOTH, TEXT, "<em>"),
-    Parameter("highlightPostTag", _BOTH, TEXT, "</em>"),
-    Parameter("snippetEllipsisText", _BOTH, TEXT, "…"),
+    Parameter("highlightPreTag", _BOTH, kinds.short_text(MAX_TEXT_BYTES), "<em>"),
+    Parameter("highlightPostTag", _BOTH, kinds.short_text(MAX_TEXT_BYTES), "</em>"),
+    Parameter("snippetEllipsisText", _BOTH, kinds.short_text(MAX_TEXT_BYTES), "…"),
     Parameter("restrictHighlightAndSnippetArrays", _BOTH, BOOLEAN, False),
     Parameter(
         "replaceSynonymsInHighlight",

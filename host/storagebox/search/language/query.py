@@ -20,6 +20,7 @@ from storagebox.search.language.filter_lists import (
 )
 from storagebox.search.language.filters import Groups, Node, conjunction, parse_filters
 from storagebox.search.language.geo import Box, Point, Polygon, Radius, Step
+from storagebox.search.language.kinds import MAX_INTEGER
 from storagebox.search.language.parameters import Where, allowed
 from storagebox.search.language.query_text import Part, parse_query_text
 from storagebox.search.language.settings import Settings, Shared
@@ -177,7 +178,7 @@ class Query(Shared):
         """How many hits come before the ones asked for."""
         if self.offset is not None or self.length is not None:
             return self.offset or 0
-        return self.page * self.hits_per_page
+        return min(self.page * self.hits_per_page, MAX_INTEGER)
 
     @property
     def count(self) -> int:

@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 import orjson
 
 from storagebox.search.language.errors import LanguageError
+from storagebox.search.language.languages import LANGUAGES
 from storagebox.search.language.parameters import Where
 from storagebox.search.language.query import Query
 from storagebox.search.language.rules import Rule
@@ -210,7 +211,9 @@ def save_items(index: str, scope: str, items: object, replace: bool, forward: bo
 def dictionary_batch(dictionary: str, body: object) -> DictionaryBatch:
     """Entries to add to a dictionary and to delete from it."""
     if dictionary not in DICTIONARIES:
-        raise Refused(f"dictionary: expected one of {', '.join(DICTIONARIES)}, not {dictionary!r}")
+        raise Refused(
+            f"dictionary: expected one of {', '.join(DICTIONARIES)}, not {dictionary!r:.40}"
+        )
     add: list[Mapping[str, Any]] = []
     gone: list[str] = []
     for position, request in enumerate(_field(body, "requests", list)):
@@ -221,6 +224,9 @@ def dictionary_batch(dictionary: str, body: object) -> DictionaryBatch:
             raise Refused(f"request {position}: objectID is missing: give it one")
         match fields.get("action"):
             case "addEntry":
+                language = entry.get("language")
+                if not isinstance(language, str) or language not in LANGUAGES:
+                    raise Refused(f"request {position}: unknown language {language!r:.40}")
                 add.append(entry)
             case "deleteEntry":
                 gone.append(object_id)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from time import perf_counter, thread_time
 from typing import Any, Final
 
+import orjson
+
 from storagebox.search.language.parameters import Where
 from storagebox.search.language.query import Query
 from storagebox.search.server.call import Call
@@ -23,6 +25,8 @@ _LONG_S: Final = 0.010
 _SMOOTHED: Final = 0.9
 # Beyond it, a search tells of what it has found so far, as Algolia's do.
 _BUDGET_MS: Final = 50.0
+# Of all answers to one request. A single search's are bounded by its records.
+_MAX_BYTES: Final = 128 << 20
 
 
 async def query(call: Call) -> Any:
@@ -48,7 +52,7 @@ async def queries(call: Call) -> Any:
     if strategy not in ("none", "stopIfEnoughMatches"):
         raise Refused("strategy: expected none or stopIfEnoughMatches")
     call.queries = len(requests)
-    results: list[Any] = []
+    answers = _Answers()
     enough = False
     for position, request in enumerate(requests):
         if not isinstance(request, dict) or not isinstance(request.get("indexName"), str):
@@ -59,17 +63,36 @@ async def queries(call: Call) -> Any:
             facet = params.pop("facet", None)
             if not isinstance(facet, str):
                 raise Refused(f"requests: number {position} is of type facet and names no facet")
-            results.append(await facet_values.found(call, name, facet, params))
+            answers.add(await facet_values.found(call, name, facet, params))
             continue
         params.pop("facet", None)
         if enough:
-            results.append(_unprocessed(call, name, params))
+            answers.add(_unprocessed(call, name, params))
             continue
         result = await search(call, name, params)
-        results.append(result)
+        answers.add(result)
         if strategy == "stopIfEnoughMatches":
             enough = len(result.get("hits", ())) >= result.get("hitsPerPage", 1)
-    return {"results": results}
+    return {"results": answers.results}
+
+
+class _Answers:
+    """Answers as JSON: what takes too much together is refused before it takes more."""
+
+    def __init__(self) -> None:
+        self.results: list[orjson.Fragment] = []
+        self._bytes = 0
+
+    def add(self, answer: Mapping[str, Any]) -> None:
+        """Take one more. Raises Refused."""
+        data = orjson.dumps(answer)
+        self.results.append(orjson.Fragment(data))
+        self._bytes += len(data)
+        if self._bytes > _MAX_BYTES:
+            raise Refused(
+                f"requests: the answers to the first {len(self.results)} take more than"
+                f" {_MAX_BYTES >> 20} MB: ask for fewer hits at once"
+            )
 
 
 async def search(call: Call, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
