@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from phantom.wire import audio, mux
-from storagebox.streamer import endings
-from storagebox.streamer.heartbeat import DEAD_S
+from storagebox.streamer import endings, heartbeat
 from storagebox.streamer.overtaking import STUCK_S, Progress
 from tests.standins import standins, until
 from tests.streamer.linked import linked
@@ -34,7 +35,13 @@ class Silent(asyncio.Protocol):
             self.peer.close()
 
 
-def test_a_connection_that_gets_stuck_amid_music_is_overtaken_by_another():
+@pytest.mark.parametrize("ping_after_s", [heartbeat.PING_AFTER_S, 0.0])
+def test_a_connection_that_gets_stuck_amid_music_is_overtaken_by_another(
+    ping_after_s: float, monkeypatch: pytest.MonkeyPatch
+):
+    # It is raced even after nothing could be said for so long that a ping is owed.
+    monkeypatch.setattr(heartbeat, "PING_AFTER_S", ping_after_s)
+
     async def story():
         loop = asyncio.get_running_loop()
         async with standins({"kitchen": audio.BOTH}, ring_bytes=1 << 22) as devices:
@@ -66,7 +73,7 @@ def test_a_connection_that_gets_stuck_amid_music_is_overtaken_by_another():
                 made.link.send_audio([frame] * 4000, 4000 * len(frame))
                 stood_still = loop.time()
                 await until(lambda: len(made.ups) == 2, "another connection takes over")
-                assert loop.time() - stood_still < DEAD_S
+                assert loop.time() - stood_still < heartbeat.DEAD_S
                 assert made.downs == [endings.OVERTAKEN]
                 assert (await made.link.call("device.info", {}))["id"] == "kitchen"
             relay.close()

@@ -362,14 +362,16 @@ class Link:
         beat.tick(now_s)
         if reason := beat.end_reason(now_s, self.up):
             self._drop(reason)
-        elif self.up and beat.owes(now_s):
+            return
+        amid_music = beat.amid_music(now_s)
+        if not self.up:
+            pass  # a device takes nothing but the handshake
+        elif beat.owes(now_s) or (amid_music and beat.probes(now_s)):
             self._ping()
-        elif beat.amid_music(now_s):
-            if self.up and beat.probes(now_s):  # before, a device takes nothing but the handshake
-                self._ping()
-            self._overtaking.watch(now_s)
-        elif self.up and beat.urges(now_s) and tcp.unacknowledged(sock):
+        elif not amid_music and beat.urges(now_s) and tcp.unacknowledged(sock):
             self._ping()  # behind a call that may have got lost
+        if amid_music:
+            self._overtaking.watch(now_s)
 
     def _ping(self) -> None:
         try:
