@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from phantom.wire import CHUNK_FRAMES
-from storagebox.sources.process import Place
+from storagebox.sources.progress import Place
 
 VERSION = 1
 # What devices keep.

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from phantom.wire import CHUNK_FRAMES, RATE
 from storagebox.journal import Journal
 from storagebox.sources.events import Event
-from storagebox.sources.process import Place
+from storagebox.sources.progress import Place
 from storagebox.streamer import formats
 from storagebox.streamer.house_clock import HouseTime
 from storagebox.streamer.stream import Pcm, Stream

@@ -22,15 +22,14 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import phantom
 import storagebox
-from phantom.wire import RATE
 
-from .events import Ended, Event, Failed, Skipped, Track, from_message
+from .events import Event, Failed, Skipped, from_message
+from .progress import Place, Progress
 from .ring import PcmRing
 from .source import SourceError
 
@@ -60,34 +59,6 @@ RESTART_PAUSE_S = 0.5
 _WATCH_S = 0.25  # how often a stall is looked for
 
 
-@dataclass
-class Place:
-    """Where an item of a session begins: its number, its path, and the session's frame."""
-
-    item: int
-    path: str
-    frame: int
-
-
-@dataclass
-class _Session:
-    """What is played, in enough detail to take it up again in another process."""
-
-    items: list[str]
-    generation: int
-    start_frame: int
-    accepted: asyncio.Future[None]
-    ended: bool = False
-    # The item being rendered, and the number of its first frame
-    item: int = 0
-    path: str = ""
-    item_frame: int = 0
-    # The item that was taken up again after a crash, and how many frames there were then
-    retried: int = -1
-    retried_frames: int = 0
-    places: list[Place] = field(default_factory=list[Place])  # in order, as items are opened
-
-
 class SourceProcess:
     """One source, as the box sees it. All methods belong to one event loop."""
 
@@ -103,7 +74,7 @@ class SourceProcess:
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Future[None] | None = None  # of the process that runs or starts
-        self._session: _Session | None = None
+        self._session: Progress | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._last_words = ""
 
@@ -139,7 +110,7 @@ class SourceProcess:
         """
         self._forget()
         accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        session = _Session(list(items), self.ring.flush(), start_frame, accepted)
+        session = Progress(list(items), self.ring.flush(), start_frame, accepted)
         if place is not None:
             session.item, session.item_frame = place.item, place.frame
         self._session = session
@@ -159,11 +130,7 @@ class SourceProcess:
 
     def place_at(self, frame: int) -> Place | None:
         """The item in which a frame of the session lies; None before anything has been opened."""
-        found = None
-        for place in self._session.places if self._session else ():
-            if found is None or place.frame <= frame:
-                found = place
-        return found
+        return self._session.place_at(frame) if self._session else None
 
     async def stop(self) -> None:
         """Plays nothing any more: the ring is empty from this call on."""
@@ -202,17 +169,9 @@ class SourceProcess:
             return False
         return ready.exception() is None
 
-    def _order(self, session: _Session) -> None:
+    def _order(self, session: Progress) -> None:
         """Has the session played, from where it is: at its start, or after a crash."""
-        self._send(
-            {
-                "play": session.items,
-                "generation": session.generation,
-                "first_item": session.item,
-                "first_frame": session.item_frame,
-                "start_frame": self._next_frame(session),
-            }
-        )
+        self._send(session.order(self._next_frame(session)))
 
     def _send(self, order: dict[str, Any]) -> None:
         process = self._process
@@ -220,15 +179,14 @@ class SourceProcess:
             with suppress(ConnectionError):
                 process.stdin.write(json.dumps(order).encode() + b"\n")
 
-    def _next_frame(self, session: _Session) -> int:
+    def _next_frame(self, session: Progress) -> int:
         """The number of the session's first frame that has not been in the ring yet."""
         return session.start_frame + self.ring.available + self.ring.position
 
     def _forget(self) -> None:
         session, self._session = self._session, None
         if session is not None and not session.accepted.done():
-            session.accepted.set_exception(SourceError("something else is to be played"))
-            session.accepted.exception()  # whether or not anybody waits for it
+            session.refuse("something else is to be played")
         while not self._events.empty():
             self._events.get_nowait()
 
@@ -322,7 +280,7 @@ class SourceProcess:
             ready = self._is_ready
             frame = session and self._next_frame(session)
             now = (session and session.generation, frame, ready)
-            idle = session is None or session.ended or not session.accepted.done()
+            idle = session is None or session.idle
             if idle or now != progress or self.ring.room < self.ring.capacity // 4:
                 progress, since = now, loop.time()
             elif not ready:  # it was started anew
@@ -343,25 +301,19 @@ class SourceProcess:
         if session is None or session.ended:
             return
         frames = self._next_frame(session)
-        again = session.retried == session.item and frames - session.retried_frames < RATE
-        session.retried, session.retried_frames = session.item, frames
-        if not again:
+        if not session.crashed(frames):
             return
         if not session.path:
             self._give_up(session, f"source {self.module} fails: {self._words()}")
             return
         reason = f"the decoder fails on it ({_status(status)})"
         self._events.put_nowait(Skipped(session.path, reason))
-        session.item += 1
-        session.path = ""
-        if frames > session.start_frame:
-            session.item_frame = frames
+        session.skip(frames)
 
-    def _give_up(self, session: _Session, reason: str) -> None:
+    def _give_up(self, session: Progress, reason: str) -> None:
         """Nothing more will come of a session, and no process is writing."""
         if not session.accepted.done():
-            session.accepted.set_exception(SourceError(reason))
-            session.accepted.exception()  # whether or not anybody waits for it
+            session.refuse(reason)
             self._session = None
             return
         session.ended = True
@@ -389,23 +341,11 @@ class SourceProcess:
         elif kind == "refused":
             self._give_up(session, str(message["reason"]))
         elif kind == "opening":
-            session.item, session.path = int(message["index"]), str(message["path"])
-            session.item_frame = int(message["frame"])
-            session.places.append(Place(session.item, session.path, session.item_frame))
+            session.opening(int(message["index"]), str(message["path"]), int(message["frame"]))
         else:
-            self._told(session, from_message(message))
-
-    def _told(self, session: _Session, event: Event | None) -> None:
-        if isinstance(event, Track):
-            session.item_frame = event.first_frame
-            if session.places:
-                session.places[-1].frame = event.first_frame
-            if session.retried == session.item and event.first_frame < session.retried_frames:
-                return  # taken up again in the middle: its beginning has been told
-        if isinstance(event, Ended | Failed):
-            session.ended = True
-        if event is not None:
-            self._events.put_nowait(event)
+            event = from_message(message)
+            if event is not None and session.is_news(event):
+                self._events.put_nowait(event)
 
     def _words(self) -> str:
         return self._last_words or "it says nothing about it"
