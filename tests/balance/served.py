@@ -31,8 +31,7 @@ def nodes(policy: Policy, weights: Sequence[float | None] | int, now: float = 0.
 def begin(picker: Picker, now: float = 0.0, key: bytes | None = None) -> Node:
     """Pick as a balancer does."""
     node = picker.pick(now, key)
-    node.in_flight += 1
-    node.picked += 1
+    node.began(now)
     return node
 
 
@@ -46,6 +45,10 @@ def end(
 ) -> None:
     """End a request as a balancer does."""
     node.in_flight -= 1
+    if outcome is Outcome.SUCCESS:
+        node.answered(now)
+    else:
+        node.unanswered -= 1
     node.failed += outcome.blames_server
     if policy.measure is not None:
         policy.measure.ended(node, latency_s, outcome, report, now)
@@ -69,6 +72,5 @@ def fresh(
 def tell(policy: Policy, servers: Sequence[Node], now: float, *reports: LoadReport) -> None:
     """Each of the servers answers a request, with its report."""
     for node, report in zip(servers, reports, strict=True):
-        node.in_flight += 1
-        node.picked += 1
+        node.began(now)
         end(policy, node, now, 0.01, report=report)

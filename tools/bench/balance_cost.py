@@ -126,7 +126,8 @@ def picks_per_second(policy: Policy, size: int, *, probes: bool = False) -> floa
             node.load = policy.measure.fresh(0.0)
             node.in_flight = 1
             policy.measure.ended(node, 0.01, Outcome.SUCCESS, _report(i), 0.0)
-        node.in_flight = i % 3
+        node.in_flight = node.unanswered = i % 3
+        node.quiet_s = 0.0 if i % 4 == 0 else 0.06  # some answer later than usual
     picker = policy.picker(nodes, None, Random(1), 0.0)
     if isinstance(picker, Prober):
         return _probing_per_second(picker, probes=probes)

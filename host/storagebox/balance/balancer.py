@@ -59,7 +59,7 @@ class Pick:
     def answered(self, now: float) -> None:
         """The answer has begun to come. Latency is counted up to here, and to the end where nobody
         says this: how long a client takes to read a body is no measure of its server."""
-        self.answered_s = now
+        self._balancer._answered(self, now)  # pyright: ignore[reportPrivateUsage]
 
     def outpaced(self, now: float) -> None:
         """A hedge, sent later to another server, has been answered first. `done` is still due."""
@@ -185,8 +185,7 @@ class Balancer:
             if now >= self._again_s:
                 self._renew(now)
             node, reason = self._choose(now, key, tried, safe)
-            node.in_flight += 1
-            node.picked += 1
+            node.began(now)
             if self._health.began(node, now, trial=reason == "probation"):
                 self._assess(now)
         self._observer.picked(node, reason)
@@ -224,6 +223,12 @@ class Balancer:
             )
         return f"no endpoint: all {len(self._nodes)} servers drain (weight 0); give one a weight"
 
+    def _answered(self, pick: Pick, now: float) -> None:
+        with self._lock:
+            if pick.open and pick.answered_s is None:
+                pick.node.answered(self._monotonic(now))
+            pick.answered_s = now
+
     def _outpaced(self, pick: Pick, now: float) -> None:
         with self._lock:
             if not pick.open or pick.answered_s is not None:
@@ -244,6 +249,11 @@ class Balancer:
             ended_s = now if pick.answered_s is None else pick.answered_s
             latency_s = max(0.0, ended_s - pick.began_s)  # NaN is no time either
             node.in_flight -= 1
+            if pick.answered_s is None:
+                if outcome is Outcome.SUCCESS:
+                    node.answered(now)
+                else:
+                    node.unanswered -= 1
             if outcome.blames_server:
                 node.failed += 1
             if self._nodes.get(node.endpoint.id) is node:

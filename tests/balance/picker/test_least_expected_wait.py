@@ -140,8 +140,7 @@ def test_waits_with_parameters_out_of_range_are_refused(wrong: dict[str, float])
 def test_failing_is_no_work_and_makes_nobody_look_capable():
     servers, policy = told_lew([0, 1, 1], [0.01, 0.5, 0.5])  # 10,000 and 200 a second
     begun = servers[0]
-    begun.in_flight += 1
-    begun.picked += 1
+    begun.began(0.1)
     end(policy, begun, 0.1, outcome=Outcome.FAILURE)
     picker = policy.picker(servers, None, Random(1), 0.1)
     begin(picker, 0.1)

@@ -119,7 +119,10 @@ _STALLED = (
     by.hedging(by.ROUND_ROBIN),
     by.hedging(by.TWO_IN_FLIGHT),
     by.hedging(by.two_peak_ewma(10.0)),
+    by.LEAST_WAIT,
+    by.retrying(by.LEAST_WAIT),
     by.hedging(by.LEAST_WAIT),
+    by.hedging(by.LEAST_WAIT_PROBING),
 )
 
 STALL = Experiment(

@@ -17,6 +17,10 @@ are idle, by capacity ^ bias: capacities learnt of servers with little to do dif
 since more requests make a server look more capable (whatever else its processors do counts
 less), one of three idle servers would else get nearly all of them.
 
+A server that stands still tells nothing, so its last report stays good. That it is silent counts
+as requests, too (`load.expected_wait`): among three servers of which one stands still for 2 s, it
+catches a third of the requests that it would catch else.
+
 Six choices, as reports are old: two of them say little. And not all: many clients with the same
 old reports would go to the same server. With three servers all are looked at, with three hundred
 six.
@@ -146,6 +150,8 @@ class _Waits:
             if told.failures and (failures := told.failing(now, self._fading_s)):
                 own += failures
                 capacity = min(capacity, self._usual)  # failing is no work, and looks like power
+            if own and now - node.quiet_s > told.usual_s:
+                own += told.silence(node, now)
             if own < least_own:
                 best_own, least_own = node, own
             if told.in_flight < 0 or told.at_s < oldest_s:

@@ -8,7 +8,6 @@ what requests took lately, in a histogram whose halves rotate, so that the estim
 import threading
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from itertools import accumulate
 
 from storagebox.balance.retry.budget import Budget
 
@@ -65,8 +64,10 @@ class Latencies:
 
     def __init__(self, period_s: float = 10.0) -> None:
         self._period_s = period_s
-        self._older = [0] * (_BUCKETS + 1)
         self._newer = [0] * (_BUCKETS + 1)
+        self._both = [0] * (_BUCKETS + 1)  # with the older half
+        self._total = 0
+        self._highest = 0
         self._began_s: float | None = None
         self._lock = threading.Lock()
 
@@ -76,16 +77,22 @@ class Latencies:
         with self._lock:
             self._turn(now)
             self._newer[bucket] += 1
+            self._both[bucket] += 1
+            self._total += 1
+            if bucket > self._highest:
+                self._highest = bucket
 
     def quantile(self, share: float, now: float, *, enough: int = 1) -> float | None:
         """What `share` of the requests stayed within; `None` with fewer than `enough`."""
         with self._lock:
             self._turn(now)
-            counts = [a + b for a, b in zip(self._older, self._newer, strict=True)]
-        total = sum(counts)
-        if total < max(1, enough):
-            return None
-        bucket = bisect_left(list(accumulate(counts)), share * total)
+            total = self._total
+            if total < max(1, enough):
+                return None
+            # From the top: the shares that are asked for are near it.
+            enough_below, below, bucket, both = share * total, total, self._highest, self._both
+            while bucket and (below := below - both[bucket]) >= enough_below:
+                bucket -= 1
         return _EDGES[min(bucket, _BUCKETS - 1)]
 
     def _turn(self, now: float) -> None:
@@ -94,6 +101,9 @@ class Latencies:
         passed = now - self._began_s
         if passed < self._period_s:
             return
-        self._older = self._newer if passed < 2 * self._period_s else [0] * (_BUCKETS + 1)
+        older = self._newer if passed < 2 * self._period_s else [0] * (_BUCKETS + 1)
         self._newer = [0] * (_BUCKETS + 1)
+        self._both = older
+        self._total = sum(older)
+        self._highest = max((bucket for bucket, count in enumerate(older) if count), default=0)
         self._began_s = now
