@@ -111,19 +111,7 @@ class Sink:
         self._connection: socket.socket | None = None
         self._channels = self._new_channels()
         self.rpc = Conversation(self._send_rpc)
-        for name, method in (
-            ("device.info", lambda: self._info),
-            ("renderer.open", self._open),
-            ("renderer.close", self._close),
-            ("renderer.level", self._level),
-            ("renderer.session", self._session),
-            ("device.restart", self._restart),
-            ("chime.play", self._chime),
-            ("topology.get", self._topology_get),
-            ("topology.put", self._topology_put),
-        ):
-            self.rpc.serve(name, method)
-        self.rpc.publish(self.properties)
+        self._serve()
         self.refused = Counter[str]()  # pieces of uploads
         self.uploads = Uploads(lambda kind: self.refused.update([kind]))
         self._uploader = _Uploader(self.rpc)
@@ -272,6 +260,21 @@ class Sink:
         self.box = hello
 
     # Methods
+
+    def _serve(self) -> None:
+        for name, method in (
+            ("device.info", lambda: self._info),
+            ("renderer.open", self._open),
+            ("renderer.close", self._close),
+            ("renderer.level", self._level),
+            ("renderer.session", self._session),
+            ("device.restart", self._restart),
+            ("chime.play", self._chime),
+            ("topology.get", self._topology_get),
+            ("topology.put", self._topology_put),
+        ):
+            self.rpc.serve(name, method)
+        self.rpc.publish(self.properties)
 
     def _open(self, **params: Any) -> dict[str, int]:
         self.opened.append(params)

@@ -107,14 +107,7 @@ def serve(
     from storagebox.search.writes.quotas import Quota
 
     journal = Journal()
-    key: str | None = None
-    if admin_key_file is not None:
-        try:
-            key = admin_key_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as fault:
-            fail(f"search serve: {admin_key_file}: {fault}")
-        if not key:
-            fail(f"search serve: {admin_key_file}: it is empty: write a key into it")
+    key = None if admin_key_file is None else _admin_key(admin_key_file)
     registering: list[Registering] = []
     if register is not None:
         registering.append(_registering(register, advertise or host, weight))
@@ -147,6 +140,17 @@ def serve(
     finally:
         applications.close()
         service.turns.close()
+
+
+def _admin_key(file: Path) -> str:
+    """The key in a file; without one, this command ends."""
+    try:
+        key = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        fail(f"search serve: {file}: {fault}")
+    if not key:
+        fail(f"search serve: {file}: it is empty: write a key into it")
+    return key
 
 
 def _registering(place: str, address: str, weight: int) -> Registering:

@@ -91,26 +91,8 @@ def import_(
                 interrupted(f"search import: interrupted: {state}")
             fail(f"search import: {fault} ({state})", FAILED)
     progress.end()
-    result = importing.result
-    seconds = round(progress.seconds, 3)
-    if as_json:
-        show_json(
-            {
-                "index": index,
-                "taken": result.taken,
-                "bad": result.bad,
-                "faults": result.faults,
-                "broken": broken,
-                "seconds": seconds,
-                "task": result.task,
-            }
-        )
-    else:
-        rate = result.taken / max(progress.seconds, 0.001)
-        records = "record" if result.taken == 1 else "records"
-        bad = f"; {result.bad:,} bad" if result.bad else ""
-        print(f"{result.taken:,} {records} in {index}, {seconds:.1f} s ({rate:,.0f}/s){bad}")
-    if result.bad or broken:
+    _show_import(index, importing.result, broken, progress.seconds, as_json=as_json)
+    if importing.result.bad or broken:
         raise typer.Exit(FAILED)
 
 
@@ -230,6 +212,29 @@ def bench(context: typer.Context) -> None:
     from .development import run_tool
 
     run_tool("tools.bench.search", context.args)
+
+
+def _show_import(
+    index: str, result: Import, broken: list[str], seconds: float, *, as_json: bool
+) -> None:
+    """What has become of the rows; `broken` are the files that could not be read."""
+    if as_json:
+        show_json(
+            {
+                "index": index,
+                "taken": result.taken,
+                "bad": result.bad,
+                "faults": result.faults,
+                "broken": broken,
+                "seconds": round(seconds, 3),
+                "task": result.task,
+            }
+        )
+        return
+    rate = result.taken / max(seconds, 0.001)
+    records = "record" if result.taken == 1 else "records"
+    bad = f"; {result.bad:,} bad" if result.bad else ""
+    print(f"{result.taken:,} {records} in {index}, {seconds:.1f} s ({rate:,.0f}/s){bad}")
 
 
 def _left(index: str, result: Import, *, replace: bool) -> str:
