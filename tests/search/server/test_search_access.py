@@ -146,6 +146,23 @@ def test_a_key_gives_no_more_hits_at_once_than_it_says(api: Api) -> None:
     assert len(api.ok("POST", "/1/indexes/tracks/browse", {}, key=key)["hits"]) == 2
 
 
+def test_what_a_key_leaves_out_can_not_be_got_by_its_id_either(api: Api) -> None:
+    parent = api.key("search")
+    mine = secured(parent, filters="year > 1970", attributesToRetrieve="title")
+    assert api.ok("GET", "/1/indexes/tracks/heroes", key=mine) == {
+        "objectID": "heroes",
+        "title": "Heroes",
+    }
+    missing = (404, "ObjectID does not exist")
+    assert api.refused("GET", "/1/indexes/tracks/sun", key=mine) == missing
+    path = "/1/indexes/tracks/heroes?attributesToRetrieve=year"
+    assert api.ok("GET", path, key=mine) == {"objectID": "heroes", "title": "Heroes"}
+    requests = [{"indexName": "tracks", "objectID": each} for each in ("sun", "ashes")]
+    results = api.ok("POST", "/1/indexes/*/objects", {"requests": requests}, key=mine)["results"]
+    assert [each and each["objectID"] for each in results] == [None, "ashes"]
+    assert api.ok("GET", "/1/indexes/tracks/sun", key=parent)["artist"] == "The Beatles"
+
+
 def test_what_a_key_adds_can_not_be_taken_away_by_a_request(api: Api) -> None:
     key = api.key("search", queryParameters="filters=year%3C1978&hitsPerPage=1")
     body = {"filters": "year > 1900", "hitsPerPage": 20}

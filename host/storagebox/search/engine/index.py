@@ -191,6 +191,14 @@ class Index:
         records = self._records.read(snapshot.numbers(rows).tolist())
         return [str(record["objectID"]) for record in records]
 
+    def passes(self, object_id: str, wanted: Node | None) -> bool:
+        """Whether a filter lets a record through; none lets through all."""
+        if wanted is None:
+            return True
+        snapshot = self._snapshot
+        rows = snapshot.rows_of((object_id,))
+        return bool(holds(snapshot, wanted, rows).any())
+
     def tokens(self, text: str) -> Sequence[Token]:
         """The words of a text, as the index's settings have it."""
         return self._snapshot.layout.tokenizer.tokens(text)

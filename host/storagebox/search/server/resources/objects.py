@@ -103,13 +103,14 @@ async def delete(call: Call) -> Any:
 def _record(
     call: Call, name: str, object_id: str, params: Mapping[str, Any]
 ) -> dict[str, Any] | None:
+    """A record as far as the key shows it; what its filters leave out isn't there."""
     view = call.view(name)
     record = view.index.get(object_id)
-    if record is None:
+    # An index's own attributesToRetrieve is for searches.
+    asked = params or {"attributesToRetrieve": ["*"]}
+    query = Query.parse(asked, call.settings(name), over=call.grant.over)
+    if record is None or not view.index.passes(object_id, query.filters):
         return None
-    query = Query.parse(params, call.settings(name))
-    if not params:  # an index's own attributesToRetrieve is for searches
-        query = Query.parse({"attributesToRetrieve": ["*"]}, call.settings(name))
     return Hit(object_id, record).to_json(query)
 
 
