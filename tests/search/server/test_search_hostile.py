@@ -265,6 +265,19 @@ def test_marks_do_not_make_an_answer_many_times_as_long(
     assert marks == [9, 0, 0]
 
 
+def test_no_more_words_are_looked_at_for_marks_than_is_quick(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.save("looked", [{"objectID": each, "text": "one two three " * 9 + each} for each in "ab"])
+    monkeypatch.setattr(highlight, "_MAX_LOOKED_AT", 20)
+    asked = {"query": "three", "attributesToHighlight": [], "attributesToSnippet": ["text:4"]}
+    hits = api.ok("POST", "/1/indexes/looked/query", asked)["hits"]
+    assert [hit["_snippetResult"]["text"] for hit in hits] == [
+        {"value": "…<em>three</em> one two <em>three</em>…", "matchLevel": "full"},
+        {"value": "one two three one…", "matchLevel": "none"},
+    ]
+
+
 def test_settings_that_many_change_at_once_are_all_merged(api: Api) -> None:
     api.save("busy")
     patches = [

@@ -12,6 +12,9 @@ from storagebox.search.engine.text import Token, Tokenizer
 _MAX_ADDED: Final = 32 << 20
 """Characters of marks in one answer; beyond them, texts are shown without."""
 
+_MAX_LOOKED_AT: Final = 1 << 20
+"""Words of texts that are looked at for one answer, in a second or so; as above."""
+
 
 class Marker:
     """Marks a query's words in text. `words` are all its readings' words; `originals` as typed.
@@ -40,7 +43,7 @@ class Marker:
         self._before, self._after = before, after
         self._words: dict[str, _Match] = {}
         self._texts: dict[str, dict[str, Any]] = {}
-        self._added = 0
+        self._added = self._looked_at = 0
 
     def match(self, word: str) -> _Match:
         """How many characters of a record's word matched, and which words of the query."""
@@ -60,15 +63,25 @@ class Marker:
         found = self._words[word] = _Match(length, frozenset(which))
         return found
 
+    @property
+    def has_room(self) -> bool:
+        """Whether more texts may be marked in this answer."""
+        return self._added < _MAX_ADDED and self._looked_at < _MAX_LOOKED_AT
+
     def tokens(self, text: str) -> list[Token]:
         """The words of a text."""
         return self._tokenizer.tokens(text)
+
+    def matched(self, tokens: Sequence[Token]) -> list[frozenset[int]]:
+        """Which words of the query each of some words is."""
+        self._looked_at += len(tokens)
+        return [self.match(token.word).which for token in tokens]
 
     def marked(self, text: str) -> dict[str, Any]:
         """A text with what matched between the tags, and how much of the query that is."""
         found = self._texts.get(text)
         if found is None:
-            if self._added < _MAX_ADDED and self._may_match(text):
+            if self.has_room and self._may_match(text):
                 found = self.described(text, self._tokenizer.spans(text))
             else:
                 found = _unmatched(text)
@@ -86,6 +99,7 @@ class Marker:
         before, after = self._before, self._after
         whole = True
         known, only = self._words, self._only
+        self._looked_at += len(tokens)
         for word, start, end in tokens:
             if only is not None and word not in only:
                 whole = False

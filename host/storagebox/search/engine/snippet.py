@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from storagebox.search.engine.highlight import Marker
-from storagebox.search.engine.text import Token
+from storagebox.search.engine.text import MAX_WORD, Token
 
 
 def snipped(marker: Marker, text: str, words: int, ellipsis: str) -> dict[str, Any]:
     """At most `words` words of a text, marked, with `ellipsis` where it was cut."""
+    if not marker.has_room:
+        return _beginning(marker, text, words, ellipsis)
     tokens = marker.tokens(text)
     first, last = _window(marker, tokens, words)
     if not tokens or words == 0:
@@ -29,6 +31,13 @@ def snipped(marker: Marker, text: str, words: int, ellipsis: str) -> dict[str, A
     return {"value": value, "matchLevel": described["matchLevel"]}
 
 
+def _beginning(marker: Marker, text: str, words: int, ellipsis: str) -> dict[str, Any]:
+    """The first words of a text, not marked."""
+    tokens = marker.tokens(text[: words * (MAX_WORD + 1)])[:words]
+    end = tokens[-1].end if tokens else 0
+    return {"value": text[:end] + (ellipsis if end < len(text) else ""), "matchLevel": "none"}
+
+
 def _window(marker: Marker, tokens: Sequence[Token], words: int) -> tuple[int, int]:
     """The first window of `words` tokens with the most different words of the query in it.
 
@@ -36,8 +45,9 @@ def _window(marker: Marker, tokens: Sequence[Token], words: int) -> tuple[int, i
     """
     if len(tokens) <= words:
         return 0, len(tokens)
-    matched = [marker.match(token.word)[1] for token in tokens]
+    matched = marker.matched(tokens)
     hits = [at for at, which in enumerate(matched) if which]
+    most = len(frozenset[int]().union(*{matched[at] for at in hits}))
     best, begin, end = 0, 0, 0
     seen: Counter[int] = Counter()  # how often each word is in the window
     ahead = 0
@@ -47,6 +57,8 @@ def _window(marker: Marker, tokens: Sequence[Token], words: int) -> tuple[int, i
             ahead += 1
         if len(seen) > best:
             best, begin, end = len(seen), at, hits[ahead - 1]
+        if best == most:
+            break
         seen.subtract(matched[at])
         for word in matched[at]:
             if not seen[word]:
