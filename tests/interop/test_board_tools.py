@@ -19,7 +19,7 @@ from boards.emulated.board import EmulatedBoard
 from boards.emulated.rom import CHIPS, FlashFile
 from boards.emulated.rom.bare import BareChip
 from phantom import VERSION
-from storagebox.cli.app import INTERRUPTED
+from storagebox.cli.ending import INTERRUPTED
 from tests.boards.driver import wait_for
 from tools.flash import following, joining, listing, mpremote, ports, provisioning
 from tools.flash.faults import FlashFault

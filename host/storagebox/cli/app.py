@@ -1,34 +1,16 @@
-"""The application that commands are put into, its exit statuses, and options that many share."""
+"""The application that commands are put into: its help, and how it is run as a program."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from .completion import complete_devices, complete_rooms
-
-FAILED = 1  # something that was underway
-BAD_INPUT = 2
-NO_BOX = 3
-INTERRUPTED = 130
-
-
-def fail(text: str, status: int = BAD_INPUT) -> NoReturn:
-    """End with one line on stderr."""
-    print(f"phantom: {text}", file=sys.stderr)
-    raise typer.Exit(status)
-
-
-def interrupted(text: str = "interrupted") -> NoReturn:
-    """End after Ctrl-C, with one line on stderr."""
-    fail(text, INTERRUPTED)
+from .ending import interrupted
 
 
 @contextmanager
@@ -119,35 +101,3 @@ app = typer.Typer(
 def _without_command(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         print(context.get_help())
-
-
-def default_state() -> Path:
-    """The box's folder where none is given."""
-    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(home).expanduser() / "phantom"
-
-
-State = Annotated[
-    Path | None, typer.Option(help="The box's folder.", show_default="~/.local/state/phantom")
-]
-Control = Annotated[
-    Path | None, typer.Option(help="The control socket.", show_default="STATE/box.sock")
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
-RoomNames = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--room",
-        help="A room by name; may be repeated. Default: all.",
-        autocompletion=complete_rooms,
-    ),
-]
-DeviceOption = Annotated[
-    str | None,
-    typer.Option("--device", help="One device instead.", autocompletion=complete_devices),
-]
-Room = Annotated[str, typer.Argument(help="A room by name.", autocompletion=complete_rooms)]
-Rooms = Annotated[list[str], typer.Argument(help="Rooms by name.", autocompletion=complete_rooms)]
-Device = Annotated[
-    str, typer.Argument(help="A device by its id.", autocompletion=complete_devices)
-]

@@ -6,17 +6,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .app import FAILED, NO_BOX, default_state, fail
+from .ending import FAILED, NO_BOX, fail
+from .state_folder import socket_of
 
 if TYPE_CHECKING:
     from storagebox.control import ControlClient
-
-
-def socket_of(control: Path | None, state: Path | None) -> Path:
-    """Where the box serves."""
-    from storagebox.control import CONTROL_SOCKET
-
-    return control or (state or default_state()) / CONTROL_SOCKET
 
 
 def connect(control: Path | None, state: Path | None) -> ControlClient:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .app import TRY, Commands, Json, app, fail
+from .app import TRY, Commands, app
+from .ending import fail
+from .options import Json
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import in_house
-from .app import FAILED, Json, State, fail
 from .balance import balance_app
+from .ending import FAILED, fail
+from .options import Json, State
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

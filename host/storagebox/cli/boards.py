@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from .app import BOARDS, Control, Device, Json, State, app, fail
+from .app import BOARDS, app
 from .ask import ask, show_json
 from .completion import complete_boards
+from .ending import fail
+from .options import Control, Device, Json, State
 
 
 @app.command(rich_help_panel=BOARDS)

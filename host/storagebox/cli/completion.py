@@ -66,7 +66,7 @@ def _rooms(context: typer.Context) -> list[dict[str, Any]]:
 
 
 def _ask(context: typer.Context, method: str) -> Any:
-    from .ask import socket_of
+    from .state_folder import socket_of
 
     try:
         from storagebox.control import ControlClient

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .app import RUN, Commands, app, fail
+from .app import RUN, Commands, app
+from .ending import fail
 
 if TYPE_CHECKING:
     from storagebox.journal import Journal

@@ -6,7 +6,8 @@ import importlib
 
 import typer
 
-from .app import TRY, Commands, app, fail, interrupted
+from .app import TRY, Commands, app
+from .ending import fail, interrupted
 
 bench_app = typer.Typer(
     cls=Commands,

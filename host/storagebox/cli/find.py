@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .app import FAILED, MUSIC, Control, Json, RoomNames, State, app, fail
+from .app import MUSIC, app
 from .ask import ask, show_json
+from .ending import FAILED, fail
+from .options import Control, Json, RoomNames, State
 
 if TYPE_CHECKING:
     from .search_client import SearchClient

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .app import SERIAL, Json, State, app, default_state, fail, interrupted
+from .app import SERIAL, app
 from .ask import show_json
 from .completion import complete_kinds, complete_ports
+from .ending import fail, interrupted
+from .options import Json, State
+from .state_folder import default_state
 
 if TYPE_CHECKING:
     from tools.flash.identity import Identity

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from .app import default_state, fail
+from .ending import fail
+from .state_folder import default_state
 
 if TYPE_CHECKING:
     from storagebox.registrar.services import InHouse

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from .app import MUSIC, Control, DeviceOption, Json, RoomNames, State, app, fail
+from .app import MUSIC, app
 from .ask import ask, show_json
+from .ending import fail
+from .options import Control, DeviceOption, Json, RoomNames, State
 
 
 @app.command(rich_help_panel=MUSIC, context_settings={"ignore_unknown_options": True})

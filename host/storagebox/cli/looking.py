@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
-from .app import FAILED, LOOK, Control, Json, State, app, fail
+from .app import LOOK, app
 from .ask import ask, ask_of, connect, show_json
 from .completion import complete_devices
+from .ending import FAILED, fail
+from .options import Control, Json, State
 
 
 @app.command(rich_help_panel=LOOK)

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from .app import LOOK, Control, Device, Json, State, app, fail
+from .app import LOOK, app
 from .ask import ask, show_json
+from .ending import fail
+from .options import Control, Device, Json, State
 
 
 @app.command(rich_help_panel=LOOK)

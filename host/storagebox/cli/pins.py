@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .app import FAILED, RUN, Json, app, fail
+from .app import RUN, app
 from .ask import show_json
+from .ending import FAILED, fail
+from .options import Json
 
 if TYPE_CHECKING:
     from storagebox.pins.wiring import Wiring

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from .app import MUSIC, Control, Json, RoomNames, State, app
+from .app import MUSIC, app
 from .ask import ask, show_json
 from .completion import complete_codecs
+from .options import Control, Json, RoomNames, State
 
 
 @app.command(rich_help_panel=MUSIC)

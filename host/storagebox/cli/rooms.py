@@ -7,22 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from .app import (
-    FAILED,
-    NO_BOX,
-    ROOMS,
-    Control,
-    Device,
-    Json,
-    Room,
-    Rooms,
-    State,
-    app,
-    default_state,
-    fail,
-)
+from .app import ROOMS, app
 from .ask import ask, ask_if_there, show_json
 from .completion import complete_rooms_and_devices
+from .ending import FAILED, NO_BOX, fail
+from .options import Control, Device, Json, Room, Rooms, State
+from .state_folder import default_state
 
 
 @app.command(rich_help_panel=ROOMS)

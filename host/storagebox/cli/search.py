@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from .app import RUN, Commands, State, app, default_state, fail
+from .app import RUN, Commands, app
+from .ending import fail
+from .options import State
+from .state_folder import default_state
 
 if TYPE_CHECKING:
     from storagebox.search.server.serving import Registering

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from .app import FAILED, Json, default_state, fail
 from .ask import show_json
+from .ending import FAILED, fail
+from .options import Json
 from .search import Folder, search
+from .state_folder import default_state
 
 
 @search.command("apps")

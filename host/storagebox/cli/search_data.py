@@ -12,8 +12,9 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import search_target as target
-from .app import FAILED, Json, fail, interrupted
 from .ask import show_json
+from .ending import FAILED, fail, interrupted
+from .options import Json
 from .search import search
 from .search_reading import Format
 

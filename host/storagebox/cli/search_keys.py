@@ -10,8 +10,10 @@ from urllib.parse import quote, urlencode
 import typer
 
 from . import search_target as target
-from .app import FAILED, Commands, Json, fail
+from .app import Commands
 from .ask import show_json
+from .ending import FAILED, fail
+from .options import Json
 from .search import search
 
 keys = typer.Typer(

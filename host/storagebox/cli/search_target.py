@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 import typer
 
 from . import in_house
-from .app import FAILED, State, default_state, fail
 from .ask import ask
+from .ending import FAILED, fail
+from .options import State
+from .state_folder import default_state
 
 if TYPE_CHECKING:
     from .search_client import SearchClient

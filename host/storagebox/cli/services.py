@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-from .app import RUN, Control, State, app, default_state, fail
+from .app import RUN, app
+from .ending import fail
+from .options import Control, State
+from .state_folder import default_state
 
 
 @app.command(rich_help_panel=RUN)

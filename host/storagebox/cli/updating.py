@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .app import BOARDS, FAILED, Control, Json, State, app, fail, interrupted
-from .ask import ask_of, connect, show_json, socket_of
+from .app import BOARDS, app
+from .ask import ask_of, connect, show_json
 from .completion import complete_rooms
+from .ending import FAILED, fail, interrupted
+from .options import Control, Json, State
+from .state_folder import socket_of
 
 if TYPE_CHECKING:
     from storagebox.control import ControlClient
