@@ -69,7 +69,10 @@ class LinkedDevice:
             self.properties.declare(name.replace("_", "."), value)
         self._far.publish(self.properties)
         self._identity = identity
-        self.device = Device(identity, identity, self._link, journal, _Listener(), lambda: 0.0)
+        self.now_s = 0.0
+        self.device = Device(
+            identity, identity, self._link, journal, _Listener(), lambda: self.now_s
+        )
 
     def _link(self, on_up: Callable[[Hello], None], on_down: Callable[[str], None]) -> Link:
         self._on_up, self._on_down = on_up, on_down

@@ -32,6 +32,9 @@ RAMP_MS = 60
 # Where the group's other members are may be told a little later than that one is there.
 SNAPSHOT_S = 2.0
 _SNAPSHOT_POLL_S = 0.005
+# A box that starts may itself stand still for seconds, and has heard nobody meanwhile: of what is
+# longer than this between two looks, no more counts.
+_SNAPSHOT_LOOK_S = 0.05
 STATES = ("idle", "syncing", "waiting", "playing", "starved")
 
 
@@ -336,12 +339,13 @@ class Device:
 
     async def _snapshot(self) -> None:
         """Wait until its properties are known. Raises RpcError."""
-        try:
-            async with asyncio.timeout(SNAPSHOT_S):
-                while not self.properties.current:
-                    await asyncio.sleep(_SNAPSHOT_POLL_S)
-        except TimeoutError:
-            raise RpcError(TIMED_OUT, "no properties in time") from None
+        left_s, looked_s = SNAPSHOT_S, self._now_s()
+        while not self.properties.current:
+            if left_s <= 0:
+                raise RpcError(TIMED_OUT, "no properties in time")
+            await asyncio.sleep(_SNAPSHOT_POLL_S)
+            before_s, looked_s = looked_s, self._now_s()
+            left_s -= min(looked_s - before_s, _SNAPSHOT_LOOK_S)
 
     def status(self) -> dict[str, Any]:
         """What the control socket shows: the latest report's fields among the box's own."""
