@@ -8,7 +8,7 @@ by `receive`, go out by the `send` given, and time comes in as milliseconds of a
 from .announcing import Announcing, period_ms
 from .doubt import Doubts
 from .membership import NO_INSTALLATION, NO_KEY
-from .peer import LATE, NEWER, OLD, Peer, same_place, since
+from .peer import LATE, NEWER, OLD, TICKS_MASK, Peer, same_place, since
 from .strangers import Strangers
 from .wire import const, discovery
 from .wire.mux import ROLE_BOX
@@ -18,6 +18,8 @@ from .wire.mux import ROLE_BOX
 _QUIET_MS = const(1300)
 _ASK_FOR_MS = const(1300)
 _ASK_EVERY_MS = const(200)
+# Ticks further apart than this: we stood still ourselves.
+_HELD_UP_MS = const(500)
 # A box takes everybody's round trip so often, a board that of peers in a small house: so each has
 # the other's hardware address when it has to say goodbye (asking for it is a broadcast).
 _MEASURE_MS = const(10000)
@@ -224,6 +226,8 @@ class Registrar:
         """Let time pass: ten times a second or more often."""
         elapsed = since(now_ms, self._ticked_ms) if self._ticked_ms is not None else 0
         self._ticked_ms = now_ms
+        if elapsed > _HELD_UP_MS:
+            self._forgive(elapsed, now_ms)
         # A tenth of a second's worth may go at once.
         rate = _BOX_ASKS
         if self.me.role != ROLE_BOX:
@@ -237,6 +241,12 @@ class Registrar:
             self._remove(gone, "timed out")
             gone = self._check_peers(now_ms)
         self._strangers.tick(now_ms)
+
+    def _forgive(self, elapsed, now_ms):
+        # What was said while we stood still is yet to be read: no silence of theirs.
+        for peer in self._peers:
+            if since(now_ms, peer.heard_ms) >= elapsed:
+                peer.heard_ms = peer.heard_ms + elapsed & TICKS_MASK
 
     def _broadcast(self, now_ms):
         count = len(self._peers) + len(self._strangers.all)

@@ -95,6 +95,20 @@ def test_lost_beacons_do_not_make_a_peer_disappear():
     assert removed == []
 
 
+def test_who_stood_still_itself_gives_nobody_up_for_that():
+    lan = _house(4)
+    held_up = lan.stations[0]
+    held_up.alive = False
+    lan.run(4000)
+    held_up.alive = True
+    lan.stations[3].alive = False
+    took = lan.run_until(lambda: "d003" not in held_up.ids(), 4000)
+    assert took is not None
+    assert 1000 < took <= 3000
+    removed = [c for c in held_up.changes if c[1] == "removed"]
+    assert [c[2:] for c in removed] == [("d003", "timed out")], removed
+
+
 def test_a_peer_that_a_link_hears_is_not_given_up():
     lan = _house(2)
     lan.stations[1].alive = False
