@@ -50,7 +50,7 @@ def test_a_box_that_stood_still_itself_blames_no_device_for_it():
         slow = _Delayed()
         coming = asyncio.ensure_future(slow.come())
         await _turns(2)
-        time.sleep(_PATIENCE_S * 1.5)  # noqa: ASYNC251 (that is what it is about)
+        time.sleep(_PATIENCE_S * 1.5)  # the box itself, with its loop
         slow.now_s += _PATIENCE_S * 1.5
         await _turns(2)
         assert slow.ended == []
