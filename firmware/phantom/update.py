@@ -161,9 +161,18 @@ class Update:
             self.done = True
         except RpcError as fault:
             self.fail(fault.message)
+        except MemoryError:  # nor is there a next step after it
+            self.fail("no memory to write it just now: send it again")
         except OSError as fault:
             self.fail("the flash can't be written: %s" % fault)
         return False
+
+    def close(self):
+        """No more steps: the file that is half written is closed here, not by some collection."""
+        try:
+            self._steps.close()
+        except OSError as fault:
+            print("update: a file can't be closed:", fault)
 
     def _work(self):
         target = self._facts.target

@@ -90,6 +90,7 @@ class Updates:
         self._chosen = boot.selector is not None  # whether flash tells the loader what to run
         self._nonce = None
         self._update = None
+        self._left = None  # one given up, to be closed while nothing plays
         self._uploads = None
         self._ready = None  # the version in the other slot, to be applied
         self._restart_ms = None  # since when a restart is due
@@ -145,6 +146,9 @@ class Updates:
             self._settle()
         if self._boot.trial:
             self._prove(now_ms, began_ms)
+        if self._left is not None and not self._playing():
+            self._left.close()
+            self._left = None
         if self._update is not None:
             self._go_on()
 
@@ -288,6 +292,9 @@ class Updates:
             self._tell(state, update.version, done, of)
 
     def _drop(self):
+        # One that waits to be closed has kept this one from a first step.
+        if self._left is None:
+            self._left = self._update
         self._update = None
         for name in ("update", "manifest"):
             sys.modules.pop("phantom." + name, None)

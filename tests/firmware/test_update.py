@@ -1,6 +1,7 @@
 """An update of a board: only the whole of what the house has signed ever becomes its code."""
 
 import os
+import sys
 
 from phantom import VERSION, manifest, storage
 from phantom.rpc import REFUSED, RpcError
@@ -239,6 +240,57 @@ def test_bytes_that_are_damaged_cut_short_or_too_many_leave_a_slot_that_no_loade
         assert "no update is ready" in _refusal(board.ask, "update.apply")
     board.send(NEW)  # and the next one is like any other
     _until(board, "ready")
+    _clean(board)
+
+
+def _watched(board, opened):
+    # A board that has opened its first file, of which nothing has come.
+    board.send_manifest(text_of(NEW))
+    sys.modules["phantom.update"].open = opened
+    size = len(NEW["phantom/device.mpy"])
+    board.ask("transfer.begin", id=7, size=size, purpose="update")
+
+
+def test_a_file_half_written_is_closed_in_silence_once_its_update_is_given_up():
+    for how in ("lost", "cancelled", "begun anew"):
+        board = _board()
+        files = []
+
+        def opened(path, mode, files=files):
+            files.append(open(path, mode))  # noqa: SIM115 (who asked for it closes it)
+            return files[-1]
+
+        _watched(board, opened)
+        board.chore(9)
+        file = files[-1]
+        board.playing = True
+        if how == "cancelled":
+            board.ask("update.cancel")
+        else:
+            board.uploads.lost(board)
+        board.chore(2)
+        if how == "begun anew":
+            board.send_manifest(text_of(NEW))
+            board.chore(2)
+        file.write(b"x")  # closing it would write flash
+        board.playing = False
+        board.chore()
+        with raises(ValueError):
+            file.write(b"x")
+        _clean(board)
+
+
+def test_an_update_that_runs_out_of_memory_is_not_taken_for_whole():
+    board = _board()
+
+    def opened(path, mode):
+        raise MemoryError
+
+    _watched(board, opened)
+    board.chore(9)
+    assert board.state["state"] == "failed"
+    assert "no memory" in board.state["reason"]
+    assert "no update is ready" in _refusal(board.ask, "update.apply")
     _clean(board)
 
 
