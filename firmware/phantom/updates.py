@@ -287,8 +287,8 @@ class Updates:
         elif done == of:
             state, done, of = "writing", update.written, update.size
         was = self._told
-        # A fiftieth more is worth telling.
-        if state != was[0] or done - was[2] >= of // 50 > 0:
+        # A fiftieth more is worth telling, and that all is here.
+        if state != was[0] or done - was[2] >= of // 50 > 0 or done == of != was[2]:
             self._tell(state, update.version, done, of)
 
     def _drop(self):

@@ -125,6 +125,21 @@ def test_flash_is_not_written_while_it_plays_and_no_more_is_let_in_than_memory_h
     _clean(board)
 
 
+def test_amid_music_the_last_bytes_are_told_of_too_whatever_came_before():
+    for rest in (1, 300, 3000):
+        board = _board()
+        data = bytes(20000)
+        board.send_manifest(text_of({"phantom/big.mpy": data}))
+        board.playing = True
+        update = board.updates._update
+        for part in (data[rest:], data[:rest]):
+            update.take(part)
+            board.chore()
+        assert board.state["state"] == "waiting", rest
+        assert board.state["done"] == board.state["of"] == len(data), rest
+        _clean(board)
+
+
 def test_what_the_house_has_not_signed_for_this_very_occasion_is_refused_before_all_else():
     board = _board()
     flash(board.root, "b", NEW, "0.0.9")
