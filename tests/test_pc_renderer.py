@@ -51,6 +51,8 @@ class House:
         self._processes: list[subprocess.Popen[str]] = []
         installation.start(folder)
         self._start(*box, "box", "--control", str(self._control))
+        with self._box():  # it keeps time now: a renderer alone for long would do so itself
+            pass
         self._start(*renderer, "renderer", "--name", "den", "--output", str(self._output))
 
     def _start(self, popen: Popen, address: str, command: str, *options: str) -> None:
