@@ -16,6 +16,7 @@ from phantom.wire import RATE, audio
 from storagebox.box import Box
 from storagebox.coordinator.coordinator import Coordinator
 from storagebox.journal import Journal
+from tests.own_time import own_time
 from tests.standins import Standins, standins, until
 
 HOUSE = {"solo": audio.BOTH, "west": audio.LEFT, "east": audio.RIGHT}
@@ -85,19 +86,21 @@ class Running:
 async def running(
     tmp_path: Path, picks: dict[str, str] = HOUSE, **options: Any
 ) -> AsyncIterator[Running]:
-    """A box that has found its devices."""
-    async with standins(picks, **options) as devices:
-        box = Box(
-            address="127.0.0.1",
-            state=devices.admit(tmp_path / "state"),
-            clock_port=0,
-            generation=1,
-            seed=1,
-            journal=Journal(None),
-        )
-        async with box:
-            run = Running(box, devices)
-            await run.coordinator.wait("devices", PATIENCE_S, len(picks))
-            await run.settled()
-            yield run
-            assert run.events("fault") == []
+    """A box that has found its devices; all go by the time of their loop alone."""
+    with own_time(asyncio.get_running_loop()) as own:
+        async with standins(picks, now_us=own.now_us, **options) as devices:
+            box = Box(
+                address="127.0.0.1",
+                state=devices.admit(tmp_path / "state"),
+                clock_port=0,
+                generation=1,
+                seed=1,
+                journal=Journal(None),
+            )
+            box.house.monotonic_ns = own.now_ns
+            async with box:
+                run = Running(box, devices)
+                await run.coordinator.wait("devices", PATIENCE_S, len(picks))
+                await run.settled()
+                yield run
+                assert run.events("fault") == []

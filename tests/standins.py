@@ -32,8 +32,11 @@ async def until(done: Callable[[], Any], what: str) -> None:
 class Standins:
     """Some devices at work; `sinks` by id. They share an installation of their own."""
 
-    def __init__(self, picks: dict[str, str], **options: Any) -> None:
+    def __init__(
+        self, picks: dict[str, str], now_us: Callable[[], int] = house_us, **options: Any
+    ) -> None:
         self.picks = picks
+        self._now_us = now_us
         self.installation = {
             "id": secrets.token_hex(8),
             "key": secrets.token_hex(32),
@@ -43,7 +46,8 @@ class Standins:
         self.sinks = {name: self._new(name, **options) for name in picks}
 
     def _new(self, name: str, **options: Any) -> Sink:
-        sink = Sink(name, self.sweep, installation=self.installation, **options)
+        own = {"installation": self.installation, "now_us": self._now_us}
+        sink = Sink(name, self.sweep, **own, **options)
         facts = {"name": name, "system": name, "side": self.picks[name], "trim_us": 0}
         sink.topology.apply(f"d:{name}", {**facts, "level_db10": 0, "max_volume": MAX_VOLUME})
         sink.topology.apply(f"s:{name}", {"name": f"room {name}"})
@@ -67,7 +71,7 @@ class Standins:
             for sink in list(self.sinks.values()):
                 if sink.dead:
                     continue
-                sink.play(house_us())
+                sink.play(self._now_us())
                 if turn % _TURNS_A_REPORT == 0:
                     sink.report()
             turn += 1

@@ -69,11 +69,13 @@ class Sink:
         codecs: Sequence[str] = tuple(audio.CODECS),
         boot: int = 1,
         installation: Mapping[str, str] = INSTALLATION,
+        now_us: Callable[[], int] = house_us,
     ) -> None:
-        """It announces itself from `address`; its link is at `port` of it."""
+        """It announces itself from `address`; its link is at `port` of it. `now_us`: its time."""
         self.identity = identity
         self.boot = boot
         self._installation = installation
+        self._now_us = now_us
         self._address = address
         self.opened: list[dict[str, Any]] = []  # every renderer.open
         self.closed: list[dict[str, Any]] = []
@@ -284,7 +286,7 @@ class Sink:
         self.properties.set("renderer.stream", ring.stream)
         self.properties.set("renderer.session", params.get("session", ""))
         self.properties.set("renderer.reason", "")
-        self._let_go(house_us())
+        self._let_go(self._now_us())
         self._grant()
         return {"window_bytes": ring.size, "wants": ring.wants}
 
@@ -344,10 +346,11 @@ class Sink:
         elif self._uploader.bulk is not None:
             takes = self._uploader.bulk
             takes.frame(self._uploader, len(message))
-            takes.piece(self._uploader, message, 0, len(message), house_us() // 1000 & 0x3FFFFFFF)
+            now_ms = self._now_us() // 1000 & 0x3FFFFFFF
+            takes.piece(self._uploader, message, 0, len(message), now_ms)
 
     def _chunk(self, message: bytes) -> None:
-        number = self._ring.take(message, house_us())
+        number = self._ring.take(message, self._now_us())
         if number is not None and self._on_chunk:
             self._on_chunk(number, message[audio.HEADER_BYTES :])
 
@@ -383,7 +386,8 @@ class Sink:
         numbers = {"buffer_ms": ring.held_ms, "rtt_us": 300, "rtt_p95_us": 500, "error_us": 0}
         numbers |= {"underruns": 0, "realigns": 0, "played_blocks": ring.played}
         more = {"fill": 0, "late_chunks": 0, "trims": 0, "heap_free": 60000, "loop_max_us": 900}
-        clock_facts = {"offset_us": 0, "skew_ppb": 0, "clock_samples": 64, "house_us": house_us()}
+        clock_facts = {"offset_us": 0, "skew_ppb": 0, "clock_samples": 64}
+        clock_facts["house_us"] = self._now_us()
         self.rpc.notify(
             "renderer.report",
             {
