@@ -12,7 +12,7 @@ import queue
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +28,6 @@ from tools.bench.options import HouseOptions, house_parser
 from tools.bench.steps import Steps
 from tools.demo.arguments import count
 from tools.demo.house import House, HouseError
-from tools.demo.plan import row, subnet_of
-from tools.demo.terms import PCM16
 from tools.measure import figures
 
 UPLOAD_BYTES = 1 << 20
@@ -90,19 +88,14 @@ def run(options: Options) -> dict[str, Any]:
 
 def _measure(options: Options, workdir: Path) -> tuple[dict[str, Any], int]:
     terms = options.terms()
-    subnet = subnet_of(options.profile, options.subnet)
-    plan = row(options.boards, subnet, options.seed, options.ppm)
     song = workdir / "music.wav"
-    write = music.write_counter if terms.codec == PCM16 else _noise(options.seed)
-    write(song, 600.0)
+    music.write_for(terms.codec, song, 600.0, options.seed)
     states: dict[str, Any] = {}
     with Steps() as steps, ExitStack() as stack:
         steps.next(f"{options.boards} boards, {options.profile} network")
-        house = stack.enter_context(
-            House(plan, workdir, options.profile, options.seed, options.board_profile, steps.say)
-        )
+        house = stack.enter_context(options.house(workdir, steps.say))
         house.wait_synchronised(options.settle_s)
-        asker = _Asker(house, [board.id for board in plan], options)
+        asker = _Asker(house, [board.id for board in house.plan], options)
         stack.callback(asker.close)
         steps.next("idle")
         states["idle"] = asker.state()
@@ -116,10 +109,6 @@ def _measure(options: Options, workdir: Path) -> tuple[dict[str, Any], int]:
         underruns = sum(d.get("underruns") or 0 for d in house.poll().devices.values())
         house.stop()
     return states, underruns
-
-
-def _noise(seed: int) -> Callable[[Path, float], None]:
-    return lambda path, seconds: music.write_noise(path, seconds, seed)
 
 
 class _Watcher:

@@ -34,8 +34,6 @@ from tools.bench.options import HouseOptions, house_parser
 from tools.bench.steps import Steps
 from tools.demo.arguments import count
 from tools.demo.house import House, HouseError
-from tools.demo.plan import row, subnet_of
-from tools.demo.terms import PCM16
 from tools.flash import catalogue, flashing
 from tools.flash import steps as flash_steps
 from tools.flash.faults import FlashFault
@@ -181,23 +179,16 @@ def _esptool(chip: str, port: str, file: Path) -> float:
 
 def _resets(options: Options, workdir: Path, steps: Steps) -> dict[str, Any]:
     terms = options.terms()
-    counter = terms.codec == PCM16
-    plan = row(
-        options.boards, subnet_of(options.profile, options.subnet), options.seed, options.ppm
-    )
     song = workdir / "music.wav"
     length = 30.0 + options.resets * (_BACK_SECONDS + _HEARD_SECONDS)
-    if counter:
-        music.write_counter(song, length)
-    else:
-        music.write_noise(song, length, options.seed)
+    counter = music.write_for(terms.codec, song, length, options.seed)
     steps.next(f"{options.boards} boards, {options.profile} network")
-    house = House(plan, workdir, options.profile, options.seed, options.board_profile, steps.say)
+    house = options.house(workdir, steps.say)
     at_us: list[int] = []
     with house:
         house.wait_synchronised(options.settle_s)
         house.play([song], terms.lead_ms, terms.codec)
-        victim = plan[-1].id
+        victim = house.plan[-1].id
         _until_playing(house, victim, since_captures=0)
         steps.next(f"{options.resets} resets")
         for number in range(options.resets):

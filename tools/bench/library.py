@@ -28,7 +28,6 @@ from tools.bench.options import HouseOptions, house_parser
 from tools.bench.steps import Steps
 from tools.demo.arguments import count, seconds
 from tools.demo.house import House, HouseError
-from tools.demo.plan import row, subnet_of
 from tools.measure.accounting import account
 from tools.measure.align import align
 from tools.measure.report import Run
@@ -101,9 +100,6 @@ def run(options: Options) -> dict[str, Any]:
 
 def _play(options: Options, workdir: Path) -> tuple[list[_Spell], Run, int]:
     terms = options.terms()
-    plan = row(
-        options.boards, subnet_of(options.profile, options.subnet), options.seed, options.ppm
-    )
     song, folder = workdir / "song.wav", workdir / "music"
     folder.mkdir()
     with Steps() as steps:
@@ -112,16 +108,7 @@ def _play(options: Options, workdir: Path) -> tuple[list[_Spell], Run, int]:
         _write(workdir / "new", records)
         music.write_noise(song, _READ_LIMIT_S + 2 * options.seconds, options.seed)
         steps.next(f"{options.boards} boards, {options.profile} network")
-        house = House(
-            plan,
-            workdir,
-            options.profile,
-            options.seed,
-            options.board_profile,
-            steps.say,
-            music=folder,
-        )
-        with house:
+        with options.house(workdir, steps.say, folder) as house:
             library = _Process(house)
             house.wait_synchronised(options.settle_s)
             steps.next("playing")

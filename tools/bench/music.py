@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tools.demo.terms import PCM16
 from tools.measure.counter import counter
 
 RATE = 48000
@@ -25,6 +26,15 @@ _NOISE_HERTZ = (100.0, 6000.0)
 _NOISE_RMS = 6000.0  # of 32768: -15 dBFS, peaks unclipped
 
 Frames = npt.NDArray[np.int16]
+
+
+def write_for(codec: str, path: Path, seconds: float, seed: int) -> bool:
+    """What can be recognised after `codec`, as a WAV file; whether that is the counter."""
+    if codec == PCM16:
+        write_counter(path, seconds)
+        return True
+    write_noise(path, seconds, seed)
+    return False
 
 
 def write_counter(path: Path, seconds: float) -> None:

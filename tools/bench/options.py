@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from phantom.wire.audio import CODECS
 from tools.demo.arguments import Parser, count, loopback, ppm, seconds
-from tools.demo.plan import CRYSTAL_PPM, LOOPBACK
+from tools.demo.house import House, Say
+from tools.demo.plan import CRYSTAL_PPM, LOOPBACK, row, subnet_of
 from tools.demo.terms import TERMS, Terms, terms_of
 
 # How long clocks run before the music. In a home they have run for days.
@@ -31,6 +33,11 @@ class HouseOptions:
     def terms(self) -> Terms:
         """Lead and codec of every session."""
         return terms_of(self.profile, self.lead_ms, self.codec)
+
+    def house(self, workdir: Path, say: Say, music: Path | None = None) -> House:
+        """The house, in `workdir`, still to be opened; `music` is its library's folder."""
+        plan = row(self.boards, subnet_of(self.profile, self.subnet), self.seed, self.ppm)
+        return House(plan, workdir, self.profile, self.seed, self.board_profile, say, music)
 
 
 def house_parser(name: str, description: str) -> Parser:

@@ -22,8 +22,7 @@ from tools.bench.options import HouseOptions, house_parser
 from tools.bench.steps import Steps
 from tools.demo.arguments import count
 from tools.demo.house import House, HouseError
-from tools.demo.plan import row, subnet_of
-from tools.demo.terms import PCM16, Terms
+from tools.demo.terms import Terms
 from tools.measure import figures
 from tools.measure.report import Measured, measure
 
@@ -60,22 +59,13 @@ def run(options: Options) -> dict[str, Any]:
 
 def _sessions(options: Options, workdir: Path) -> list[Measured]:
     terms = options.terms()
-    counter = terms.codec == PCM16
-    subnet = subnet_of(options.profile, options.subnet)
-    plan = row(options.boards, subnet, options.seed, options.ppm)
     song = workdir / "music.wav"
     length = 10 * (_HEARD_SECONDS + terms.lead_ms / 1000)
     sessions: list[Measured] = []
     with Steps() as steps:
-        if counter:
-            music.write_counter(song, length)
-        else:
-            music.write_noise(song, length, options.seed)
+        counter = music.write_for(terms.codec, song, length, options.seed)
         steps.next(f"{options.boards} boards, {options.profile} network")
-        house = House(
-            plan, workdir, options.profile, options.seed, options.board_profile, steps.say
-        )
-        with house:
+        with options.house(workdir, steps.say) as house:
             house.wait_synchronised(options.settle_s)
             steps.next(f"{options.starts} starts")
             for number in range(options.starts):

@@ -20,8 +20,6 @@ from tools.bench.options import HouseOptions, house_parser
 from tools.bench.steps import Steps
 from tools.demo.arguments import seconds
 from tools.demo.house import House, HouseError, Playing
-from tools.demo.plan import row, subnet_of
-from tools.demo.terms import PCM16
 from tools.measure import figures
 from tools.measure.accounting import exactness
 from tools.measure.canonical import RATE
@@ -79,45 +77,24 @@ def run(options: Options) -> dict[str, Any]:
 
 def _play_and_measure(options: Options, workdir: Path) -> tuple[Measured, dict[str, Any]]:
     terms = options.terms()
-    counter = terms.codec == PCM16
-    subnet = subnet_of(options.profile, options.subnet)
-    plan = row(options.boards, subnet, options.seed, options.ppm)
     song = workdir / "music.wav"
     with Steps() as steps:
         steps.next("music of the bench")
         length = options.seconds + _TAIL_SECONDS + terms.lead_ms / 1000
-        if counter:
-            music.write_counter(song, length)
-        else:
-            music.write_noise(song, length, options.seed)
+        counter = music.write_for(terms.codec, song, length, options.seed)
         steps.next(f"{options.boards} boards, {options.profile} network")
-        house = House(
-            plan, workdir, options.profile, options.seed, options.board_profile, steps.say
-        )
-        with house:
+        with options.house(workdir, steps.say) as house:
             house.wait_synchronised(options.settle_s)
             steps.next(f"playing for {options.seconds:g} s")
             playing = house.play([song], terms.lead_ms, terms.codec)
             restart_us = _listen(house, playing, options, steps)
-            box = house.poll()
-            extra: dict[str, Any] = {
-                "box": {
-                    "underflow_chunks": box.session.get("underflow_chunks"),
-                    "tick_late_max_us": box.session.get("tick_late_max_us"),
-                },
-                "devices": {
-                    name: {key: device.get(key) for key in _DEVICE_FIGURES}
-                    for name, device in box.devices.items()
-                },
-                "network": house.network_stats(),
-            }
+            extra = _told(house)
             house.stop()
             until_us = playing.start_us + int(options.seconds * 1e6)
             record = house.record(until_us, counter=counter)
             if extra["box"]["underflow_chunks"]:
-                record.counter = (
-                    False  # silence was inserted: the numbers are no longer the frames
-                )
+                # Silence was inserted: the numbers are no longer the frames.
+                record.counter = False
         steps.next("measuring")
         measured = measure(record)
         if counter and not options.ppm:
@@ -129,6 +106,22 @@ def _play_and_measure(options: Options, workdir: Path) -> tuple[Measured, dict[s
     if restart_us is not None:
         extra["rejoin_s"] = figures.rejoin_s(_victim(measured, options), restart_us, boot=1)
     return measured, extra
+
+
+def _told(house: House) -> dict[str, Any]:
+    """What box, devices and network tell of the music so far."""
+    box = house.poll()
+    return {
+        "box": {
+            "underflow_chunks": box.session.get("underflow_chunks"),
+            "tick_late_max_us": box.session.get("tick_late_max_us"),
+        },
+        "devices": {
+            name: {key: device.get(key) for key in _DEVICE_FIGURES}
+            for name, device in box.devices.items()
+        },
+        "network": house.network_stats(),
+    }
 
 
 def _listen(house: House, playing: Playing, options: Options, steps: Steps) -> int | None:
