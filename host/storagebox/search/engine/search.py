@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -58,30 +59,17 @@ def search(
     shown, order = matches, query
     if query.settings.is_virtual:
         shown, order = relevant.chosen(snapshot, query, matches, budget)
-    first = query.first
-    end = max(first, min(first + query.count, query.settings.pagination_limited_to))
-    attribute = query.settings.attribute_for_distinct
-    heads: Rows | None = None
-    sequence: Rows | None = None
-    # Settings may be newer than the tables: nothing is known then.
-    if query.distinct and attribute in snapshot.layout.facets:
-        grouped = distinct.grouped(snapshot, order, shown, attribute, first, end, budget)
-        ranked, sequence, heads = grouped.ranked, grouped.sequence, grouped.heads
-        sorted_hits = len(heads) + ranked.added
-        if shown is not matches:
-            heads = distinct.heads(snapshot, attribute, matches.rows)
-        nb_hits = len(heads) + ranked.added
-    else:
-        ranked = promote(snapshot, order, shown, best(snapshot, order, shown, end, budget))
-        ranked = ranked.part(first, end)
-        sorted_hits = shown.count + ranked.added
-        nb_hits = matches.count + ranked.added
+    page = _page(snapshot, order, shown, budget)
+    heads = page.heads
+    if page.grouped_by and shown is not matches:
+        heads = distinct.heads(snapshot, page.grouped_by, matches.rows)
+    found = matches.count if heads is None else len(heads)
     counted = _counted(snapshot, query, matches, heads)
     counts = {name: facets.counts(snapshot, name, rows) for name, rows in counted.items()}
     return Answer(
-        hits=_hits(snapshot, order, shown, ranked, fetch, sequence),
-        nb_hits=nb_hits,
-        sorted_hits=sorted_hits if query.settings.is_virtual else None,
+        hits=_hits(snapshot, order, shown, page.ranked, fetch, page.sequence),
+        nb_hits=found + page.ranked.added,
+        sorted_hits=page.shown + page.ranked.added if query.settings.is_virtual else None,
         exhaustive_hits=not (budget.cut or budget.typos_cut),
         exhaustive_typo=None if query.typo_tolerance == "false" else not budget.typos_cut,
         exhaustive_facets=not (budget.cut or budget.typos_cut),
@@ -92,6 +80,34 @@ def search(
         automatic_radius=matches.radius,
         parsed_query=" ".join(matches.spoken.words),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The rows of one page, of `shown` rows or groups that match.
+
+    Where they are `grouped_by` an attribute, `sequence` numbers each row in its group, and `heads`
+    has one row of every group.
+    """
+
+    ranked: Ranked
+    shown: int
+    grouped_by: str = ""
+    sequence: Rows | None = None
+    heads: Rows | None = None
+
+
+def _page(snapshot: Snapshot, query: Query, matches: Matches, budget: Budget) -> _Page:
+    first = query.first
+    end = max(first, min(first + query.count, query.settings.pagination_limited_to))
+    attribute = query.settings.attribute_for_distinct
+    # Settings may be newer than the tables: nothing is known then.
+    if query.distinct and attribute in snapshot.layout.facets:
+        grouped = distinct.grouped(snapshot, query, matches, attribute, first, end, budget)
+        heads = grouped.heads
+        return _Page(grouped.ranked, len(heads), attribute, grouped.sequence, heads)
+    ranked = promote(snapshot, query, matches, best(snapshot, query, matches, end, budget))
+    return _Page(ranked.part(first, end), matches.count)
 
 
 def _counted(
