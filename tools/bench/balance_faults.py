@@ -99,6 +99,7 @@ class Options:
     after_s: float
     runs: int
     seed: int
+    overhead: bool
 
 
 @contextmanager
@@ -253,7 +254,7 @@ def run(options: Options) -> dict[str, Any]:
         "runs": options.runs,
         "seed": options.seed,
         "faults": figures,
-        "overhead": balance_overhead.measured(),
+        "overhead": balance_overhead.measured() if options.overhead else {},
     }
 
 
@@ -297,6 +298,12 @@ def _parser() -> Parser:
     add("--after-s", type=seconds, default=12.0, help="of load after (default: %(default)g)")
     add("--runs", type=count, default=2, help="of each fault (default: 2)")
     add("--seed", type=int, default=1, help="of arrivals and choices (default: 1)")
+    add(
+        "--no-overhead",
+        dest="overhead",
+        action="store_false",
+        help="don't measure what a transport costs, besides",
+    )
     return parser
 
 

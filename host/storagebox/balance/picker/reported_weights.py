@@ -1,4 +1,12 @@
-"""Weighted round robin whose weights the servers' reports teach: gRPC A58."""
+"""Weighted round robin whose weights the servers' reports teach: gRPC A58.
+
+Among servers with little to do its weights wander, and that is the formula's doing. A process that
+also spends a share b of its processor on other things tells, at r requests a second of c each, a
+capacity of r / (c r + b): the more requests it gets, the more capable it looks. Of a deviation of
+r, the part b / (c r + b) comes back in its weight, and so in the next r: less than 1, so weights
+tend to be even; but where b is nearly all, chance adds up over (c r + b) / c r updates.
+`least_expected_wait` looks at capacities only by their root, and among idle servers it draws.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
