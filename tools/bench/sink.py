@@ -38,6 +38,11 @@ _PROPERTIES: dict[str, Any] = {
     "renderer.session": "",
     "renderer.reason": "",
 }
+# What a board reports that is well.
+_NOTHING = ("error_us", "underruns", "realigns", "fill", "late_chunks", "trims")
+_LOAD = {"rtt_us": 300, "rtt_p95_us": 500, "heap_free": 60000, "loop_max_us": 900}
+_CLOCK = {"offset_us": 0, "skew_ppb": 0, "clock_samples": 64}
+_REPORT: dict[str, Any] = dict.fromkeys(_NOTHING, 0) | _LOAD | _CLOCK
 
 
 def house_us() -> int:
@@ -383,21 +388,13 @@ class Sink:
         if self.box is None or self.frozen:
             return
         ring = self._ring
-        numbers = {"buffer_ms": ring.held_ms, "rtt_us": 300, "rtt_p95_us": 500, "error_us": 0}
-        numbers |= {"underruns": 0, "realigns": 0, "played_blocks": ring.played}
-        more = {"fill": 0, "late_chunks": 0, "trims": 0, "heap_free": 60000, "loop_max_us": 900}
-        clock_facts = {"offset_us": 0, "skew_ppb": 0, "clock_samples": 64}
-        clock_facts["house_us"] = self._now_us()
-        self.rpc.notify(
-            "renderer.report",
-            {
-                "state": "waiting" if ring.waits else self.state,
-                "stream": ring.stream or None,
-                **numbers,
-                **more,
-                **clock_facts,
-            }
-            | self.troubles,
-        )
+        own = {
+            "state": "waiting" if ring.waits else self.state,
+            "stream": ring.stream or None,
+            "buffer_ms": ring.held_ms,
+            "played_blocks": ring.played,
+            "house_us": self._now_us(),
+        }
+        self.rpc.notify("renderer.report", _REPORT | own | self.troubles)
         with suppress(OSError):
             self.flush()
