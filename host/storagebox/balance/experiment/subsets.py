@@ -37,7 +37,7 @@ CACHE = Experiment(
     tuple(_caching(entries) for entries in (1500, 3000, 6000)),
     (Column("hits", "cache hits", ".3f", spread=True), Column("max_over_mean", "max/mean")),
     requests=100_000,
-    full_requests=400_000,
+    full_requests=200_000,
     panels=("hits", "max_over_mean"),
 )
 
