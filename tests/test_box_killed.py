@@ -172,7 +172,8 @@ def test_groups_that_are_silent_and_music_that_is_held_are_remembered_too(tmp_pa
             got = record(devices)
             assert await box.call("resume", rooms=["bath"])
             await until(lambda: len(got["bath"]) > 50, "it goes on")
-            at = music.index(got["bath"][0])
+            first = min(got["bath"])  # 0, where the machine was fast enough
+            at = music.index(got["bath"][first]) - 4 * CHUNK_FRAMES * first
             held_at = before["sessions"][0]["session_s"] * 48_000  # told in milliseconds
             assert abs(at / 4 - held_at) <= 24
 
