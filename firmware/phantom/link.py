@@ -285,16 +285,19 @@ class Connection:
     def _grant_bulk(self):
         room = mux.MESSAGE_WINDOW
         if self.bulk is not None:
-            room = self.bulk.room()
-            if self._channel == mux.BULK:
-                room -= self._left  # it counts as received, and needs its room yet
+            # What is being read counts as received, and needs its room yet.
+            room = self.bulk.room(self._left if self._channel == mux.BULK else 0)
         self._grant_messages(mux.BULK, room)
 
     def _grant_messages(self, channel, room=mux.MESSAGE_WINDOW):
         limit = self._received[channel] + min(room, mux.MESSAGE_WINDOW)
         if limit > self._granted[channel]:
             self._granted[channel] = limit
-        if self._granted[channel] - self._told[channel] >= mux.MESSAGE_WINDOW // 2:
+        moved = self._granted[channel] - self._told[channel]
+        # Little is worth telling, too, to a peer that is left without room for a frame: where
+        # memory is nearly full, more than that may never come.
+        stuck = self._told[channel] - self._received[channel] < mux.MAX_PAYLOAD
+        if moved >= mux.MESSAGE_WINDOW // 2 or (moved and stuck):
             self._tell(channel)
 
     def _tell(self, channel):

@@ -42,10 +42,14 @@ class Transfers:
         """Whether an upload is under way."""
         return self._owner is not None
 
-    def room(self):
-        """Bytes that the receiver can take now; what it can't is not granted to the sender."""
+    def room(self, coming=0):
+        """Bytes of frames, heads included, that the receiver can take beside `coming` more of the
+        one that is being read; what it can't is not granted to the sender."""
         receiver = self._receiver
-        return receiver.room() if hasattr(receiver, "room") else mux.MESSAGE_WINDOW
+        if not hasattr(receiver, "room"):
+            return mux.MESSAGE_WINDOW - coming
+        data = max(0, receiver.room() - coming)
+        return data + -(-data // bulk.DATA_BYTES) * bulk.HEADER_BYTES
 
     def lost(self, connection):
         """A peer has gone, and its upload with it."""

@@ -5,7 +5,8 @@ import json
 from phantom.handshake import Handshake
 from phantom.link import Connection, Seat
 from phantom.rpc import Rpc
-from phantom.wire import mux
+from phantom.uploads import Uploads
+from phantom.wire import bulk, mux
 from tests.firmware.test_handshake import Member
 from tests.portable import Random
 
@@ -221,3 +222,69 @@ def _noise(random):
     elif kind == 2:
         data += bytes([random.below(256) for _ in range(random.below(9))])
     return bytes(data)
+
+
+class _Tank:
+    """Takes an upload as far as its memory goes."""
+
+    def __init__(self, size):
+        self.size = size
+        self.got = b""
+
+    def room(self):
+        return self.size - len(self.got)
+
+    def write(self, view):
+        assert len(view) <= self.room(), "more came than was granted"
+        self.got += bytes(view)
+
+    def finish(self):
+        pass
+
+    def abort(self):
+        pass
+
+
+def _upload(tank, data):
+    """Give a board `data` as a box does: a piece at a time, as windows have room for it."""
+    board = _Board().welcome()
+    uploads = Uploads(board.listener.refused)
+    uploads.receiver("tank", lambda size: tank)
+    uploads.serve(board.connection)
+    asked = {"id": 1, "size": len(data), "purpose": "tank"}
+    begin = {"jsonrpc": "2.0", "method": "transfer.begin", "params": asked, "id": 1}
+    assert board.hear(mux.frame(mux.RPC, json.dumps(begin).encode()))
+    window, sent, at = mux.MESSAGE_WINDOW, 0, 0
+    while at < len(data):
+        for channel, payload in board.said():
+            if channel == mux.LINK and payload[0] == mux.WINDOW:
+                told, limit = mux.parse_window(payload)
+                if told == mux.BULK:
+                    window = limit
+        piece = bulk.header(1, at) + data[at : at + bulk.DATA_BYTES]
+        if window - sent < len(piece):
+            return at
+        assert board.hear(mux.frame(mux.BULK, piece))
+        sent += len(piece)
+        at += len(piece) - bulk.HEADER_BYTES
+    return at
+
+
+def test_an_upload_fills_memory_to_its_last_byte():
+    random = Random(5)
+    for _ in range(30):
+        data = bytes(random.between(1, 20000))
+        for spare in (0, 1, random.between(2, 4096)):
+            tank = _Tank(len(data) + spare)
+            assert _upload(tank, data) == len(data), (len(data), spare)
+            assert len(tank.got) == len(data)
+
+
+def test_no_more_than_memory_holds_is_granted_and_all_of_that_in_whole_pieces():
+    random = Random(6)
+    for _ in range(30):
+        tank = _Tank(random.between(4096, 20000))
+        data = bytes(tank.size + random.between(1, 9000))
+        taken = _upload(tank, data)
+        assert taken == len(tank.got)
+        assert tank.room() < bulk.DATA_BYTES

@@ -160,6 +160,8 @@ class Home:
 
         async with asyncio.timeout(PATIENCE_S):
             while not there():
+                job = self._coordinator.updates.job
+                assert job.running or not job.rows, job.as_dict()
                 await asyncio.sleep(0.01)
         return self._coordinator.updates.job.rows[0].of
 
