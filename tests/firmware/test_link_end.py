@@ -249,7 +249,7 @@ def _upload(tank, data):
     """Give a board `data` as a box does: a piece at a time, as windows have room for it."""
     board = _Board().welcome()
     uploads = Uploads(board.listener.refused)
-    uploads.receiver("tank", lambda size: tank)
+    uploads.receiver("tank", lambda _: tank)
     uploads.serve(board.connection)
     asked = {"id": 1, "size": len(data), "purpose": "tank"}
     begin = {"jsonrpc": "2.0", "method": "transfer.begin", "params": asked, "id": 1}
