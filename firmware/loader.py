@@ -68,11 +68,19 @@ class State:
         self.given_up = trial if slot != trial else None
         self.frozen = slot == FROZEN
         self.record = record
+        self.counted = False  # whether this life is among the attempts
 
     def steady(self):
         """The slot has come up: what came before no longer counts against it."""
         if self.record.get(self.slot):
             self.record[self.slot] = 0
+            _keep(self.record)
+
+    def interrupted(self):
+        """Somebody at the serial line ended this life, which says nothing of the code."""
+        if self.counted and self.record[self.slot]:
+            self.counted = False
+            self.record[self.slot] -= 1
             _keep(self.record)
 
     def forgive(self, slot):
@@ -310,6 +318,7 @@ def boot(root=""):
         record["asked"] = False
     elif not soft:
         record[slot] += 1  # pyright: ignore[reportOperatorIssue]
+        state.counted = True
     if not soft:
         _keep(record)
     if slot == SAFE and not _has_frozen():
@@ -335,6 +344,7 @@ def main():
 
             device.main(state)
     except KeyboardInterrupt:
+        state.interrupted()
         if state.record["watched"]:
             _feed_meanwhile()
         raise

@@ -1,11 +1,14 @@
 """The loader: which code a board runs, from what is in flash and in RTC memory."""
 
+import sys
+import types
 import zlib
 from pathlib import Path
 
 import pytest
 
 import loader
+import phantom
 from boards.image import manifest as image_manifest
 from phantom import manifest
 
@@ -104,6 +107,41 @@ def test_what_is_in_rtc_memory_comes_back_and_noise_does_not():
         damaged[at] ^= 0x10
         assert loader.unpack_record(bytes(damaged)) == record()
         assert loader.unpack_record(octets[:at]) == record()
+
+
+def lived(monkeypatch, end, *, counted):
+    """How many attempts count after a life, the third, that ended so."""
+
+    def main(_state):
+        raise end
+
+    class Reset(Exception):
+        pass
+
+    def reset():
+        raise Reset
+
+    device, machine = types.SimpleNamespace(main=main), types.SimpleNamespace(reset=reset)
+    state = loader.State("a", None, [], None, record(a=3))
+    state.counted = counted
+    with monkeypatch.context() as patched:
+        patched.setattr(loader, "state", state)
+        patched.setattr(loader, "_keep", lambda _record: None)
+        patched.setattr(loader, "remember", lambda _error: None)
+        patched.setattr(sys, "print_exception", lambda _error: None, raising=False)
+        patched.setattr("time.sleep_ms", lambda _ms: None, raising=False)
+        patched.setattr(phantom, "device", device, raising=False)
+        patched.setitem(sys.modules, "phantom.device", device)
+        patched.setitem(sys.modules, "machine", machine)
+        with pytest.raises((KeyboardInterrupt, Reset)):
+            loader.main()
+    return state.record["a"]
+
+
+def test_a_life_that_is_interrupted_at_the_serial_line_is_no_attempt_that_failed(monkeypatch):
+    assert lived(monkeypatch, KeyboardInterrupt(), counted=True) == 2
+    assert lived(monkeypatch, KeyboardInterrupt(), counted=False) == 3  # after a soft reset
+    assert lived(monkeypatch, ValueError("a crash"), counted=True) == 3
 
 
 def write_slot(folder: Path) -> Path:
