@@ -104,7 +104,12 @@ def _watch(client: Any) -> None:
 def _catalogue(consul: Any, client: Any) -> None:
     register = client.catalog.register
     assert register("ext", "10.1.1.1", service={"service": "db", "tags": ["x"], "port": 5432})
-    assert client.catalog.services()[1] == {"consul": [], "db": ["x"], "web": ["a", "b"]}
+    services = {"consul": [], "db": ["x"], "web": ["a", "b"]}
+    end = time.monotonic() + PATIENCE_S
+    # Consul's own agent is in its own catalogue, and tells it of its services, a little later.
+    while (told := client.catalog.services()[1]) != services:
+        assert time.monotonic() < end, told
+        time.sleep(0.05)
     assert [each["Node"] for each in client.catalog.nodes()[1]] == ["ext", "own"]
     (entry,) = client.catalog.service("db")[1]
     assert (entry["Address"], entry["ServicePort"]) == ("10.1.1.1", 5432)

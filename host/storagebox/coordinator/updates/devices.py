@@ -15,8 +15,9 @@ from storagebox.streamer.transfer import Patience, upload
 from .candidate import Candidate
 
 # A board loads code for what it is sent, 120 ms in which it takes no chunk, two or three times
-# over (emulated; docs/hardware-checklist.md). A stream begins with 240 ms of sound there.
-_HELD_MS = 500
+# over (emulated; docs/hardware-checklist.md), a busy machine's for longer. A stream begins with
+# 240 ms of sound there, and has this much after some three seconds.
+_HELD_MS = 1000
 
 
 class DeviceCandidate:
