@@ -11,6 +11,7 @@ import typer
 from .app import RUN, Commands, app
 from .ending import fail
 from .options import State
+from .search_target import key_in
 from .state_folder import default_state
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def serve(
     from storagebox.search.writes.quotas import Quota
 
     journal = Journal()
-    key = None if admin_key_file is None else _admin_key(admin_key_file)
+    key = None if admin_key_file is None else key_in(admin_key_file)
     registering: list[Registering] = []
     if register is not None:
         registering.append(_registering(register, advertise or host, weight))
@@ -143,17 +144,6 @@ def serve(
     finally:
         applications.close()
         service.turns.close()
-
-
-def _admin_key(file: Path) -> str:
-    """The key in a file; without one, this command ends."""
-    try:
-        key = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as fault:
-        fail(f"search serve: {file}: {fault}")
-    if not key:
-        fail(f"search serve: {file}: it is empty: write a key into it")
-    return key
 
 
 def _registering(place: str, address: str, weight: int) -> Registering:

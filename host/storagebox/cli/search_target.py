@@ -102,12 +102,17 @@ def asks(command: Callable[..., None]) -> Callable[..., None]:
 def _given(key_file: Path | None) -> str:
     if key_file is None:
         return os.environ.get(_KEY_VARIABLE, "").strip()
+    return key_in(key_file)
+
+
+def key_in(file: Path) -> str:
+    """The key in a file; without one, this command ends."""
     try:
-        key = key_file.read_text(encoding="utf-8").strip()
+        key = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as fault:
-        fail(f"{key_file}: {fault}")
+        fail(f"{file}: {fault}")
     if not key:
-        fail(f"{key_file}: it is empty: write the key into it")
+        fail(f"{file}: it is empty: write the key into it")
     return key
 
 
